@@ -1,0 +1,364 @@
+//! The checks of a field's type and caps, by what is written, each with what to do instead.
+
+use proc_macro2::Span;
+use quote::{ToTokens, quote};
+use syn::spanned::Spanned as _;
+use syn::{GenericArgument, PathArguments, PathSegment, Type};
+
+use crate::attributes::CapAttributes;
+use crate::model::{Caps, Varint};
+use crate::names;
+
+/// All the errors of one expansion.
+#[derive(Default)]
+pub(crate) struct Errors(Option<syn::Error>);
+
+impl Errors {
+    pub(crate) fn push(&mut self, error: syn::Error) {
+        match &mut self.0 {
+            Some(all) => all.combine(error),
+            None => self.0 = Some(error),
+        }
+    }
+
+    /// Keeps the value, or the error and nothing.
+    pub(crate) fn keep<T>(&mut self, result: syn::Result<T>) -> Option<T> {
+        result.map_err(|error| self.push(error)).ok()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(crate) fn finish<T>(self, value: T) -> syn::Result<T> {
+        self.0.map_or(Ok(value), Err)
+    }
+}
+
+/// An error over some tokens, with what to do.
+pub(crate) fn error(tokens: impl ToTokens, message: &str, help: &str) -> syn::Error {
+    syn::Error::new_spanned(tokens, format!("{message}\nhelp: {help}"))
+}
+
+/// An error at a span, with what to do.
+pub(crate) fn error_at(span: Span, message: &str, help: &str) -> syn::Error {
+    syn::Error::new(span, format!("{message}\nhelp: {help}"))
+}
+
+/// What stands around the type that is checked.
+pub(crate) struct Context<'c> {
+    /// The type being declared, for recursion.
+    pub(crate) owner: &'c syn::Ident,
+    /// Its lifetime, if it borrows.
+    pub(crate) lifetime: Option<&'c syn::Lifetime>,
+}
+
+/// Without the parentheses and the invisible groups.
+pub(crate) fn peel(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => peel(&group.elem),
+        Type::Paren(paren) => peel(&paren.elem),
+        _ => ty,
+    }
+}
+
+fn segment(ty: &Type) -> Option<&PathSegment> {
+    match peel(ty) {
+        Type::Path(path) if path.qself.is_none() => path.path.segments.last(),
+        _ => None,
+    }
+}
+
+/// The name of a path type and its type arguments.
+fn named(ty: &Type) -> Option<(String, Vec<&Type>)> {
+    let segment = segment(ty)?;
+    let arguments = match &segment.arguments {
+        PathArguments::AngleBracketed(arguments) => arguments
+            .args
+            .iter()
+            .filter_map(|argument| match argument {
+                GenericArgument::Type(ty) => Some(ty),
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    };
+    Some((names::plain(&segment.ident), arguments))
+}
+
+const SCALARS: [&str; 11] =
+    ["u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f32", "f64", "bool"];
+
+/// Why a known type cannot be a field, and what to use.
+fn refused(name: &str, arguments: usize) -> Option<(&'static str, &'static str)> {
+    Some(match (name, arguments) {
+        ("usize", 0) => ("usize is not as wide on every machine", "use u64 or u32"),
+        ("isize", 0) => ("isize is not as wide on every machine", "use i64 or i32"),
+        ("char", 0) => ("BARE has no type for a char", "use u32 or String"),
+        ("u128", 0) => ("BARE has no integer of 128 bits", "use u64, or [u8; 16]"),
+        ("i128", 0) => ("BARE has no integer of 128 bits", "use i64, or [u8; 16]"),
+        ("str", 0) => ("a str has no size of its own", "use String, or &'a str"),
+        ("Rc" | "Arc", 1) => ("a pointer that counts cannot leave the process", "use Box, or the type itself"),
+        ("Cell" | "RefCell" | "Mutex" | "RwLock", 1) => {
+            ("a message has no cells or locks", "use the type inside")
+        }
+        ("HashSet" | "BTreeSet" | "VecDeque" | "LinkedList" | "BinaryHeap", _) if arguments > 0 => {
+            ("BARE has lists and maps only", "use Vec")
+        }
+        ("Duration", 0) => ("BARE has no type for a Duration", "use u64, as in `timeout_ns: u64`"),
+        ("Instant" | "SystemTime", 0) => {
+            ("BARE has no type for a time", "use u64 nanoseconds, as in `sent_ns: u64`")
+        }
+        ("PathBuf" | "OsString" | "CString", 0) => {
+            ("BARE's text is UTF-8 and this type may not be", "use String, or Vec<u8>")
+        }
+        ("AtomicBool" | "AtomicU8" | "AtomicU16" | "AtomicU32" | "AtomicU64" | "AtomicUsize", 0) => {
+            ("a message has no atomics", "use the plain integer")
+        }
+        _ => return None,
+    })
+}
+
+/// Checks the type of a field; the first thing wrong is the one error.
+pub(crate) fn field_type(ty: &Type, context: &Context<'_>) -> syn::Result<()> {
+    match peel(ty) {
+        Type::Array(array) => {
+            if matches!(&array.len, syn::Expr::Lit(lit) if is_zero(&lit.lit)) {
+                return Err(error(
+                    &array.len,
+                    "a fixed length is at least 1",
+                    "write a length of at least 1, or remove the field",
+                ));
+            }
+            field_type(&array.elem, context)
+        }
+        Type::Path(path) => {
+            if let Some(qself) = &path.qself {
+                return field_type(&qself.ty, context).and(Ok(()));
+            }
+            path_type(ty, path, context)
+        }
+        Type::Reference(reference) => reference_type(reference, context),
+        Type::Ptr(_) => Err(error(ty, "a pointer means nothing in another process", "use the value")),
+        Type::FnPtr(_) => Err(error(ty, "a function cannot be sent", "use an enum that says which")),
+        Type::TraitObject(_) => Err(error(
+            ty,
+            "a trait object has no schema",
+            "use an enum with one variant for each type",
+        )),
+        Type::ImplTrait(_) => Err(error(ty, "`impl Trait` has no schema", "name the type")),
+        Type::Tuple(tuple) if tuple.elems.is_empty() => Err(error(
+            ty,
+            "`()` takes no octets: in BARE, void is only a member of a union",
+            "remove the field, or use a variant without data",
+        )),
+        Type::Tuple(_) => Err(error(
+            ty,
+            "BARE has no tuples",
+            "declare a struct with named fields and derive BareSchema for it",
+        )),
+        Type::Slice(_) => Err(error(ty, "a slice has no size of its own", "use Vec<T>, or [T; N]")),
+        Type::Never(_) => Err(error(ty, "`!` has no values", "remove the field")),
+        Type::Infer(_) => Err(error(ty, "the type must be written", "name the type")),
+        _ => Ok(()),
+    }
+}
+
+fn is_zero(literal: &syn::Lit) -> bool {
+    matches!(literal, syn::Lit::Int(number) if number.base10_digits() == "0")
+}
+
+fn path_type(ty: &Type, path: &syn::TypePath, context: &Context<'_>) -> syn::Result<()> {
+    let Some((name, arguments)) = named(ty) else { return Ok(()) };
+    let single = path.path.segments.len() == 1;
+    if single && (name == names::plain(context.owner) || name == "Self") {
+        return Err(error(
+            ty,
+            &format!("`{}` holds itself: BARE types never recurse", context.owner),
+            "keep the items in a Vec of a flat type and refer to them by index (u32)",
+        ));
+    }
+    if let Some((message, help)) = refused(&name, arguments.len()) {
+        return Err(error(ty, message, help));
+    }
+    for argument in &arguments {
+        field_type(argument, context)?;
+    }
+    match (name.as_str(), arguments.as_slice()) {
+        ("BTreeMap" | "HashMap", [key, _, ..]) => map_key(key),
+        _ => Ok(()),
+    }
+}
+
+fn map_key(key: &Type) -> syn::Result<()> {
+    let message = "this cannot be the key of a map in BARE";
+    let help = "use an integer, a bool, a String, bytes or an enum without data";
+    if let Type::Tuple(_) | Type::Reference(_) = peel(key) {
+        return match peel(key) {
+            Type::Reference(_) => Ok(()),
+            _ => Err(error(key, message, help)),
+        };
+    }
+    let Some((name, arguments)) = named(key) else {
+        return match peel(key) {
+            Type::Array(array) if is_octet(&array.elem) => Ok(()),
+            _ => Err(error(key, message, help)),
+        };
+    };
+    match (name.as_str(), arguments.as_slice()) {
+        ("f32" | "f64", []) => Err(error(
+            key,
+            "a float cannot be the key of a map: NaN is not equal to itself",
+            "use an integer, as in u64 with f64::to_bits",
+        )),
+        ("Vec", [item]) if is_octet(item) => Ok(()),
+        ("Option" | "Vec", [_]) | ("BTreeMap" | "HashMap", [_, _, ..]) => {
+            Err(error(key, message, help))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_octet(ty: &Type) -> bool {
+    named(ty).is_some_and(|(name, arguments)| name == "u8" && arguments.is_empty())
+}
+
+fn reference_type(reference: &syn::TypeReference, context: &Context<'_>) -> syn::Result<()> {
+    let help = "use the value itself, or borrow text as &'a str and bytes as &'a [u8]";
+    if reference.mutability.is_some() {
+        return Err(error(reference, "a message cannot hold `&mut`", help));
+    }
+    let borrows = match peel(&reference.elem) {
+        Type::Slice(slice) => is_octet(&slice.elem),
+        other => named(other).is_some_and(|(name, arguments)| name == "str" && arguments.is_empty()),
+    };
+    if !borrows {
+        return Err(error(reference, "only &str and &[u8] can be borrowed from a message", help));
+    }
+    match (&reference.lifetime, context.lifetime) {
+        (Some(lifetime), Some(owner)) if lifetime == owner => Ok(()),
+        _ => Err(error(
+            reference,
+            "what is borrowed from a message needs the lifetime of the type",
+            &format!("write `{}<'a>` and `&'a ...`, or use String or Vec<u8>", context.owner),
+        )),
+    }
+}
+
+/// The kinds of type that caps know.
+enum Capped<'t> {
+    Scalar(String),
+    Bytes,
+    List(&'t Type),
+    Map(&'t Type, &'t Type),
+    Other,
+}
+
+fn capped(ty: &Type) -> Capped<'_> {
+    match peel(ty) {
+        Type::Array(array) if is_octet(&array.elem) => Capped::Scalar("an array".to_owned()),
+        Type::Array(array) => match capped(&array.elem) {
+            Capped::Scalar(_) => Capped::Scalar("an array".to_owned()),
+            other => other,
+        },
+        Type::Reference(_) => Capped::Bytes,
+        _ => match named(ty) {
+            Some((name, arguments)) => match (name.as_str(), arguments.as_slice()) {
+                ("Option" | "Box", [inner]) => capped(inner),
+                ("Vec", [item]) if is_octet(item) => Capped::Bytes,
+                ("Vec", [item]) => Capped::List(item),
+                ("BTreeMap" | "HashMap", [key, value, ..]) => Capped::Map(key, value),
+                ("Uuid", []) => Capped::Scalar(name),
+                (scalar, []) if SCALARS.contains(&scalar) => Capped::Scalar(name),
+                ("String", []) => Capped::Bytes,
+                _ => Capped::Other,
+            },
+            None => Capped::Other,
+        },
+    }
+}
+
+/// The caps that the attributes give to a type.
+pub(crate) fn caps(ty: &Type, attributes: &CapAttributes) -> syn::Result<Caps> {
+    if attributes.is_empty() {
+        return Ok(Caps::None);
+    }
+    let kind = capped(ty);
+    let first = [&attributes.item, &attributes.key, &attributes.value];
+    let Some((span, max)) = &attributes.max else {
+        let span = first.iter().find_map(|inner| inner.as_ref().map(|(span, _)| *span));
+        return Err(error_at(
+            span.unwrap_or_else(|| ty.span()),
+            "what is inside is capped but the whole is not",
+            "add `max = N` before it: the largest number of items",
+        ));
+    };
+    if let Capped::Scalar(name) = &kind {
+        return Err(error_at(
+            *span,
+            &format!("`max` says nothing on {name}, whose size is fixed"),
+            "remove it: `max` is for String, Vec<T>, Vec<u8> and maps",
+        ));
+    }
+    let misplaced = |found: &Option<(Span, Box<CapAttributes>)>, key: &str, place: &str| {
+        found.as_ref().map_or(Ok(()), |(span, _)| {
+            Err(error_at(*span, &format!("`{key}` says nothing here"), place))
+        })
+    };
+    let pair = "a list has `item(..)`; `key(..)` and `value(..)` are for a map";
+    match &kind {
+        Capped::List(_) => {
+            misplaced(&attributes.key, "key", pair)?;
+            misplaced(&attributes.value, "value", pair)?;
+        }
+        Capped::Map(..) => {
+            misplaced(&attributes.item, "item", "a map has `key(..)` and `value(..)`")?;
+        }
+        Capped::Bytes => {
+            let help = "text and bytes have nothing inside to cap: write `max = N` alone";
+            misplaced(&attributes.item, "item", help)?;
+            misplaced(&attributes.key, "key", help)?;
+            misplaced(&attributes.value, "value", help)?;
+        }
+        Capped::Scalar(_) | Capped::Other => {}
+    }
+    let inside = |ty: Option<&Type>, found: &Option<(Span, Box<CapAttributes>)>| {
+        let Some((_, found)) = found else { return Ok(Caps::None) };
+        match ty {
+            Some(ty) => caps(ty, found),
+            None => unknown_caps(found),
+        }
+    };
+    let inner = match kind {
+        Capped::Map(key, value) => {
+            let key = inside(Some(key), &attributes.key)?;
+            Caps::Pair(Box::new(key), Box::new(inside(Some(value), &attributes.value)?))
+        }
+        Capped::List(item) => inside(Some(item), &attributes.item)?,
+        _ if attributes.key.is_some() || attributes.value.is_some() => {
+            let key = inside(None, &attributes.key)?;
+            Caps::Pair(Box::new(key), Box::new(inside(None, &attributes.value)?))
+        }
+        _ => inside(None, &attributes.item)?,
+    };
+    Ok(Caps::Max(quote!({ #max }), Box::new(inner)))
+}
+
+/// The caps of a type known by an alias only: taken as they are written.
+fn unknown_caps(attributes: &CapAttributes) -> syn::Result<Caps> {
+    let placeholder: Type = syn::parse_quote!(__Unknown);
+    caps(&placeholder, attributes)
+}
+
+/// Which integer `varint` makes of the type.
+pub(crate) fn varint(ty: &Type, span: Span) -> syn::Result<Varint> {
+    match named(ty) {
+        Some((name, _)) if name == "u64" => Ok(Varint::UInt),
+        Some((name, _)) if name == "i64" => Ok(Varint::Int),
+        _ => Err(error_at(
+            span,
+            "`varint` is for a field of type u64 or i64",
+            "inside another type, use barewire::UInt or barewire::Int",
+        )),
+    }
+}

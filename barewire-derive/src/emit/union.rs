@@ -1,0 +1,316 @@
+//! The fixed layout of an enum with data: a tag, and a payload that any member fits into.
+
+use proc_macro2::{Literal, TokenStream};
+use quote::{format_ident, quote};
+use syn::Ident;
+
+use super::fields::{binding, construct, pattern};
+use super::layout::{Bodies, Sibling, assign_reference, fixed_layout};
+use super::{Paths, layout_name, number};
+use crate::model::{Field, Fields, Item, Payload, Variant};
+
+pub(super) fn emit(item: &Item, variants: &[Variant], paths: &Paths) -> TokenStream {
+    let union = Union { item, variants, paths };
+    let (declaration, view) = (union.declaration(), union.view());
+    let siblings = variants.iter().filter_map(|variant| match &variant.payload {
+        Payload::Struct(fields) => Some(union.sibling(variant, fields).emit(paths)),
+        _ => None,
+    });
+    let implementation = union.implementation();
+    let assign = assign_reference(item, &layout_name(&item.ident), paths);
+    quote!(#(#siblings)* #declaration #view #implementation #assign)
+}
+
+struct Union<'u> {
+    item: &'u Item,
+    variants: &'u [Variant],
+    paths: &'u Paths,
+}
+
+impl Union<'_> {
+    fn view_name(&self) -> Ident {
+        format_ident!("{}View", self.item.ident)
+    }
+
+    fn sibling<'s>(&'s self, variant: &Variant, fields: &'s Fields) -> Sibling<'s> {
+        Sibling {
+            ident: self.sibling_name(variant),
+            of: format!("{}::{}", self.item.ident, variant.ident),
+            visibility: &self.item.visibility,
+            all_visible: true,
+            fields,
+        }
+    }
+
+    fn sibling_name(&self, variant: &Variant) -> Ident {
+        format_ident!("{}{}Layout", self.item.ident, variant.ident)
+    }
+
+    fn member_layout(&self, variant: &Variant) -> Option<TokenStream> {
+        match &variant.payload {
+            Payload::Void => None,
+            Payload::Single(field) => Some(self.paths.layout_of(field)),
+            Payload::Struct(_) => {
+                let name = self.sibling_name(variant);
+                Some(quote!(#name))
+            }
+        }
+    }
+
+    fn declaration(&self) -> TokenStream {
+        let Paths { private, core, .. } = self.paths;
+        let (ident, visibility) = (&self.item.ident, &self.item.visibility);
+        let layout = layout_name(ident);
+        let tag = super::enumeration::integer(self.variants.iter().map(|v| v.tag).max());
+        let tag = quote!(#core::primitive::#tag);
+        let usize = quote!(#core::primitive::usize);
+        let shape = format_ident!("__BAREWIRE_SHAPE_OF_{}", layout);
+        let members: Vec<_> = self.variants.iter().filter_map(|v| self.member_layout(v)).collect();
+        let (derives, traits) = (self.paths.layout_derives(), self.paths.layout_traits(&layout));
+        let doc = format!("The fixed layout of `{ident}`.");
+        quote! {
+            // The alignment of the payload, its size in words, the padding before and after it.
+            #[doc(hidden)]
+            #[allow(non_upper_case_globals)]
+            const #shape: [#usize; 4] = {
+                let mut size: #usize = 0;
+                let mut align: #usize = 1;
+                #(
+                    if #core::mem::size_of::<#members>() > size {
+                        size = #core::mem::size_of::<#members>();
+                    }
+                    if #core::mem::align_of::<#members>() > align {
+                        align = #core::mem::align_of::<#members>();
+                    }
+                )*
+                let words = size.div_ceil(align);
+                let tag = (#core::mem::size_of::<#tag>(), #core::mem::align_of::<#tag>());
+                let pads = #private::pads([tag, (words * align, align)]);
+                [align, words, pads[0], pads[1]]
+            };
+            #[doc = #doc]
+            #derives
+            #[allow(dead_code)]
+            #visibility struct #layout {
+                __tag: #tag,
+                __before: [#core::primitive::u8; #shape[2]],
+                __payload: [
+                    <#private::Aligned<{ #shape[0] }> as #private::AlignedWord>::Word;
+                    #shape[1]
+                ],
+                __after: [#core::primitive::u8; #shape[3]],
+            }
+            #traits
+        }
+    }
+
+    /// The enum of references that reading gives.
+    fn view(&self) -> TokenStream {
+        let Paths { private, core, .. } = self.paths;
+        let Item { ident, visibility, name, .. } = self.item;
+        let (layout, view) = (layout_name(ident), self.view_name());
+        let declared = self.variants.iter().map(|variant| {
+            let (ident, docs) = (&variant.ident, &variant.docs);
+            let text = format!("`{}::{ident}`, read in place.", self.item.ident);
+            let docs = if docs.is_empty() { quote!(#[doc = #text]) } else { quote!(#(#docs)*) };
+            match self.member_layout(variant) {
+                Some(member) => quote!(#docs #ident(&'__a #member)),
+                None => quote!(#docs #ident),
+            }
+        });
+        let ok = quote!(#core::result::Result::Ok);
+        let arms = self.variants.iter().map(|variant| {
+            let (ident, tag) = (&variant.ident, number(variant.tag));
+            match self.member_layout(variant) {
+                Some(member) => {
+                    let member = self.member(&member, &tag);
+                    quote!(#tag => #ok(#view::#ident(#member)),)
+                }
+                None => quote!(#tag => #ok(#view::#ident),),
+            }
+        });
+        let doc = format!("What the fixed layout of `{ident}` holds, in place.");
+        quote! {
+            #[doc = #doc]
+            #[derive(#core::clone::Clone, #core::marker::Copy)]
+            #[allow(dead_code)]
+            #visibility enum #view<'__a> {
+                #(#declared),*
+            }
+            #[automatically_derived]
+            impl #private::Access for #layout {
+                type Ref<'__a> = #view<'__a> where Self: '__a;
+                fn get(
+                    &self,
+                ) -> #core::result::Result<Self::Ref<'_>, #private::LayoutError> {
+                    let __layout = self;
+                    match self.__tag {
+                        #(#arms)*
+                        __tag => #core::result::Result::Err(#private::LayoutError::unknown_tag(
+                            #name,
+                            __tag as #core::primitive::u64,
+                        )),
+                    }
+                }
+            }
+        }
+    }
+
+    /// The payload as a `&member`: it is aligned and large enough for each.
+    fn member(&self, member: &TokenStream, tag: &Literal) -> TokenStream {
+        let (Paths { private, core, .. }, name) = (self.paths, &self.item.name);
+        let result = quote!(#core::result::Result);
+        quote! {
+            match <#member as #private::zerocopy::FromBytes>::ref_from_prefix(
+                #private::zerocopy::IntoBytes::as_bytes(&__layout.__payload),
+            ) {
+                #result::Ok((__member, _)) => __member,
+                #result::Err(_) => {
+                    return #result::Err(#private::LayoutError::unknown_tag(#name, #tag));
+                }
+            }
+        }
+    }
+
+    /// The payload as a `&mut member`; `otherwise` is what to return if it did not fit.
+    fn member_mut(&self, member: &TokenStream, otherwise: &TokenStream) -> TokenStream {
+        let Paths { private, core, .. } = self.paths;
+        let result = quote!(#core::result::Result);
+        quote! {
+            let __member = match <#member as #private::zerocopy::FromBytes>::mut_from_prefix(
+                #private::zerocopy::IntoBytes::as_mut_bytes(&mut __layout.__payload),
+            ) {
+                #result::Ok((__member, _)) => __member,
+                #result::Err(_) => return #result::Err(#otherwise),
+            };
+        }
+    }
+
+    fn zeroed(&self) -> TokenStream {
+        let private = &self.paths.private;
+        quote!(#private::zerocopy::FromZeros::zero(__layout);)
+    }
+
+    fn implementation(&self) -> TokenStream {
+        let Paths { private, core, .. } = self.paths;
+        let (layout, zeroed) = (layout_name(&self.item.ident), self.zeroed());
+        let (ok, err) = (quote!(#core::result::Result::Ok), quote!(#core::result::Result::Err));
+        let name = &self.item.name;
+        let store = self.variants.iter().map(|variant| self.store(variant));
+        let load = self.variants.iter().map(|variant| self.load(variant));
+        let encode = self.variants.iter().map(|variant| self.encode(variant));
+        let decode = self.variants.iter().map(|variant| self.decode(variant));
+        let read = quote!(<#layout as #private::Access>::get(__layout)?);
+        fixed_layout(self.item, &quote!(#layout), self.paths, &Bodies {
+            store: quote!(#zeroed match self { #(#store)* } #ok(())),
+            load: quote!(match #read { #(#load)* }),
+            encode: quote!(match #read { #(#encode)* } #ok(())),
+            decode: quote! {
+                let __offset = #private::Decoder::offset(__input);
+                let __tag = #private::Decoder::uint(__input)?;
+                #zeroed
+                match __tag {
+                    #(#decode)*
+                    _ => return #err(#private::DecodeError::unknown_tag(__offset, #name, __tag)),
+                }
+                #ok(())
+            },
+        })
+    }
+
+    fn store(&self, variant: &Variant) -> TokenStream {
+        let private = &self.paths.private;
+        let (ident, tag) = (&variant.ident, number(variant.tag));
+        let Some(member) = self.member_layout(variant) else {
+            return quote!(Self::#ident => __layout.__tag = #tag,);
+        };
+        let name = &self.item.name;
+        let cast =
+            self.member_mut(&member, &quote!(#private::LayoutError::unknown_tag(#name, #tag)));
+        let (pattern, stores) = match &variant.payload {
+            Payload::Single(field) => {
+                let (binding, place) = (binding(0), quote!(*__member));
+                let store = self.paths.store(field, &quote!(#binding), &place, true);
+                (quote!((#binding)), store)
+            }
+            Payload::Struct(fields) => {
+                let each = fields.fields.iter().enumerate().map(|(index, field)| {
+                    let binding = binding(index);
+                    self.paths.store(field, &quote!(#binding), &place_of(field), false)
+                });
+                (pattern(fields), quote!(#(#each)*))
+            }
+            Payload::Void => Default::default(),
+        };
+        quote!(Self::#ident #pattern => { __layout.__tag = #tag; #cast #stores })
+    }
+
+    fn load(&self, variant: &Variant) -> TokenStream {
+        let core = &self.paths.core;
+        let (ident, view) = (&variant.ident, self.view_name());
+        let ok = quote!(#core::result::Result::Ok);
+        match &variant.payload {
+            Payload::Void => quote!(#view::#ident => #ok(Self::#ident),),
+            Payload::Single(field) => {
+                let load = self.paths.load(field, &quote!(*__member), true);
+                quote!(#view::#ident(__member) => #ok(Self::#ident(#load)),)
+            }
+            Payload::Struct(fields) => {
+                let values = fields.fields.iter();
+                let values = values.map(|field| self.paths.load(field, &place_of(field), false));
+                let fields = construct(fields, values.collect());
+                quote!(#view::#ident(__member) => #ok(Self::#ident #fields),)
+            }
+        }
+    }
+
+    fn encode(&self, variant: &Variant) -> TokenStream {
+        let private = &self.paths.private;
+        let (ident, view, tag) = (&variant.ident, self.view_name(), number(variant.tag));
+        let tag = quote!(#private::Encoder::uint(__out, #tag););
+        match &variant.payload {
+            Payload::Void => quote!(#view::#ident => { #tag }),
+            Payload::Single(field) => {
+                let fixed = self.paths.fixed(field);
+                quote! {
+                    #view::#ident(__member) => { #tag #fixed::encode_layout(__member, __out)?; }
+                }
+            }
+            Payload::Struct(fields) => {
+                let each = fields.fields.iter();
+                let each = each.map(|field| self.paths.encode_layout(field, &place_of(field)));
+                quote!(#view::#ident(__member) => { #tag #(#each)* })
+            }
+        }
+    }
+
+    fn decode(&self, variant: &Variant) -> TokenStream {
+        let private = &self.paths.private;
+        let tag = number(variant.tag);
+        let Some(member) = self.member_layout(variant) else {
+            return quote!(#tag => __layout.__tag = #tag,);
+        };
+        let name = &self.item.name;
+        let otherwise = quote!(#private::DecodeError::unknown_tag(__offset, #name, __tag));
+        let cast = self.member_mut(&member, &otherwise);
+        let decodes = match &variant.payload {
+            Payload::Single(field) => {
+                let fixed = self.paths.fixed(field);
+                quote!(#fixed::decode_layout(__input, __member)?;)
+            }
+            Payload::Struct(fields) => {
+                let each = fields.fields.iter();
+                let each = each.map(|field| self.paths.decode_layout(field, &place_of(field)));
+                quote!(#(#each)*)
+            }
+            Payload::Void => TokenStream::new(),
+        };
+        quote!(#tag => { __layout.__tag = #tag; #cast #decodes })
+    }
+}
+
+/// The place of a field in the layout of a variant.
+fn place_of(field: &Field) -> TokenStream {
+    let name = &field.ident;
+    quote!(__member.#name)
+}

@@ -1,0 +1,371 @@
+//! `SharedRegion<T>`: one value that many processes read and, by turns, change.
+//!
+//! The value stands in one of four buffers: version `v` in buffer `v % 4`. A writer fills the next
+//! buffer and publishes it with one store to `current`, so a writer that is killed at any point
+//! leaves the last whole value where it was. A reader copies the current buffer and then looks at
+//! `current` again: its buffer is overwritten only by the writer after the third later version.
+//!
+//! | killed after | left behind | what others do |
+//! |---|---|---|
+//! | taking the writers' lock | the lock names the dead | sweep: the lock is free again |
+//! | filling part of the next buffer | bytes that no version names | overwrite them |
+//! | publishing | the new value, and the lock as above | |
+
+use std::marker::PhantomData;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::time::{Duration, Instant};
+
+use barewire_schema::check;
+use zerocopy::{FromZeros, IntoBytes};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::layout::FixedLayout;
+use crate::segment::{Geometry, Kind, Plan, Segment};
+use crate::sync::Event;
+
+const BUFFERS: u64 = 4;
+/// How many versions may be published while a reader copies, and the copy still be whole.
+const TOLERATED: u64 = BUFFERS - 2;
+
+const CURRENT: usize = 0;
+const WRITER: usize = 64;
+const TURN_EVENT: usize = 128;
+const DATA: usize = 192;
+
+const STRIDE: usize = 0;
+const SIZE: usize = 1;
+
+/// What a region is opened or made with; see [`SharedRegion::builder`].
+#[derive(Debug, Clone)]
+#[must_use = "a builder does nothing until `create` or `open`"]
+pub struct RegionBuilder<T> {
+    name: String,
+    directory: Option<PathBuf>,
+    _value: PhantomData<fn() -> T>,
+}
+
+impl<T: FixedLayout> RegionBuilder<T> {
+    /// Another directory than the standard one.
+    pub fn directory(mut self, path: impl Into<PathBuf>) -> Self {
+        self.directory = Some(path.into());
+        self
+    }
+
+    fn plan(&self) -> Plan<'_> {
+        Plan {
+            name: &self.name,
+            directory: self.directory.clone(),
+            kind: Kind::Region,
+            ty: T::TYPE,
+        }
+    }
+
+    /// Makes the region with its first value.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists`, `InvalidName`, `TooLarge` if the value exceeds a cap, `NoSpace`,
+    /// `Untrusted` for the directory, `Io`.
+    pub fn create(self, initial: &T) -> Result<SharedRegion<T>> {
+        const { check::assert_bounded(T::TYPE) };
+        let stride = size_of::<T::Layout>().next_multiple_of(64) as u64;
+        let mut geometry = Geometry::default();
+        geometry[STRIDE] = stride;
+        geometry[SIZE] = size_of::<T::Layout>() as u64;
+        let body = DATA as u64 + BUFFERS * stride;
+        let segment = Segment::create(&self.plan(), geometry, body, |segment| {
+            let mut layout = zeroed::<T>(segment.name())?;
+            store(segment.name(), initial, &mut layout)?;
+            Words { segment }.write(0, layout.as_bytes());
+            Ok(())
+        })?;
+        SharedRegion::attached(segment)
+    }
+
+    /// Opens a region that somebody has made.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`, `SchemaMismatch` with the difference, `Malformed`, `Untrusted`, `InvalidName`,
+    /// `TooManyParticipants`, `Io`.
+    pub fn open(self) -> Result<SharedRegion<T>> {
+        const { check::assert_bounded(T::TYPE) };
+        SharedRegion::attached(Segment::open(&self.plan(), &sweep_segment)?)
+    }
+}
+
+/// One value of `T` that many processes read, and change by turns.
+///
+/// ```
+/// use barewire_runtime::ipc::SharedRegion;
+///
+/// # fn main() -> barewire_runtime::Result<()> {
+/// let name = format!("docs-region-{}", std::process::id());
+/// let region = SharedRegion::<u64>::create(&name, &1)?;
+/// region.update(|value| *value += 1)?;
+///
+/// let other = SharedRegion::<u64>::open(&name)?;       // in another process, as a rule
+/// assert_eq!(other.read()?, 2);
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct SharedRegion<T: FixedLayout> {
+    segment: Segment,
+    _value: PhantomData<fn() -> T>,
+}
+
+impl<T: FixedLayout> SharedRegion<T> {
+    /// Begins to describe a region to create or open.
+    pub fn builder(name: impl Into<String>) -> RegionBuilder<T> {
+        RegionBuilder { name: name.into(), directory: None, _value: PhantomData }
+    }
+
+    /// Makes a region in the standard directory with its first value.
+    ///
+    /// # Errors
+    ///
+    /// As [`RegionBuilder::create`].
+    pub fn create(name: impl Into<String>, initial: &T) -> Result<Self> {
+        Self::builder(name).create(initial)
+    }
+
+    /// Opens a region in the standard directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`RegionBuilder::open`].
+    pub fn open(name: impl Into<String>) -> Result<Self> {
+        Self::builder(name).open()
+    }
+
+    /// Whether a segment of that name exists that somebody alive is attached to.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidName`, `Untrusted` or `Io`.
+    pub fn exists(name: impl Into<String>) -> Result<bool> {
+        Segment::exists(&Self::builder(name).plan())
+    }
+
+    fn attached(segment: Segment) -> Result<Self> {
+        let size = size_of::<T::Layout>() as u64;
+        let stride = size.next_multiple_of(64);
+        let sane = segment.geometry()[SIZE] == size
+            && segment.geometry()[STRIDE] == stride
+            && segment.body().1 as u64 >= DATA as u64 + BUFFERS * stride;
+        if sane {
+            return Ok(Self { segment, _value: PhantomData });
+        }
+        let detail = "has a header whose sizes do not fit together";
+        Err(Error::new(ErrorKind::Malformed, segment.name(), detail))
+    }
+
+    /// The region's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.segment.name()
+    }
+
+    /// How often the value was changed.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.words().current().load(Ordering::Acquire)
+    }
+
+    /// The value as it is now: whole, whatever writers do meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidValue` if what stands there is no value of `T`.
+    pub fn read(&self) -> Result<T> {
+        let mut layout = zeroed::<T>(self.name())?;
+        self.words().read(layout.as_mut_bytes());
+        self.load(&layout)
+    }
+
+    /// Changes the value; writers take turns. Nothing is changed if `change` panics.
+    ///
+    /// # Errors
+    ///
+    /// `TooLarge` if the new value exceeds a cap (the old one stays), `InvalidValue` as for `read`.
+    pub fn update<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R> {
+        self.update_until(None, change)
+    }
+
+    /// As [`update`](Self::update), but waits no longer than `timeout` for its turn.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut` if another writer kept its turn, and as [`update`](Self::update).
+    pub fn update_timeout<R>(
+        &self,
+        timeout: Duration,
+        change: impl FnOnce(&mut T) -> R,
+    ) -> Result<R> {
+        self.update_until(Instant::now().checked_add(timeout), change)
+    }
+
+    fn update_until<R>(
+        &self,
+        deadline: Option<Instant>,
+        change: impl FnOnce(&mut T) -> R,
+    ) -> Result<R> {
+        let words = self.words();
+        let attempt = || Ok::<_, Error>(words.try_begin());
+        let recover = || self.segment.recover(&sweep_segment);
+        let Some(turn) = words.turn().wait(deadline, attempt, recover)? else {
+            let detail = "another writer kept its turn until the deadline";
+            return Err(Error::new(ErrorKind::TimedOut, self.name(), detail));
+        };
+        let mut layout = zeroed::<T>(self.name())?;
+        words.read(layout.as_mut_bytes());
+        let mut value = self.load(&layout)?;
+        let result = change(&mut value);
+        store(self.name(), &value, &mut layout)?;
+        turn.publish(layout.as_bytes());
+        Ok(result)
+    }
+
+    /// Detaches from the region; the last one out removes it. Dropping it does the same.
+    pub fn close(self) {}
+
+    fn words(&self) -> Words<'_> {
+        Words { segment: &self.segment }
+    }
+
+    fn load(&self, layout: &T::Layout) -> Result<T> {
+        T::load(layout)
+            .map_err(|error| Error::new(ErrorKind::InvalidValue, self.name(), error.to_string()))
+    }
+}
+
+impl<T: FixedLayout> Drop for SharedRegion<T> {
+    fn drop(&mut self) {
+        self.segment.leave(&sweep_segment);
+    }
+}
+
+fn zeroed<T: FixedLayout>(name: &str) -> Result<Box<T::Layout>> {
+    T::Layout::new_box_zeroed()
+        .map_err(|_| Error::new(ErrorKind::NoSpace, name, "no memory for a copy of the value"))
+}
+
+fn store<T: FixedLayout>(name: &str, value: &T, layout: &mut T::Layout) -> Result<()> {
+    value
+        .store(layout)
+        .map_err(|error| Error::new(ErrorKind::TooLarge, name, error.to_string()))
+}
+
+/// The words of one region.
+#[derive(Clone, Copy)]
+struct Words<'a> {
+    segment: &'a Segment,
+}
+
+/// The right to publish the next version; given back when dropped.
+struct Turn<'a> {
+    words: Words<'a>,
+    lock: u64,
+}
+
+impl<'a> Words<'a> {
+    fn word(self, at: usize) -> &'a AtomicU64 {
+        self.segment.map().u64(self.segment.body().0 + at)
+    }
+
+    fn current(self) -> &'a AtomicU64 {
+        self.word(CURRENT)
+    }
+
+    /// The writers' lock: a count of turns × 256 + the holder's index + 1, or + 0 if free.
+    fn writer(self) -> &'a AtomicU64 {
+        self.word(WRITER)
+    }
+
+    fn turn(self) -> Event<'a> {
+        let base = self.segment.body().0 + TURN_EVENT;
+        Event {
+            sequence: self.segment.map().u32(base),
+            sleepers: self.segment.map().u32(base + 4),
+        }
+    }
+
+    fn buffer(self, version: u64) -> usize {
+        let stride = self.segment.geometry()[STRIDE];
+        self.segment.body().0 + DATA + ((version % BUFFERS) * stride) as usize
+    }
+
+    /// Copies the current version into `target`.
+    fn read(self, target: &mut [u8]) {
+        loop {
+            let version = self.current().load(Ordering::Acquire);
+            let base = self.buffer(version);
+            for (word, chunk) in target.chunks_mut(8).enumerate() {
+                let value = self.segment.map().u64(base + word * 8).load(Ordering::Relaxed);
+                chunk.copy_from_slice(&value.to_le_bytes()[..chunk.len()]);
+            }
+            // Whoever overwrites this buffer has seen the third later version published first.
+            fence(Ordering::Acquire);
+            let now = self.current().load(Ordering::Relaxed);
+            if now.wrapping_sub(version) <= TOLERATED {
+                return;
+            }
+            std::hint::spin_loop();
+        }
+    }
+
+    fn write(self, version: u64, source: &[u8]) {
+        let base = self.buffer(version);
+        for (word, chunk) in source.chunks(8).enumerate() {
+            let mut bytes = [0; 8];
+            bytes[..chunk.len()].copy_from_slice(chunk);
+            let value = u64::from_le_bytes(bytes);
+            self.segment.map().u64(base + word * 8).store(value, Ordering::Relaxed);
+        }
+    }
+
+    fn try_begin(self) -> Option<Turn<'a>> {
+        let seen = self.writer().load(Ordering::Relaxed);
+        if seen & 0xff != 0 {
+            return None;
+        }
+        let lock = (seen | (u64::from(self.segment.index()) + 1)).wrapping_add(256);
+        let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
+        let taken = self.writer().compare_exchange(seen, lock, acquire, relaxed).is_ok();
+        taken.then_some(Turn { words: self, lock })
+    }
+
+    /// Frees the lock if it still stands as `held`.
+    fn free(self, held: u64) {
+        let (release, relaxed) = (Ordering::Release, Ordering::Relaxed);
+        if self.writer().compare_exchange(held, held & !0xff, release, relaxed).is_ok() {
+            self.turn().notify();
+        }
+    }
+}
+
+impl Turn<'_> {
+    fn publish(self, bytes: &[u8]) {
+        let version = self.words.current().load(Ordering::Relaxed).wrapping_add(1);
+        // A reader that sees a byte of this version also sees that the one before is published.
+        fence(Ordering::Release);
+        self.words.write(version, bytes);
+        self.words.current().store(version, Ordering::Release);
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.words.free(self.lock);
+    }
+}
+
+/// Gives back the turn of a dead writer.
+fn sweep_segment(segment: &Segment, dead: u8, still_dead: &dyn Fn() -> bool) {
+    let words = Words { segment };
+    let seen = words.writer().load(Ordering::Acquire);
+    if seen & 0xff == u64::from(dead) + 1 && still_dead() {
+        words.free(seen);
+    }
+}

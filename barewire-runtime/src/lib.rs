@@ -1,0 +1,16 @@
+//! Everything that runs in the user's process: the BARE codec, the fixed layout and shared memory.
+
+pub mod codec;
+mod error;
+pub mod ipc;
+pub mod layout;
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+pub mod segment;
+mod sync;
+mod sys;
+
+pub use barewire_schema as schema_model;
+pub use barewire_schema::BareSchema;
+pub use error::{Error, ErrorKind, Result};

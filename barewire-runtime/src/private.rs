@@ -1,0 +1,14 @@
+//! What derived code refers to; not for people.
+
+pub use ::core;
+pub use ::std;
+pub use barewire_schema::{
+    BareSchema, EnumMember, Field, Link, Max, PairCaps, Type, UnionMember, pads,
+};
+pub use zerocopy;
+
+pub use crate::codec::{Decode, DecodeError, Decoder, Encode, Encoder, Int, UInt};
+pub use crate::layout::{
+    Access, Aligned, AlignedWord, Assign, FixedLayout, Layout, LayoutError, LayoutErrorKind,
+    Unbounded, Word,
+};

@@ -1,0 +1,195 @@
+//! The private directory that segments live in, and the names they can have.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use super::header;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sys::{file, lock};
+
+/// The environment variable that names another directory.
+pub const DIRECTORY_VARIABLE: &str = "BAREWIRE_DIR";
+/// The longest name of a segment, in bytes.
+pub const MAX_NAME_BYTES: usize = 128;
+
+/// A directory for segments: owned by this user, and writable by nobody else.
+#[derive(Debug)]
+pub struct Directory {
+    path: PathBuf,
+    pub(super) handle: OwnedFd,
+}
+
+impl Directory {
+    /// The directory that `BAREWIRE_DIR` names, else one of this user's in `/dev/shm`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Directory::at`].
+    pub fn standard() -> Result<Self> {
+        match std::env::var_os(DIRECTORY_VARIABLE) {
+            Some(path) => Self::at(path),
+            None => {
+                let user = rustix::process::geteuid().as_raw();
+                Self::at(format!("/dev/shm/barewire-{user}"))
+            }
+        }
+    }
+
+    /// The directory at `path`, which is made (mode 0700) if only its last part is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Untrusted`] if it is a link, belongs to somebody else, or others may write in
+    /// it; [`ErrorKind::Io`] if it cannot be made or opened.
+    pub fn at(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref().to_path_buf();
+        let subject = path.display().to_string();
+        file::make_directory(&path)
+            .map_err(|error| Error::system(&subject, "cannot make the directory", error))?;
+        let handle = file::open_directory(&path).map_err(|error| {
+            let link = path.symlink_metadata().is_ok_and(|data| !data.file_type().is_dir());
+            if link {
+                Error::new(
+                    ErrorKind::Untrusted,
+                    subject.clone(),
+                    "is not a directory (links are not followed)",
+                )
+            } else {
+                Error::system(&subject, "cannot open the directory", error)
+            }
+        })?;
+        let facts = file::facts(&handle)
+            .map_err(|error| Error::system(&subject, "cannot examine the directory", error))?;
+        if !facts.owned {
+            let detail = "belongs to another user; name a directory of your own in BAREWIRE_DIR";
+            return Err(Error::new(ErrorKind::Untrusted, subject, detail));
+        }
+        if facts.mode & 0o022 != 0 {
+            let detail = format!(
+                "others may write in it (mode {:04o}); a directory for segments needs mode 0700",
+                facts.mode
+            );
+            return Err(Error::new(ErrorKind::Untrusted, subject, detail));
+        }
+        Ok(Self { path, handle })
+    }
+
+    /// Where the directory is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The names of the segments in it that somebody alive is attached to.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] if the directory cannot be read.
+    pub fn segments(&self) -> Result<Vec<String>> {
+        let mut names = self.names()?;
+        names.retain(|name| matches!(self.inhabitants(name), Some((_, true))));
+        names.sort();
+        Ok(names)
+    }
+
+    /// Removes what dead processes have left: segments that nobody alive is attached to.
+    ///
+    /// Creating a segment does this as well.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] if the directory cannot be read.
+    pub fn remove_abandoned(&self) -> Result<()> {
+        for name in self.names()? {
+            if let Some((file, false)) = self.inhabitants(&name) {
+                self.remove_if_abandoned(&file, &name);
+            }
+        }
+        Ok(())
+    }
+
+    fn names(&self) -> Result<Vec<String>> {
+        let subject = self.path.display().to_string();
+        file::names(&self.handle)
+            .map_err(|error| Error::system(&subject, "cannot read the directory", error))
+    }
+
+    /// The segment `name` and whether somebody alive is attached; `None` if it is no segment.
+    fn inhabitants(&self, name: &str) -> Option<(File, bool)> {
+        let facts = file::facts_at(&self.handle, name).ok()?;
+        if !facts.regular || !facts.owned {
+            return None;
+        }
+        let mut file = file::open(&self.handle, name).ok()?;
+        let mut magic = [0_u8; 8];
+        file.read_exact(&mut magic).ok()?;
+        if u64::from_le_bytes(magic) != header::MAGIC {
+            return None;
+        }
+        let alive = is_inhabited(&file).ok()?;
+        Some((file, alive))
+    }
+
+    /// Removes `name` if it still is `file` and nobody is attached, holding the gate meanwhile.
+    ///
+    /// A gate that is taken means that somebody is arriving or cleaning: then there is nothing to
+    /// do. Whether it was removed is not worth an error: the next one in tries again.
+    pub(super) fn remove_if_abandoned(&self, file: &File, name: &str) {
+        if !lock::try_lock(file, header::GATE_BYTE, 1).unwrap_or(false) {
+            return;
+        }
+        if !is_inhabited(file).unwrap_or(true) {
+            self.remove_same(file, name);
+        }
+        // Closing the file releases the gate as well.
+        let _ = lock::unlock(file, header::GATE_BYTE, 1);
+    }
+
+    /// Removes the entry `name` if it still leads to `file`.
+    pub(super) fn remove_same(&self, file: &File, name: &str) {
+        let same = match (file::facts(file), file::facts_at(&self.handle, name)) {
+            (Ok(ours), Ok(there)) => ours.inode == there.inode,
+            _ => false,
+        };
+        if same {
+            let _ = file::unlink(&self.handle, name);
+        }
+    }
+}
+
+/// Whether anybody else holds the lock of a participant.
+pub(super) fn is_inhabited(file: &File) -> std::io::Result<bool> {
+    lock::held_by_other(file, header::ALIVE_BYTE, header::MAX_PARTICIPANTS as u64)
+}
+
+/// Refuses every name that is not plainly a name.
+pub(crate) fn check_name(name: &str) -> Result<()> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let starts = name.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric);
+    if starts && name.len() <= MAX_NAME_BYTES && name.bytes().all(legal) {
+        return Ok(());
+    }
+    let shown = name.chars().take(40).collect::<String>();
+    let detail = "is no name for a segment: use 1 to 128 of A-Z a-z 0-9 . _ - and begin with a \
+                  letter or a digit";
+    Err(Error::new(ErrorKind::InvalidName, format!("{shown:?}"), detail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_leave_the_directory() {
+        for name in ["", ".", "..", "a/b", "/a", "../a", "a\0b", ".hidden", "-x", "é", "a b"] {
+            let error = check_name(name).expect_err(name);
+            assert_eq!(error.kind(), ErrorKind::InvalidName);
+        }
+        assert!(check_name(&"x".repeat(129)).is_err());
+        for name in ["a", "chat.room-1_b", "7", &"x".repeat(128)] {
+            check_name(name).expect("a legal name");
+        }
+    }
+}

@@ -1,0 +1,406 @@
+//! A named, typed, versioned piece of shared memory, and who is attached to it.
+//!
+//! A segment is a file in a private directory. It is made whole before it has a name; it lives for
+//! as long as a participant does, and liveness is a lock that the kernel releases on any death.
+
+mod directory;
+mod header;
+mod participants;
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use barewire_schema::{Fingerprint, Schema, Type};
+
+pub use directory::{DIRECTORY_VARIABLE, Directory, MAX_NAME_BYTES};
+pub use header::{FORMAT_VERSION, MAX_PARTICIPANTS, MAX_SEGMENT_BYTES, MAX_TEXT_BYTES};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::sys::map::Mapping;
+use crate::sys::{self, file, lock};
+use directory::is_inhabited;
+
+/// How long to wait for somebody who is attaching or detaching right now.
+const GATE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a segment holds; the number stands in its header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Region = 1,
+    Queue = 2,
+}
+
+impl Kind {
+    fn name(number: u32) -> &'static str {
+        match number {
+            1 => "a shared region",
+            2 => "a message queue",
+            _ => "of an unknown kind",
+        }
+    }
+}
+
+pub(crate) type Geometry = [u64; header::GEOMETRY_WORDS];
+
+/// What the creator of a segment decides, and what an opener expects.
+#[derive(Debug)]
+pub(crate) struct Plan<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) directory: Option<PathBuf>,
+    pub(crate) kind: Kind,
+    pub(crate) ty: &'static Type,
+}
+
+impl Plan<'_> {
+    fn directory(&self) -> Result<Directory> {
+        directory::check_name(self.name)?;
+        match &self.directory {
+            Some(path) => Directory::at(path),
+            None => Directory::standard(),
+        }
+    }
+}
+
+/// Gives back what a dead participant held; called with its index.
+///
+/// Many may do this at once for the same dead participant, and any of them may die while doing it:
+/// every step must be harmless when repeated. `still_dead` must be asked after a word has been
+/// read and before it is changed by compare-and-swap.
+pub(crate) type Sweep<'a> = &'a dyn Fn(&Segment, u8, &dyn Fn() -> bool);
+
+/// A segment that this process is attached to.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    name: String,
+    directory: Directory,
+    file: File,
+    map: Mapping,
+    body: usize,
+    body_bytes: usize,
+    geometry: Geometry,
+    index: u8,
+    incarnation: u128,
+}
+
+impl Segment {
+    /// Makes a segment, calls `fill` for its zeroed body, and then gives it its name.
+    pub(crate) fn create(
+        plan: &Plan<'_>,
+        geometry: Geometry,
+        body_bytes: u64,
+        fill: impl FnOnce(&Segment) -> Result<()>,
+    ) -> Result<Self> {
+        let directory = plan.directory()?;
+        directory.remove_abandoned()?;
+        // An early answer, without the work; the link below decides.
+        if let Some(error) = existing(&directory, plan.name) {
+            return Err(error);
+        }
+        let text = Schema::from_type(plan.ty).to_string();
+        let body = (header::TEXT_START + text.len()).next_multiple_of(header::BODY_ALIGN);
+        let total = (body as u64).checked_add(body_bytes);
+        let total = total.filter(|total| *total <= header::MAX_SEGMENT_BYTES);
+        let (Some(total), true) = (total, text.len() <= header::MAX_TEXT_BYTES) else {
+            let detail = "would be larger than a segment can be";
+            return Err(Error::new(ErrorKind::InvalidArgument, plan.name, detail));
+        };
+        let fault = |doing| move |error| Error::system(plan.name, doing, error);
+        let file = file::create_unnamed(&directory.handle, total)
+            .map_err(fault("cannot reserve the memory of the segment"))?;
+        let map = Mapping::new(&file).map_err(fault("cannot map the segment"))?;
+        write_header(&map, plan, &text, body, body_bytes, &geometry);
+        let mut segment = Self {
+            name: plan.name.to_owned(),
+            directory,
+            file,
+            map,
+            body,
+            body_bytes: body_bytes as usize,
+            geometry,
+            index: 0,
+            incarnation: 0,
+        };
+        segment.join(&|_, _, _| ())?;
+        fill(&segment)?;
+        for _ in 0..8 {
+            match file::link(&segment.file, &segment.directory.handle, plan.name) {
+                Ok(()) => return Ok(segment),
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                    if let Some(error) = existing(&segment.directory, plan.name) {
+                        return Err(error);
+                    }
+                }
+                Err(error) => return Err(fault("cannot name the segment")(error)),
+            }
+        }
+        Err(Error::new(ErrorKind::AlreadyExists, plan.name, "is being made by others just now"))
+    }
+
+    /// Opens a segment that somebody alive is attached to, checks it whole, and attaches to it.
+    pub(crate) fn open(plan: &Plan<'_>, sweep: Sweep<'_>) -> Result<Self> {
+        let directory = plan.directory()?;
+        let fault = |doing| move |error| Error::system(plan.name, doing, error);
+        let absent = || Error::new(ErrorKind::NotFound, plan.name, "no such segment exists");
+        let facts = match file::facts_at(&directory.handle, plan.name) {
+            Ok(facts) => facts,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(absent()),
+            Err(error) => return Err(fault("cannot examine the segment")(error)),
+        };
+        trusted(plan.name, &facts)?;
+        let file = match file::open(&directory.handle, plan.name) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(absent()),
+            Err(error) => return Err(fault("cannot open the segment")(error)),
+        };
+        let facts = file::facts(&file).map_err(fault("cannot examine the segment"))?;
+        trusted(plan.name, &facts)?;
+        if facts.bytes < header::TEXT_START as u64 {
+            return Err(malformed(plan.name, "is too small to be a segment"));
+        }
+        let map = Mapping::new(&file).map_err(fault("cannot map the segment"))?;
+        let (body, body_bytes, geometry) = read_header(&map, plan)?;
+        let mut segment = Self {
+            name: plan.name.to_owned(),
+            directory,
+            file,
+            map,
+            body,
+            body_bytes,
+            geometry,
+            index: 0,
+            incarnation: 0,
+        };
+        segment.take_gate()?;
+        let facts = file::facts(&segment.file).map_err(fault("cannot examine the segment"))?;
+        let inhabited = is_inhabited(&segment.file).map_err(fault("cannot ask who is alive"))?;
+        if !inhabited && facts.links > 0 {
+            segment.directory.remove_same(&segment.file, plan.name);
+        }
+        if !inhabited || facts.links == 0 {
+            let detail = "no such segment exists (everybody who was attached to it has gone)";
+            return Err(Error::new(ErrorKind::NotFound, plan.name, detail));
+        }
+        segment.join(sweep)?;
+        segment.leave_gate();
+        Ok(segment)
+    }
+
+    /// Whether somebody alive is attached to a segment of that name.
+    pub(crate) fn exists(plan: &Plan<'_>) -> Result<bool> {
+        let directory = plan.directory()?;
+        Ok(directory.segments()?.iter().any(|name| name == plan.name))
+    }
+
+    /// Gives up the place in the segment, and removes the segment if nobody else is there.
+    pub(crate) fn leave(&self, sweep: Sweep<'_>) {
+        let gate = self.take_gate().is_ok();
+        sweep(self, self.index, &|| true);
+        self.free_own_entry();
+        let last = !is_inhabited(&self.file).unwrap_or(true);
+        if gate && last {
+            self.directory.remove_same(&self.file, &self.name);
+        }
+        // Closing the file releases the gate and the participant's lock in one step.
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    /// The participant that this handle is.
+    #[inline]
+    pub(crate) fn index(&self) -> u8 {
+        self.index
+    }
+
+    pub(crate) fn incarnation(&self) -> u128 {
+        self.incarnation
+    }
+
+    pub(crate) fn map(&self) -> &Mapping {
+        &self.map
+    }
+
+    /// Where the body starts in the mapping, and its length.
+    pub(crate) fn body(&self) -> (usize, usize) {
+        (self.body, self.body_bytes)
+    }
+
+    fn take_gate(&self) -> Result<()> {
+        let patience = Instant::now() + GATE_PATIENCE;
+        loop {
+            let taken = lock::try_lock(&self.file, header::GATE_BYTE, 1)
+                .map_err(|error| Error::system(&self.name, "cannot lock the segment", error))?;
+            if taken {
+                return Ok(());
+            }
+            if Instant::now() > patience {
+                let detail = "somebody stands still in the middle of attaching or leaving";
+                return Err(Error::new(ErrorKind::TimedOut, &*self.name, detail));
+            }
+            std::thread::sleep(Duration::from_micros(50));
+        }
+    }
+
+    fn leave_gate(&self) {
+        // If this fails, closing the file releases the gate all the same.
+        let _ = lock::unlock(&self.file, header::GATE_BYTE, 1);
+    }
+}
+
+/// The error that `name` exists already; what nobody lives in is removed instead.
+fn existing(directory: &Directory, name: &str) -> Option<Error> {
+    let facts = file::facts_at(&directory.handle, name).ok()?;
+    if let Err(error) = trusted(name, &facts) {
+        return Some(error);
+    }
+    if let Ok(file) = file::open(&directory.handle, name) {
+        let mapping = Mapping::new(&file);
+        let ours = facts.bytes >= header::TEXT_START as u64
+            && mapping.is_ok_and(|map| map.u64(0).load(Ordering::Relaxed) == header::MAGIC);
+        if !ours {
+            let detail = "exists already and is not a segment; nothing was changed";
+            return Some(Error::new(ErrorKind::AlreadyExists, name, detail));
+        }
+        directory.remove_if_abandoned(&file, name);
+    }
+    match file::facts_at(&directory.handle, name) {
+        Ok(_) => {
+            let detail = "exists already; open it instead, or choose another name";
+            Some(Error::new(ErrorKind::AlreadyExists, name, detail))
+        }
+        Err(_) => None,
+    }
+}
+
+fn trusted(name: &str, facts: &file::Facts) -> Result<()> {
+    let problem = if !facts.regular {
+        "is not a plain file (links are not followed)"
+    } else if !facts.owned {
+        "belongs to another user"
+    } else if facts.mode & 0o077 != 0 {
+        "others may read or write it; a segment has mode 0600"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(ErrorKind::Untrusted, name, problem))
+}
+
+fn malformed(name: &str, detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::Malformed, name, detail)
+}
+
+fn write_header(
+    map: &Mapping,
+    plan: &Plan<'_>,
+    text: &str,
+    body: usize,
+    body_bytes: u64,
+    geometry: &Geometry,
+) {
+    let set = |at: usize, value: u64| map.u64(at).store(value, Ordering::Relaxed);
+    set(0, header::MAGIC);
+    map.u32(header::VERSION_AT).store(header::FORMAT_VERSION, Ordering::Relaxed);
+    map.u32(header::KIND_AT).store(plan.kind as u32, Ordering::Relaxed);
+    set(header::TOTAL_AT, map.len() as u64);
+    set(header::TEXT_AT, header::TEXT_START as u64);
+    set(header::TEXT_BYTES_AT, text.len() as u64);
+    set(header::BODY_AT, body as u64);
+    set(header::BODY_BYTES_AT, body_bytes);
+    set(header::CREATED_AT, sys::now_ns());
+    copy_in(map, header::WIRE_ID_AT, &plan.ty.wire_id().0);
+    copy_in(map, header::LAYOUT_ID_AT, &plan.ty.layout_id().0);
+    for (word, value) in geometry.iter().enumerate() {
+        set(header::GEOMETRY_AT + word * 8, *value);
+    }
+    copy_in(map, header::TEXT_START, text.as_bytes());
+}
+
+fn copy_in(map: &Mapping, at: usize, bytes: &[u8]) {
+    let target = map.bytes(at, bytes.len());
+    // SAFETY: `bytes` has checked the range; the segment has no name yet, so nobody else is there.
+    unsafe { target.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+}
+
+fn copy_out(map: &Mapping, at: usize, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    let source = map.bytes(at, len);
+    // SAFETY: `bytes` has checked the range; the header does not change after its creation.
+    unsafe { source.copy_to_nonoverlapping(bytes.as_mut_ptr(), len) };
+    bytes
+}
+
+/// Checks everything that the header says, and returns where the body is and its geometry.
+fn read_header(map: &Mapping, plan: &Plan<'_>) -> Result<(usize, usize, Geometry)> {
+    let get = |at: usize| map.u64(at).load(Ordering::Relaxed);
+    if get(0) != header::MAGIC {
+        return Err(malformed(plan.name, "is not a segment (its first bytes are foreign)"));
+    }
+    let version = map.u32(header::VERSION_AT).load(Ordering::Relaxed);
+    if version != header::FORMAT_VERSION {
+        let detail = format!(
+            "has format version {version}, this program knows {}",
+            header::FORMAT_VERSION
+        );
+        return Err(malformed(plan.name, detail));
+    }
+    if get(header::TOTAL_AT) != map.len() as u64 {
+        let detail = format!(
+            "has {} bytes where its header says {}: it was truncated or extended",
+            map.len(),
+            get(header::TOTAL_AT)
+        );
+        return Err(malformed(plan.name, detail));
+    }
+    let range = |at: u64, len: u64, least: usize| {
+        let end = at.checked_add(len)?;
+        let legal = at >= least as u64 && end <= map.len() as u64;
+        legal.then_some((at as usize, len as usize))
+    };
+    let text = range(get(header::TEXT_AT), get(header::TEXT_BYTES_AT), header::TEXT_START);
+    let body = range(get(header::BODY_AT), get(header::BODY_BYTES_AT), header::TEXT_START);
+    let (Some(text), Some(body)) = (text, body) else {
+        return Err(malformed(plan.name, "has a header that points outside the file"));
+    };
+    if body.0 % header::BODY_ALIGN != 0 || text.1 > header::MAX_TEXT_BYTES {
+        return Err(malformed(plan.name, "has a header with impossible offsets"));
+    }
+    let kind = map.u32(header::KIND_AT).load(Ordering::Relaxed);
+    if kind != plan.kind as u32 {
+        let detail = format!("is {}, not {}", Kind::name(kind), Kind::name(plan.kind as u32));
+        return Err(malformed(plan.name, detail));
+    }
+    let layout_id = Fingerprint(copy_out(map, header::LAYOUT_ID_AT, 16).try_into().unwrap_or_default());
+    if layout_id != plan.ty.layout_id() {
+        return Err(mismatch(plan, &copy_out(map, text.0, text.1)));
+    }
+    let geometry = std::array::from_fn(|word| get(header::GEOMETRY_AT + word * 8));
+    Ok((body.0, body.1, geometry))
+}
+
+/// The readable difference between the segment's schema and the one of this program.
+fn mismatch(plan: &Plan<'_>, text: &[u8]) -> Error {
+    let found = std::str::from_utf8(text)
+        .ok()
+        .and_then(|text| Schema::parse("segment", text).ok())
+        .and_then(|draft| draft.validate().ok());
+    let detail = match found {
+        Some(schema) => {
+            let differences = barewire_schema::difference(plan.ty, schema.root());
+            let lines: Vec<String> = differences.iter().map(ToString::to_string).collect();
+            if lines.is_empty() {
+                "has the same types under other names".to_owned()
+            } else {
+                format!("has another schema: {}", lines.join("; "))
+            }
+        }
+        None => "has another schema, whose text cannot be read".to_owned(),
+    };
+    Error::new(ErrorKind::SchemaMismatch, plan.name, detail)
+}

@@ -1,0 +1,31 @@
+//! The only system calls of the crate.
+//!
+//! A platform must provide: a directory on a memory file system; unnamed files that are given a
+//! name in one step ([`file`]); locks on byte ranges that belong to an open file and that the
+//! kernel releases when its holder dies, however it dies ([`lock`]); shared mappings ([`map`]);
+//! and a wait on a 32-bit word shared by processes ([`futex`]).
+
+pub(crate) mod file;
+pub(crate) mod futex;
+pub(crate) mod lock;
+pub(crate) mod map;
+
+#[cfg(target_endian = "big")]
+compile_error!("the fixed layout is little-endian; big-endian targets are not supported");
+
+/// The time of day in nanoseconds since 1970, 0 if the clock stands before that.
+pub(crate) fn now_ns() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |elapsed| u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// 128 bits from the kernel's random source.
+pub(crate) fn random_u128() -> std::io::Result<u128> {
+    let mut bytes = [0_u8; 16];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        let flags = rustix::rand::GetRandomFlags::empty();
+        filled += rustix::rand::getrandom(&mut bytes[filled..], flags)?;
+    }
+    Ok(u128::from_le_bytes(bytes))
+}

@@ -1,0 +1,210 @@
+//! The fixed layout: where every part of a value stands in shared memory.
+//!
+//! | type | bytes |
+//! |---|---|
+//! | `uint`, `int` | a 64-bit integer |
+//! | numbers | themselves, naturally aligned, little-endian |
+//! | `bool` | one byte |
+//! | `data[N]`, `list<T>[N]` | the items in a row |
+//! | `enum` | a 32-bit integer, 64-bit if a value needs it |
+//! | `optional<T>` | a flag as wide as T's alignment, then T |
+//! | `str`, `data`, `list<T>` with a cap | a count of max(4, alignment of T) bytes aligned as T, then all items |
+//! | `map<K><V>` with a cap | a count of four bytes, then pairs without padding, alignment 1 |
+//! | `union` | a tag as for an enum, then the largest member, padded |
+//! | `struct` | the fields in order, padded as C does |
+
+use crate::model::{Type, slice};
+
+/// The largest fixed layout, in bytes.
+pub const MAX_LAYOUT_BYTES: u64 = 1 << 40;
+
+/// Size and alignment, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// The size, a multiple of the alignment.
+    pub size: u64,
+    /// The alignment: 1, 2, 4 or 8.
+    pub align: u64,
+}
+
+impl Layout {
+    const fn new(size: u64, align: u64) -> Option<Self> {
+        if size <= MAX_LAYOUT_BYTES { Some(Self { size, align }) } else { None }
+    }
+
+    const fn scalar(size: u64) -> Option<Self> {
+        Some(Self { size, align: size })
+    }
+}
+
+/// The width of the count before the items of a capped list whose items are aligned to `align`.
+#[must_use]
+pub const fn count_size(align: u64) -> u64 {
+    if align > 4 { align } else { 4 }
+}
+
+/// The width of the integer that holds an enum's value or a union's tag.
+#[must_use]
+pub const fn tag_size(ty: &Type) -> u64 {
+    let mut most = 0;
+    let mut at = 0;
+    match ty.resolved() {
+        Type::Enum(members) => {
+            let members = slice(members);
+            while at < members.len() {
+                most = if members[at].value > most { members[at].value } else { most };
+                at += 1;
+            }
+        }
+        Type::Union(members) => {
+            let members = slice(members);
+            while at < members.len() {
+                most = if members[at].tag > most { members[at].tag } else { most };
+                at += 1;
+            }
+        }
+        _ => {}
+    }
+    if most > u32::MAX as u64 { 8 } else { 4 }
+}
+
+const fn items(first: u64, count: u64, item: Layout, align: u64) -> Option<Layout> {
+    match count.checked_mul(item.size) {
+        Some(bytes) => match bytes.checked_add(first) {
+            Some(size) => Layout::new(size, align),
+            None => None,
+        },
+        None => None,
+    }
+}
+
+const fn capped(cap: u64, item: Layout) -> Option<Layout> {
+    items(count_size(item.align), cap, item, item.align)
+}
+
+const OCTET: Layout = Layout { size: 1, align: 1 };
+
+impl Type {
+    /// The fixed layout; `None` if the type is unbounded, or larger than [`MAX_LAYOUT_BYTES`].
+    #[must_use]
+    pub const fn layout(&self) -> Option<Layout> {
+        match self {
+            Self::U8 | Self::I8 | Self::Bool => Layout::scalar(1),
+            Self::U16 | Self::I16 => Layout::scalar(2),
+            Self::U32 | Self::I32 | Self::F32 => Layout::scalar(4),
+            Self::UInt | Self::Int | Self::U64 | Self::I64 | Self::F64 => Layout::scalar(8),
+            Self::Void => Layout::new(0, 1),
+            Self::DataFixed { len } => Layout::new(*len, 1),
+            Self::Str { cap: Some(cap) } | Self::Data { cap: Some(cap) } => capped(*cap, OCTET),
+            Self::Enum(_) => Layout::scalar(tag_size(self)),
+            Self::Optional(item) => match item.get().layout() {
+                Some(item) => Layout::new(item.size + item.align, item.align),
+                None => None,
+            },
+            Self::List { item, cap: Some(cap) } => match item.get().layout() {
+                Some(item) => capped(*cap, item),
+                None => None,
+            },
+            Self::ListFixed { item, len } => match item.get().layout() {
+                Some(item) => items(0, *len, item, item.align),
+                None => None,
+            },
+            Self::Map { key, value, cap: Some(cap) } => {
+                match (key.get().layout(), value.get().layout()) {
+                    (Some(key), Some(value)) => {
+                        capped(*cap, Layout { size: key.size + value.size, align: 1 })
+                    }
+                    _ => None,
+                }
+            }
+            Self::Union(members) => {
+                let members = slice(members);
+                let tag = tag_size(self);
+                let (mut size, mut align) = (0_u64, 1_u64);
+                let mut at = 0;
+                while at < members.len() {
+                    let Some(member) = members[at].ty.get().layout() else { return None };
+                    size = if member.size > size { member.size } else { size };
+                    align = if member.align > align { member.align } else { align };
+                    at += 1;
+                }
+                let start = tag.next_multiple_of(align);
+                let whole = if tag > align { tag } else { align };
+                let end = start + size.next_multiple_of(align);
+                Layout::new(end.next_multiple_of(whole), whole)
+            }
+            Self::Struct(fields) => struct_end(slice(fields), slice(fields).len()),
+            Self::User { definition: Some(link), .. } => link.get().layout(),
+            _ => None,
+        }
+    }
+
+    /// Where field number `index` of a struct stands; `None` if there is none or no layout.
+    #[must_use]
+    pub const fn field_offset(&self, index: usize) -> Option<u64> {
+        let Self::Struct(fields) = self.resolved() else { return None };
+        let fields = slice(fields);
+        if index >= fields.len() {
+            return None;
+        }
+        let (mut offset, mut at) = (0_u64, 0);
+        loop {
+            let Some(field) = fields[at].ty.get().layout() else { return None };
+            offset = offset.next_multiple_of(field.align);
+            if at == index {
+                return Some(offset);
+            }
+            offset += field.size;
+            at += 1;
+        }
+    }
+
+    /// Where the payload of a union stands, from the start of the union.
+    #[must_use]
+    pub const fn payload_offset(&self) -> Option<u64> {
+        let Self::Union(members) = self.resolved() else { return None };
+        let members = slice(members);
+        let (mut align, mut at) = (1_u64, 0);
+        while at < members.len() {
+            let Some(member) = members[at].ty.get().layout() else { return None };
+            align = if member.align > align { member.align } else { align };
+            at += 1;
+        }
+        Some(tag_size(self).next_multiple_of(align))
+    }
+}
+
+const fn struct_end(fields: &[crate::model::Field], count: usize) -> Option<Layout> {
+    let (mut size, mut align, mut at) = (0_u64, 1, 0);
+    while at < count {
+        let Some(field) = fields[at].ty.get().layout() else { return None };
+        size = size.next_multiple_of(field.align);
+        size = match size.checked_add(field.size) {
+            Some(size) if size <= MAX_LAYOUT_BYTES => size,
+            _ => return None,
+        };
+        align = if field.align > align { field.align } else { align };
+        at += 1;
+    }
+    Layout::new(size.next_multiple_of(align), align)
+}
+
+/// The padding after each of `N` parts (size, alignment); the last one fills up the struct.
+///
+/// ```
+/// assert_eq!(barewire_schema::pads([(1, 1), (4, 4), (2, 2)]), [3, 0, 2]);
+/// ```
+#[must_use]
+pub const fn pads<const N: usize>(parts: [(usize, usize); N]) -> [usize; N] {
+    let mut pads = [0; N];
+    let (mut offset, mut most, mut at) = (0_usize, 1_usize, 0);
+    while at < N {
+        offset += parts[at].0;
+        most = if parts[at].1 > most { parts[at].1 } else { most };
+        let align = if at + 1 < N { parts[at + 1].1 } else { most };
+        pads[at] = offset.next_multiple_of(align) - offset;
+        offset += pads[at];
+        at += 1;
+    }
+    pads
+}

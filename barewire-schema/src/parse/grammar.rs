@@ -1,0 +1,326 @@
+//! The grammar: definitions, types, and what to write instead of older spellings.
+
+use super::caps;
+use super::lexer::{Kind, Place, Token};
+use super::ParseError;
+use crate::model::{EnumMember, Field, Name, Type, UnionMember};
+
+/// The deepest nesting of one definition.
+const MAX_DEPTH: usize = crate::validate::MAX_DEPTH;
+
+type Parsed<T> = Result<T, ParseError>;
+
+struct Parser<'t, 'a> {
+    tokens: &'t [Token<'a>],
+    at: usize,
+    depth: usize,
+}
+
+/// All definitions, and what is wrong; after an error it goes on with the next definition.
+pub(super) fn definitions(tokens: &[Token<'_>]) -> (Vec<(Name, Type)>, Vec<ParseError>) {
+    let mut parser = Parser { tokens, at: 0, depth: 0 };
+    let (mut types, mut errors) = (Vec::new(), Vec::new());
+    while parser.peek() != Kind::End {
+        match parser.definition() {
+            Ok(definition) => types.push(definition),
+            Err(error) => {
+                errors.push(error);
+                parser.skip_to_definition();
+            }
+        }
+    }
+    (types, errors)
+}
+
+impl<'a> Parser<'_, 'a> {
+    fn token(&self) -> Token<'a> {
+        // The last token is `End`, and nothing goes beyond it.
+        self.tokens.get(self.at).copied().unwrap_or(Token { kind: Kind::End, place: Place::START })
+    }
+
+    fn peek(&self) -> Kind<'a> {
+        self.token().kind
+    }
+
+    fn next(&mut self) -> Token<'a> {
+        let token = self.token();
+        if token.kind != Kind::End {
+            self.at += 1;
+        }
+        token
+    }
+
+    fn error<T>(&self, message: impl Into<String>) -> Parsed<T> {
+        Err(ParseError::new(self.token().place, message))
+    }
+
+    fn accept(&mut self, sign: char) -> bool {
+        let found = self.peek() == Kind::Sign(sign);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn expect(&mut self, sign: char, place: &str) -> Parsed<()> {
+        if self.accept(sign) {
+            return Ok(());
+        }
+        self.error(format!("expected `{sign}` {place}, found {}", show(self.peek())))
+    }
+
+    fn number(&mut self, place: &str) -> Parsed<u64> {
+        let Kind::Number(number) = self.peek() else {
+            return self.error(format!("expected a number {place}, found {}", show(self.peek())));
+        };
+        self.next();
+        Ok(number)
+    }
+
+    fn skip_to_definition(&mut self) {
+        self.depth = 0;
+        loop {
+            let line_start = self.at > 0
+                && self.tokens.get(self.at - 1).map(|token| token.place.line)
+                    != Some(self.token().place.line);
+            match self.peek() {
+                Kind::End => return,
+                Kind::Word("type") if line_start => return,
+                _ => self.next(),
+            };
+        }
+    }
+
+    fn definition(&mut self) -> Parsed<(Name, Type)> {
+        let mut stated = Vec::new();
+        while let Kind::Caps(text) = self.peek() {
+            stated.push((text, self.next().place));
+        }
+        match self.peek() {
+            Kind::Word("type") => self.next(),
+            Kind::Word(old @ ("enum" | "struct" | "union")) => {
+                let name = match self.tokens.get(self.at + 1).map(|token| token.kind) {
+                    Some(Kind::Word(name)) => name,
+                    _ => "Name",
+                };
+                return self.error(format!("an older spelling: write `type {name} {old} {{`"));
+            }
+            other => return self.error(format!("expected `type`, found {}", show(other))),
+        };
+        let Kind::Word(name) = self.peek() else {
+            return self.error(format!("expected a name, found {}", show(self.peek())));
+        };
+        self.next();
+        let mut ty = self.ty()?;
+        for (text, place) in stated {
+            caps::apply(&mut ty, text).map_err(|message| ParseError::new(place, message))?;
+        }
+        Ok((name.to_owned().into(), ty))
+    }
+
+    fn ty(&mut self) -> Parsed<Type> {
+        if self.depth >= MAX_DEPTH {
+            return self.error(format!("types are nested deeper than {MAX_DEPTH} levels"));
+        }
+        self.depth += 1;
+        let ty = self.any_type();
+        self.depth -= 1;
+        ty
+    }
+
+    fn any_type(&mut self) -> Parsed<Type> {
+        let token = self.token();
+        let Kind::Word(word) = token.kind else {
+            return self.no_type(token);
+        };
+        self.next();
+        let simple = match word {
+            "uint" => Type::UInt,
+            "int" => Type::Int,
+            "u8" => Type::U8,
+            "u16" => Type::U16,
+            "u32" => Type::U32,
+            "u64" => Type::U64,
+            "i8" => Type::I8,
+            "i16" => Type::I16,
+            "i32" => Type::I32,
+            "i64" => Type::I64,
+            "f32" => Type::F32,
+            "f64" => Type::F64,
+            "bool" => Type::Bool,
+            "void" => Type::Void,
+            "str" => return Ok(Type::Str { cap: self.bracket("str", false)?.cap() }),
+            "data" => return self.data(),
+            "optional" => return Ok(Type::Optional(self.angle("optional")?.into())),
+            "list" => {
+                let item = self.angle("list")?.into();
+                return Ok(match self.bracket("list", true)? {
+                    Bracket::Exact(len) => Type::ListFixed { item, len },
+                    other => Type::List { item, cap: other.cap() },
+                });
+            }
+            "map" => {
+                if self.peek() == Kind::Sign('[') {
+                    return older(token, "map<u8><str> for map[u8]str");
+                }
+                let key = self.angle("map")?.into();
+                let value = self.angle("map")?.into();
+                return Ok(Type::Map { key, value, cap: self.bracket("map", false)?.cap() });
+            }
+            "enum" => return self.enumeration(),
+            "union" => return self.union(),
+            "struct" => return self.structure(),
+            "string" => return older(token, "str"),
+            name => Type::User { name: name.to_owned().into(), definition: None },
+        };
+        Ok(simple)
+    }
+
+    fn no_type(&self, token: Token<'_>) -> Parsed<Type> {
+        let ahead = |count: usize| self.tokens.get(self.at + count).map(|token| token.kind);
+        match (token.kind, ahead(1)) {
+            (Kind::Sign('['), Some(Kind::Sign(']'))) => {
+                let item = ahead(2).map_or_else(|| "T".to_owned(), word_of);
+                older(token, &format!("list<{item}>"))
+            }
+            (Kind::Sign('['), Some(Kind::Number(len))) => {
+                let item = ahead(3).map_or_else(|| "T".to_owned(), word_of);
+                older(token, &format!("list<{item}>[{len}]"))
+            }
+            (Kind::Sign('('), _) => older(token, "union { A | B }"),
+            (Kind::Sign('{'), _) => older(token, "struct { … }"),
+            (other, _) => self.error(format!("expected a type, found {}", show(other))),
+        }
+    }
+
+    fn data(&mut self) -> Parsed<Type> {
+        let token = self.token();
+        if let (true, Some(Kind::Number(len))) =
+            (token.kind == Kind::Sign('<'), self.tokens.get(self.at + 1).map(|token| token.kind))
+        {
+            return older(token, &format!("data[{len}]"));
+        }
+        Ok(match self.bracket("data", true)? {
+            Bracket::Exact(len) => Type::DataFixed { len },
+            other => Type::Data { cap: other.cap() },
+        })
+    }
+
+    fn angle(&mut self, of: &str) -> Parsed<Type> {
+        self.expect('<', &format!("after `{of}`"))?;
+        let ty = self.ty()?;
+        self.expect('>', &format!("to close `{of}<`"))?;
+        Ok(ty)
+    }
+
+    /// `[N]`, `[..N]` or nothing.
+    fn bracket(&mut self, of: &str, exact: bool) -> Parsed<Bracket> {
+        if !self.accept('[') {
+            return Ok(Bracket::None);
+        }
+        let bracket = if self.peek() == Kind::Dots {
+            self.next();
+            Bracket::Cap(self.number("after `..`")?)
+        } else if exact {
+            Bracket::Exact(self.number("in brackets")?)
+        } else {
+            return self.error(format!("{of} has no exact length; a cap is written `{of}[..64]`"));
+        };
+        self.expect(']', "after the number")?;
+        Ok(bracket)
+    }
+
+    fn enumeration(&mut self) -> Parsed<Type> {
+        self.expect('{', "after `enum`")?;
+        let (mut members, mut next) = (Vec::new(), Some(0));
+        while !self.accept('}') {
+            let Kind::Word(name) = self.peek() else {
+                let found = show(self.peek());
+                return self.error(format!("expected a member of the enum or `}}`, found {found}"));
+            };
+            self.next();
+            let value = self.value(&mut next)?;
+            members.push(EnumMember { name: name.to_owned().into(), value });
+            self.accept(',');
+        }
+        Ok(Type::Enum(members.into()))
+    }
+
+    fn union(&mut self) -> Parsed<Type> {
+        self.expect('{', "after `union`")?;
+        let (mut members, mut next) = (Vec::new(), Some(0));
+        self.accept('|');
+        while !self.accept('}') {
+            let ty = self.ty()?.into();
+            let tag = self.value(&mut next)?;
+            members.push(UnionMember { tag, ty });
+            if !self.accept('|') && self.peek() != Kind::Sign('}') {
+                let found = show(self.peek());
+                return self.error(format!("expected `|` between members, found {found}"));
+            }
+        }
+        Ok(Type::Union(members.into()))
+    }
+
+    /// ` = 5`, or the number after the last one.
+    fn value(&mut self, next: &mut Option<u64>) -> Parsed<u64> {
+        let value = if self.accept('=') { Some(self.number("after `=`")?) } else { *next };
+        let Some(value) = value else {
+            return self.error("the number after the largest one does not fit into 64 bits");
+        };
+        *next = value.checked_add(1);
+        Ok(value)
+    }
+
+    fn structure(&mut self) -> Parsed<Type> {
+        self.expect('{', "after `struct`")?;
+        let mut fields = Vec::new();
+        while !self.accept('}') {
+            let Kind::Word(name) = self.peek() else {
+                let found = show(self.peek());
+                return self.error(format!("expected a field or `}}`, found {found}"));
+            };
+            self.next();
+            self.expect(':', &format!("after the field `{name}`"))?;
+            let ty = self.ty()?.into();
+            fields.push(Field { name: name.to_owned().into(), ty });
+            self.accept(',');
+        }
+        Ok(Type::Struct(fields.into()))
+    }
+}
+
+enum Bracket {
+    None,
+    Cap(u64),
+    Exact(u64),
+}
+
+impl Bracket {
+    fn cap(&self) -> Option<u64> {
+        match self {
+            Self::Cap(cap) => Some(*cap),
+            _ => None,
+        }
+    }
+}
+
+fn older<T>(token: Token<'_>, today: &str) -> Parsed<T> {
+    Err(ParseError::new(token.place, format!("an older spelling: today it is `{today}`")))
+}
+
+fn word_of(kind: Kind<'_>) -> String {
+    match kind {
+        Kind::Word(word) => word.to_owned(),
+        _ => "T".to_owned(),
+    }
+}
+
+fn show(kind: Kind<'_>) -> String {
+    match kind {
+        Kind::Word(word) => format!("`{word}`"),
+        Kind::Number(number) => format!("`{number}`"),
+        Kind::Sign(sign) => format!("`{sign}`"),
+        Kind::Dots => "`..`".to_owned(),
+        Kind::Caps(_) => "a comment with caps, which belongs before a definition".to_owned(),
+        Kind::End => "the end of the text".to_owned(),
+    }
+}

@@ -1,0 +1,79 @@
+//! Splits BARE text into words, numbers, signs and comments.
+
+use super::ParseError;
+
+/// A place in the text, line and column from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) line: usize,
+    pub(super) column: usize,
+}
+
+impl Place {
+    pub(super) const START: Self = Self { line: 1, column: 1 };
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind<'a> {
+    Word(&'a str),
+    Number(u64),
+    Sign(char),
+    /// `..`
+    Dots,
+    /// The text of a comment that states caps, and where it begins.
+    Caps(&'a str),
+    End,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Token<'a> {
+    pub(super) kind: Kind<'a>,
+    pub(super) place: Place,
+}
+
+/// The tokens of a text; the last one is `End`.
+pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, ParseError> {
+    let mut tokens = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let mut rest = line;
+        while let Some(first) = rest.chars().next() {
+            let column = line[..line.len() - rest.len()].chars().count() + 1;
+            let place = Place { line: index + 1, column };
+            let word = |legal: fn(char) -> bool| {
+                rest.find(|c: char| !legal(c)).unwrap_or(rest.len())
+            };
+            let (kind, len) = if first.is_whitespace() {
+                rest = &rest[first.len_utf8()..];
+                continue;
+            } else if first == '#' {
+                let comment = rest[1..].trim();
+                match comment.strip_prefix(crate::print::CAPS_COMMENT) {
+                    Some(caps) => (Kind::Caps(caps), rest.len()),
+                    None => break,
+                }
+            } else if first.is_ascii_alphabetic() {
+                let len = word(|c| c.is_ascii_alphanumeric() || c == '_');
+                (Kind::Word(&rest[..len]), len)
+            } else if first.is_ascii_digit() {
+                let len = word(|c| c.is_ascii_digit());
+                let Ok(number) = rest[..len].parse() else {
+                    return Err(ParseError::new(place, "the number does not fit into 64 bits"));
+                };
+                (Kind::Number(number), len)
+            } else if rest.starts_with("..") {
+                (Kind::Dots, 2)
+            } else if "{}<>[]()|=:,".contains(first) {
+                (Kind::Sign(first), 1)
+            } else {
+                let message = format!("`{first}` means nothing in BARE");
+                return Err(ParseError::new(place, message));
+            };
+            tokens.push(Token { kind, place });
+            rest = &rest[len..];
+        }
+    }
+    let lines = text.lines().count().max(1);
+    let column = text.lines().last().map_or(1, |line| line.chars().count() + 1);
+    tokens.push(Token { kind: Kind::End, place: Place { line: lines, column } });
+    Ok(tokens)
+}

@@ -1,0 +1,190 @@
+//! BARE text of schemas and types.
+//!
+//! Caps are no part of BARE. A schema states them in a comment before the definition, so that other
+//! tools still read it: `# barewire: max .content=64 .lines=8 .lines[]=80`. Each entry is a path
+//! from the definition and a cap: `.name` enters a field, `[]` a list's items, `[key]` and
+//! `[value]` a map's, `|3` the member of a union with tag 3; an optional is passed through. A type
+//! that is shown alone has its caps inline, `str[..64]`.
+
+use std::fmt::{self, Write};
+
+use crate::model::{Type, slice};
+use crate::schema::Schema;
+
+/// What a comment that states caps begins with.
+pub(crate) const CAPS_COMMENT: &str = "barewire: max";
+
+impl<S> fmt::Display for Schema<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (name, ty)) in self.types().enumerate() {
+            if index > 0 {
+                f.write_char('\n')?;
+            }
+            let mut caps = String::new();
+            list_caps(ty, "", &mut caps);
+            if !caps.is_empty() {
+                writeln!(f, "# {CAPS_COMMENT}{caps}")?;
+            }
+            write!(f, "type {name} ")?;
+            write_type(f, ty, Style { indent: Some(0), caps: false })?;
+            f.write_char('\n')?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_type(f, self, Style { indent: None, caps: true })
+    }
+}
+
+fn list_caps(ty: &Type, path: &str, caps: &mut String) {
+    let own = match ty {
+        Type::Str { cap } | Type::Data { cap } | Type::List { cap, .. } | Type::Map { cap, .. } => {
+            *cap
+        }
+        _ => None,
+    };
+    if let Some(cap) = own {
+        // Writing to a String cannot fail.
+        let _ = write!(caps, " {path}={cap}");
+    }
+    match ty {
+        Type::Optional(item) => list_caps(item.get(), path, caps),
+        Type::List { item, .. } | Type::ListFixed { item, .. } => {
+            list_caps(item.get(), &format!("{path}[]"), caps);
+        }
+        Type::Map { key, value, .. } => {
+            list_caps(key.get(), &format!("{path}[key]"), caps);
+            list_caps(value.get(), &format!("{path}[value]"), caps);
+        }
+        Type::Union(members) => {
+            for member in slice(members) {
+                list_caps(member.ty.get(), &format!("{path}|{}", member.tag), caps);
+            }
+        }
+        Type::Struct(fields) => {
+            for field in slice(fields) {
+                list_caps(field.ty.get(), &format!("{path}.{}", field.name), caps);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Style {
+    /// Levels of indentation, or everything on one line.
+    indent: Option<usize>,
+    /// Whether caps are written inline.
+    caps: bool,
+}
+
+impl Style {
+    fn line(self, f: &mut fmt::Formatter<'_>, inner: bool) -> fmt::Result {
+        match self.indent {
+            Some(levels) => write!(f, "\n{:1$}", "", 2 * (levels + usize::from(inner))),
+            None => f.write_char(' '),
+        }
+    }
+
+    fn deeper(self) -> Self {
+        Self { indent: self.indent.map(|levels| levels + 1), ..self }
+    }
+}
+
+fn write_type(f: &mut fmt::Formatter<'_>, ty: &Type, style: Style) -> fmt::Result {
+    let cap = |f: &mut fmt::Formatter<'_>, cap: &Option<u64>| match cap {
+        Some(cap) if style.caps => write!(f, "[..{cap}]"),
+        _ => Ok(()),
+    };
+    let plain = match ty {
+        Type::UInt => "uint",
+        Type::Int => "int",
+        Type::U8 => "u8",
+        Type::U16 => "u16",
+        Type::U32 => "u32",
+        Type::U64 => "u64",
+        Type::I8 => "i8",
+        Type::I16 => "i16",
+        Type::I32 => "i32",
+        Type::I64 => "i64",
+        Type::F32 => "f32",
+        Type::F64 => "f64",
+        Type::Bool => "bool",
+        Type::Str { .. } => "str",
+        Type::Data { .. } | Type::DataFixed { .. } => "data",
+        Type::Void => "void",
+        Type::User { name, .. } => name.as_ref(),
+        _ => "",
+    };
+    f.write_str(plain)?;
+    match ty {
+        Type::Str { cap: most } | Type::Data { cap: most } => cap(f, most),
+        Type::DataFixed { len } => write!(f, "[{len}]"),
+        Type::Optional(item) => {
+            f.write_str("optional<")?;
+            write_type(f, item.get(), style)?;
+            f.write_char('>')
+        }
+        Type::List { item, cap: most } => {
+            f.write_str("list<")?;
+            write_type(f, item.get(), style)?;
+            f.write_char('>')?;
+            cap(f, most)
+        }
+        Type::ListFixed { item, len } => {
+            f.write_str("list<")?;
+            write_type(f, item.get(), style)?;
+            write!(f, ">[{len}]")
+        }
+        Type::Map { key, value, cap: most } => {
+            f.write_str("map<")?;
+            write_type(f, key.get(), style)?;
+            f.write_str("><")?;
+            write_type(f, value.get(), style)?;
+            f.write_char('>')?;
+            cap(f, most)
+        }
+        Type::Enum(members) => {
+            f.write_str("enum {")?;
+            let mut next = Some(0);
+            for member in slice(members) {
+                style.line(f, true)?;
+                f.write_str(&member.name)?;
+                number(f, &mut next, member.value)?;
+            }
+            style.line(f, false)?;
+            f.write_char('}')
+        }
+        Type::Union(members) => {
+            f.write_str("union {")?;
+            let mut next = Some(0);
+            for (index, member) in slice(members).iter().enumerate() {
+                f.write_str(if index == 0 { " " } else { " | " })?;
+                write_type(f, member.ty.get(), style.deeper())?;
+                number(f, &mut next, member.tag)?;
+            }
+            f.write_str(" }")
+        }
+        Type::Struct(fields) => {
+            f.write_str("struct {")?;
+            for field in slice(fields) {
+                style.line(f, true)?;
+                write!(f, "{}: ", field.name)?;
+                write_type(f, field.ty.get(), style.deeper())?;
+            }
+            style.line(f, false)?;
+            f.write_char('}')
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes ` = value` unless it is the one that comes next anyway.
+fn number(f: &mut fmt::Formatter<'_>, next: &mut Option<u64>, value: u64) -> fmt::Result {
+    let expected = *next == Some(value);
+    *next = value.checked_add(1);
+    if expected { Ok(()) } else { write!(f, " = {value}") }
+}

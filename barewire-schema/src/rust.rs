@@ -1,0 +1,129 @@
+//! The BARE types of Rust's own types.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+
+use crate::model::{BareSchema, Link, Max, Type};
+
+macro_rules! plain {
+    ($($rust:ty => $bare:ident),* $(,)?) => {$(
+        impl BareSchema for $rust {
+            const TYPE: &'static Type = &Type::$bare;
+        }
+    )*};
+}
+
+plain! {
+    u16 => U16, u32 => U32, u64 => U64,
+    i8 => I8, i16 => I16, i32 => I32, i64 => I64,
+    f32 => F32, f64 => F64, bool => Bool,
+}
+
+impl BareSchema for u8 {
+    const TYPE: &'static Type = &Type::U8;
+    const OCTET: bool = true;
+}
+
+macro_rules! text {
+    ($($rust:ty),*) => {$(
+        impl BareSchema for $rust {
+            const TYPE: &'static Type = &Type::Str { cap: None };
+        }
+
+        impl<const N: usize> BareSchema<Max<N>> for $rust {
+            const TYPE: &'static Type = &Type::Str { cap: Some(N as u64) };
+        }
+    )*};
+}
+
+text!(String, &str, Cow<'_, str>);
+
+macro_rules! octets {
+    ($($rust:ty),*) => {$(
+        impl BareSchema for $rust {
+            const TYPE: &'static Type = &Type::Data { cap: None };
+        }
+
+        impl<const N: usize> BareSchema<Max<N>> for $rust {
+            const TYPE: &'static Type = &Type::Data { cap: Some(N as u64) };
+        }
+    )*};
+}
+
+octets!(&[u8], Cow<'_, [u8]>);
+
+impl<T: BareSchema<C>, C> BareSchema<C> for Box<T> {
+    const TYPE: &'static Type = T::TYPE;
+}
+
+impl<T: BareSchema<C>, C> BareSchema<C> for Option<T> {
+    const TYPE: &'static Type = &Type::Optional(Link::Static(T::TYPE));
+}
+
+impl<T: BareSchema<C>, C, const N: usize> BareSchema<C> for [T; N] {
+    const TYPE: &'static Type = match T::OCTET {
+        true => &Type::DataFixed { len: N as u64 },
+        false => &Type::ListFixed { item: Link::Static(T::TYPE), len: N as u64 },
+    };
+}
+
+impl<T: BareSchema> BareSchema for Vec<T> {
+    const TYPE: &'static Type = match T::OCTET {
+        true => &Type::Data { cap: None },
+        false => &Type::List { item: Link::Static(T::TYPE), cap: None },
+    };
+}
+
+impl<T: BareSchema<C>, C, const N: usize> BareSchema<Max<N, C>> for Vec<T> {
+    const TYPE: &'static Type = match T::OCTET {
+        true => &Type::Data { cap: Some(N as u64) },
+        false => &Type::List { item: Link::Static(T::TYPE), cap: Some(N as u64) },
+    };
+}
+
+/// The caps of keys and values: a pair of caps, or none for either.
+pub trait PairCaps {
+    /// The caps of the keys.
+    type Key;
+    /// The caps of the values.
+    type Value;
+}
+
+impl PairCaps for () {
+    type Key = ();
+    type Value = ();
+}
+
+impl<K, V> PairCaps for (K, V) {
+    type Key = K;
+    type Value = V;
+}
+
+macro_rules! map {
+    ($map:ident $(, $hasher:ident)?) => {
+        impl<K: BareSchema, V: BareSchema $(, $hasher)?> BareSchema for $map<K, V $(, $hasher)?> {
+            const TYPE: &'static Type = &Type::Map {
+                key: Link::Static(K::TYPE),
+                value: Link::Static(V::TYPE),
+                cap: None,
+            };
+        }
+
+        impl<K, V, C, const N: usize $(, $hasher)?> BareSchema<Max<N, C>>
+            for $map<K, V $(, $hasher)?>
+        where
+            C: PairCaps,
+            K: BareSchema<C::Key>,
+            V: BareSchema<C::Value>,
+        {
+            const TYPE: &'static Type = &Type::Map {
+                key: Link::Static(K::TYPE),
+                value: Link::Static(V::TYPE),
+                cap: Some(N as u64),
+            };
+        }
+    };
+}
+
+map!(BTreeMap);
+map!(HashMap, S);

@@ -1,0 +1,573 @@
+//! A chat between processes: one shared state, one queue each way.
+//!
+//! ```text
+//! cargo run --release --example chat                     three processes talk a text through
+//! cargo run --release --example chat -- --input FILE     the same with a text of yours
+//! cargo run --example chat -- --user alice               you talk; once in every terminal
+//! ```
+//!
+//! One process hosts the room. Users put what they say into the queue `ROOM.said`; the room relays
+//! it into every member's own queue, `ROOM.heard.USER`. `ROOM.state` is a region that all of them
+//! read and change. Who lives is known by one more region each, which only its owner is attached
+//! to: it exists for exactly as long as the owner does, however the owner ends.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::io::{BufRead, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use barewire::layout::Uuid;
+use barewire::{BareSchema, MessageQueue, SharedRegion};
+
+type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
+
+const MAX_USERS: usize = 16;
+const MAX_RECENT: usize = 32;
+const MAX_CONTENT_BYTES: usize = 256;
+const QUEUE_CAPACITY: usize = 256;
+const TALKERS: [&str; 3] = ["alice", "bob", "carol"];
+const PATIENCE: Duration = Duration::from_secs(10);
+const TICK: Duration = Duration::from_millis(20);
+
+#[derive(BareSchema, Debug, Clone, Copy, PartialEq)]
+enum MessageType {
+    #[bare(rename = "TEXT")]
+    Text,
+    #[bare(rename = "IMAGE")]
+    Image,
+    #[bare(rename = "JOIN")]
+    Join,
+    #[bare(rename = "LEAVE")]
+    Leave,
+}
+
+#[derive(BareSchema, Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct UserId(#[bare(max = 32)] String);
+
+#[derive(BareSchema, Debug, Clone, PartialEq)]
+struct ChatMessage {
+    id: Uuid,
+    sender: UserId,
+    #[bare(rename = "type")]
+    kind: MessageType,
+    #[bare(max = 256)]
+    content: String,
+    timestamp: u64,
+}
+
+#[derive(BareSchema, Debug, Clone, PartialEq)]
+struct ChatState {
+    #[bare(max = 16)]
+    users: Vec<UserId>,
+    #[bare(max = 32)]
+    messages: Vec<ChatMessage>,
+}
+
+/// Somebody who says things: counts them, so that every message has an id of its own.
+struct Voice {
+    name: UserId,
+    life: u64,
+    said: u64,
+}
+
+impl Voice {
+    fn new(name: &str) -> Self {
+        let life = (now_ns() << 22) | u64::from(std::process::id());
+        Self { name: UserId(name.to_owned()), life, said: 0 }
+    }
+
+    fn message(&mut self, kind: MessageType, content: &str) -> ChatMessage {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&self.life.to_be_bytes());
+        id[8..].copy_from_slice(&self.said.to_be_bytes());
+        self.said += 1;
+        let (sender, content) = (self.name.clone(), content.to_owned());
+        ChatMessage { id: Uuid(id), sender, kind, content, timestamp: now_ns() }
+    }
+}
+
+/// A region that exists as long as its owner lives.
+fn lifeline(room: &str, owner: &str) -> String {
+    format!("{room}.alive.{owner}")
+}
+
+fn is_alive(room: &str, owner: &str) -> Result<bool> {
+    Ok(SharedRegion::<UserId>::exists(lifeline(room, owner))?)
+}
+
+/// The name that the room itself speaks under.
+const ROOM: &str = "room";
+
+/// The process that relays: the only one that hears all, and that all hear.
+struct Room {
+    name: String,
+    voice: Voice,
+    state: SharedRegion<ChatState>,
+    said: MessageQueue<ChatMessage>,
+    members: BTreeMap<UserId, MessageQueue<ChatMessage>>,
+    /// What came in, and how many it went out to.
+    relayed: Vec<(Uuid, Vec<UserId>)>,
+    _alive: SharedRegion<UserId>,
+}
+
+impl Room {
+    /// Opens the room, or `None` if somebody else hosts it.
+    fn host(name: &str) -> Result<Option<Self>> {
+        let owner = UserId(ROOM.to_owned());
+        let alive = match SharedRegion::create(lifeline(name, ROOM), &owner) {
+            Ok(alive) => alive,
+            Err(error) if error.is_already_exists() => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        // Those who have not noticed yet that an earlier host has gone still hold its segments.
+        let empty = ChatState { users: Vec::new(), messages: Vec::new() };
+        let state = patiently(|| SharedRegion::create(format!("{name}.state"), &empty))?;
+        let said = patiently(|| {
+            MessageQueue::builder(format!("{name}.said")).capacity(QUEUE_CAPACITY).create()
+        })?;
+        Ok(Some(Self {
+            name: name.to_owned(),
+            voice: Voice::new(ROOM),
+            state,
+            said,
+            members: BTreeMap::new(),
+            relayed: Vec::new(),
+            _alive: alive,
+        }))
+    }
+
+    /// Waits for the next message and gives it to everybody who is here.
+    fn relay(&mut self) -> Result<Option<ChatMessage>> {
+        let Some(taken) = self.said.dequeue_timeout(5 * TICK)? else { return Ok(None) };
+        let message = taken.read()?;
+        if message.kind == MessageType::Join {
+            let queue = MessageQueue::open(format!("{}.heard.{}", self.name, message.sender.0))?;
+            self.members.insert(message.sender.clone(), queue);
+        }
+        let audience = self.give(&message)?;
+        if message.kind == MessageType::Leave {
+            self.members.remove(&message.sender);
+        }
+        self.relayed.push((message.id, audience));
+        Ok(Some(message))
+    }
+
+    /// Puts a message into every member's queue, and into the shared state.
+    fn give(&self, message: &ChatMessage) -> Result<Vec<UserId>> {
+        self.state.update(|state| {
+            let excess = (state.messages.len() + 1).saturating_sub(MAX_RECENT);
+            state.messages.drain(..excess);
+            state.messages.push(message.clone());
+        })?;
+        let mut audience = Vec::with_capacity(self.members.len());
+        for (user, queue) in &self.members {
+            // A member that stands still with a full queue misses this one; the count shows it.
+            audience.push(user.clone());
+            match queue.enqueue_timeout(message, PATIENCE) {
+                Err(error) if error.is_timed_out() => eprintln!("{} hears nothing", user.0),
+                result => result?,
+            }
+        }
+        Ok(audience)
+    }
+
+    /// Takes leave in the name of those whose process has ended without.
+    fn bury(&mut self) -> Result<()> {
+        let mut gone = Vec::new();
+        for user in self.members.keys() {
+            if !is_alive(&self.name, &user.0)? {
+                gone.push(user.clone());
+            }
+        }
+        for user in gone {
+            self.members.remove(&user);
+            self.state.update(|state| state.users.retain(|other| *other != user))?;
+            let mut message = self.voice.message(MessageType::Leave, "(the process ended)");
+            message.sender = user;
+            self.give(&message)?;
+        }
+        Ok(())
+    }
+
+    fn farewell(mut self) -> Result<()> {
+        let message = self.voice.message(MessageType::Leave, "the host has left");
+        self.give(&message).map(drop)
+    }
+}
+
+/// What a user knows of the others when it is asked for something to say.
+struct Scene {
+    texts_heard: usize,
+    everybody_is_here: bool,
+}
+
+enum Next {
+    Say(String),
+    Wait,
+    Leave,
+}
+
+/// What a user said and heard, and whether the room outlived its stay.
+struct Ledger {
+    said: Vec<Uuid>,
+    heard: Vec<Uuid>,
+    room_closed: bool,
+}
+
+/// Joins the room, talks until `next` says to leave, and leaves.
+fn attend(
+    room: &str,
+    user: &str,
+    company: usize,
+    mut next: impl FnMut(&Scene) -> Next,
+    mut show: impl FnMut(&ChatMessage),
+) -> Result<Ledger> {
+    let mut voice = Voice::new(user);
+    let me = voice.name.clone();
+    let _alive = SharedRegion::create(lifeline(room, user), &me)?;
+    let heard = patiently(|| {
+        let name = format!("{room}.heard.{user}");
+        MessageQueue::<ChatMessage>::builder(name).capacity(QUEUE_CAPACITY).create()
+    })?;
+    let said = patiently(|| MessageQueue::<ChatMessage>::open(format!("{room}.said")))?;
+    let state = patiently(|| SharedRegion::<ChatState>::open(format!("{room}.state")))?;
+    let mut ledger = Ledger { said: Vec::new(), heard: Vec::new(), room_closed: false };
+    let mut say = |kind, content: &str| -> Result<Uuid> {
+        let message = voice.message(kind, content);
+        said.enqueue_timeout(&message, PATIENCE)?;
+        Ok(message.id)
+    };
+    ledger.said.push(say(MessageType::Join, "")?);
+
+    let (mut joined, mut leaving) = (false, false);
+    let mut scene = Scene { texts_heard: 0, everybody_is_here: false };
+    loop {
+        if joined && !scene.everybody_is_here {
+            scene.everybody_is_here = state.read()?.users.len() >= company;
+        }
+        let mut patience = TICK;
+        if joined && !leaving {
+            match next(&scene) {
+                Next::Wait => {}
+                Next::Say(text) => {
+                    for piece in pieces(&text) {
+                        ledger.said.push(say(MessageType::Text, piece)?);
+                    }
+                    patience = Duration::ZERO;
+                }
+                Next::Leave => {
+                    ledger.said.push(say(MessageType::Leave, "")?);
+                    leaving = true;
+                }
+            }
+        }
+        let Some(taken) = heard.dequeue_timeout(patience)? else {
+            if patience == TICK && !is_alive(room, ROOM)? {
+                ledger.room_closed = true;
+                break;
+            }
+            continue;
+        };
+        let message = taken.read()?;
+        show(&message);
+        if message.sender.0 == ROOM {
+            ledger.room_closed = true;
+            break;
+        }
+        ledger.heard.push(message.id);
+        match message.kind {
+            MessageType::Text | MessageType::Image => scene.texts_heard += 1,
+            MessageType::Join if message.sender == me => {
+                let room_for_me = state.update(|state| {
+                    let free = state.users.len() < MAX_USERS;
+                    state.users.extend(free.then(|| me.clone()));
+                    free
+                })?;
+                if !room_for_me {
+                    return Err(format!("the room is full: {MAX_USERS} users").into());
+                }
+                joined = true;
+            }
+            MessageType::Leave if message.sender == me => {
+                state.update(|state| state.users.retain(|other| *other != me))?;
+                break;
+            }
+            MessageType::Join | MessageType::Leave => {}
+        }
+    }
+    Ok(ledger)
+}
+
+/// The parent: hosts the room, starts the users from its own program, and counts.
+fn demonstrate(input: &Path) -> Result<ExitCode> {
+    let name = format!("chat-{}", std::process::id());
+    let mut room = Room::host(&name)?.ok_or("the room exists already")?;
+    let mut children = Children(Vec::new());
+    for (turn, user) in TALKERS.iter().enumerate() {
+        let child = Command::new(std::env::current_exe()?)
+            .args(["--room", &name, "--user", user, "--turn", &turn.to_string(), "--input"])
+            .arg(input)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        children.0.push(child);
+    }
+    let mut left = 0;
+    while left < TALKERS.len() {
+        match room.relay()? {
+            Some(message) => {
+                left += usize::from(message.kind == MessageType::Leave);
+                print_message(&message)?;
+            }
+            None => children.check()?,
+        }
+    }
+    let ledgers = children.ledgers()?;
+    report(&room.relayed, &ledgers)
+}
+
+/// Compares what was said, what was relayed to whom, and what was heard, id by id.
+fn report(relayed: &[(Uuid, Vec<UserId>)], ledgers: &[(UserId, Ledger)]) -> Result<ExitCode> {
+    let said = ledgers.iter().flat_map(|(_, ledger)| &ledger.said);
+    let said_count = said.clone().count();
+    let (mut lost, mut duplicated) = compare(said, relayed.iter().map(|(id, _)| id));
+    let mut received = 0;
+    for (user, ledger) in ledgers {
+        let expected = relayed.iter().filter(|(_, audience)| audience.contains(user));
+        let (missing, again) = compare(expected.map(|(id, _)| id), ledger.heard.iter());
+        lost += missing;
+        duplicated += again;
+        received += ledger.heard.len();
+    }
+    let users = ledgers.len();
+    println!(
+        "chat: users={users} sent={said_count} received={received} lost={lost} \
+         duplicated={duplicated}"
+    );
+    Ok(if lost + duplicated == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// How many of `expected` were not found, and how many were found more often than expected.
+fn compare<'a>(
+    expected: impl Iterator<Item = &'a Uuid>,
+    found: impl Iterator<Item = &'a Uuid>,
+) -> (u64, u64) {
+    let mut balance: HashMap<&Uuid, i64> = HashMap::new();
+    expected.for_each(|id| *balance.entry(id).or_default() += 1);
+    found.for_each(|id| *balance.entry(id).or_default() -= 1);
+    let lost = balance.values().filter(|count| **count > 0).map(|count| count.unsigned_abs());
+    let duplicated = balance.values().filter(|count| **count < 0).map(|count| count.unsigned_abs());
+    (lost.sum(), duplicated.sum())
+}
+
+/// The users' processes; none outlives this one.
+struct Children(Vec<Child>);
+
+impl Children {
+    fn check(&mut self) -> Result<()> {
+        for (child, user) in self.0.iter_mut().zip(TALKERS) {
+            if let Some(status) = child.try_wait()?.filter(|status| !status.success()) {
+                return Err(format!("{user} ended with {status}").into());
+            }
+        }
+        Ok(())
+    }
+
+    fn ledgers(&mut self) -> Result<Vec<(UserId, Ledger)>> {
+        let mut ledgers = Vec::new();
+        for (child, user) in self.0.iter_mut().zip(TALKERS) {
+            let mut octets = Vec::new();
+            if let Some(mut output) = child.stdout.take() {
+                output.read_to_end(&mut octets)?;
+            }
+            let status = child.wait()?;
+            if !status.success() {
+                return Err(format!("{user} ended with {status}").into());
+            }
+            let (said, heard) = barewire::codec::decode::<Receipts>(&octets)?.into_lists();
+            let ledger = Ledger { said, heard, room_closed: false };
+            ledgers.push((UserId(user.to_owned()), ledger));
+        }
+        Ok(ledgers)
+    }
+}
+
+impl Drop for Children {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            // Harmless for those that have ended already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A user's ledger as BARE, which goes through a pipe at the end: it needs no caps there.
+#[derive(BareSchema)]
+struct Receipts {
+    said: Vec<Uuid>,
+    heard: Vec<Uuid>,
+}
+
+impl Receipts {
+    fn into_lists(self) -> (Vec<Uuid>, Vec<Uuid>) {
+        (self.said, self.heard)
+    }
+}
+
+/// A child: says every third line of the text, each when the one before it was heard.
+fn recite(room: &str, user: &str, turn: usize, input: &Path) -> Result<ExitCode> {
+    let text = String::from_utf8_lossy(&std::fs::read(input)?).into_owned();
+    let lines: VecDeque<&str> = text.lines().flat_map(pieces).collect();
+    let ledger = attend(
+        room,
+        user,
+        TALKERS.len(),
+        |scene| match lines.get(scene.texts_heard) {
+            _ if !scene.everybody_is_here => Next::Wait,
+            None => Next::Leave,
+            Some(line) if scene.texts_heard % TALKERS.len() == turn => Next::Say(line.to_string()),
+            Some(_) => Next::Wait,
+        },
+        |_| {},
+    )?;
+    if ledger.room_closed {
+        return Err("the room has closed before the end".into());
+    }
+    let receipts = Receipts { said: ledger.said, heard: ledger.heard };
+    std::io::stdout().write_all(&barewire::codec::encode(&receipts))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A person at a terminal; the first one to come hosts the room as well.
+fn converse(room: &str, user: &str) -> Result<ExitCode> {
+    if is_alive(room, user)? {
+        return Err(format!("{user} is in the room already, choose another name").into());
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let host = Room::host(room)?.map(|mut hosted| {
+        println!("* you host the room `{room}`; it closes when you leave");
+        let stop = Arc::clone(&stop);
+        thread::spawn(move || -> Result<()> {
+            while !stop.load(Ordering::Acquire) {
+                if hosted.relay()?.is_none() {
+                    hosted.bury()?;
+                }
+            }
+            hosted.farewell()
+        })
+    });
+    println!("* you are {user}; write a line to say it, /quit or Ctrl-D to leave");
+    let (typed, lines) = mpsc::channel();
+    thread::spawn(move || {
+        for line in std::io::stdin().lock().lines() {
+            let Ok(line) = line else { break };
+            if line == "/quit" || typed.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    let next = |_: &Scene| match lines.try_recv() {
+        Ok(line) => Next::Say(line),
+        Err(mpsc::TryRecvError::Empty) => Next::Wait,
+        Err(mpsc::TryRecvError::Disconnected) => Next::Leave,
+    };
+    let outcome = attend(room, user, 1, next, |message| {
+        // A terminal that has gone away is noticed at its input.
+        let _ = print_message(message);
+    });
+    stop.store(true, Ordering::Release);
+    if let Some(host) = host {
+        host.join().map_err(|_| "the room has failed")??;
+    }
+    if outcome?.room_closed {
+        println!("* the host has left, the room is closed");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_message(message: &ChatMessage) -> Result<()> {
+    let (sender, content) = (&message.sender.0, &message.content);
+    let mut out = std::io::stdout().lock();
+    match message.kind {
+        MessageType::Text => writeln!(out, "{sender}: {content}")?,
+        MessageType::Image => writeln!(out, "{sender} shows {content}")?,
+        MessageType::Join => writeln!(out, "* {sender} joins")?,
+        MessageType::Leave => writeln!(out, "* {sender} leaves {content}")?,
+    }
+    Ok(())
+}
+
+/// A line in pieces that fit into a message; nothing for an empty line.
+fn pieces(line: &str) -> impl Iterator<Item = &str> {
+    let mut rest = line.trim_end();
+    std::iter::from_fn(move || {
+        let end = rest.floor_char_boundary(MAX_CONTENT_BYTES);
+        let (piece, after) = rest.split_at(end);
+        rest = after;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+/// Tries again while others are still making or leaving what is asked for.
+fn patiently<T>(mut attempt: impl FnMut() -> barewire::Result<T>) -> Result<T> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match attempt() {
+            Err(error) if error.is_not_found() || error.is_already_exists() => {
+                if Instant::now() > deadline {
+                    return Err(error.into());
+                }
+                thread::sleep(TICK);
+            }
+            outcome => return Ok(outcome?),
+        }
+    }
+}
+
+fn now_ns() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn run() -> Result<ExitCode> {
+    let mut input = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+    let (mut room, mut user, mut turn) = ("chat".to_owned(), None, None);
+    let mut arguments = std::env::args_os().skip(1);
+    while let Some(option) = arguments.next() {
+        let option = option.to_string_lossy().into_owned();
+        let value = arguments.next().ok_or_else(|| format!("{option} needs a value"))?;
+        let text = value.to_string_lossy().into_owned();
+        match option.as_str() {
+            "--input" => input = PathBuf::from(value),
+            "--room" => room = text,
+            "--user" => user = Some(text),
+            "--turn" => turn = Some(text.parse()?),
+            _ => return Err(format!("{option} is unknown: --input, --user and --room are").into()),
+        }
+    }
+    let Some(user) = user else {
+        let readable = std::fs::File::open(&input);
+        readable.map_err(|error| format!("{}: {error}", input.display()))?;
+        return demonstrate(&input);
+    };
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if user.is_empty() || user.len() > 32 || user == ROOM || !user.chars().all(legal) {
+        return Err(format!("{user:?} is no name: use 1 to 32 of A-Z a-z 0-9 _ -").into());
+    }
+    match turn {
+        Some(turn) => recite(&room, &user, turn, &input),
+        None => converse(&room, &user),
+    }
+}
+
+fn main() -> ExitCode {
+    run().unwrap_or_else(|error| {
+        eprintln!("chat: {error}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,6 @@
+use barewire::BareSchema;
+
+#[derive(BareSchema)]
+enum Message {}
+
+fn main() {}

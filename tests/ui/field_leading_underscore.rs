@@ -1,0 +1,8 @@
+use barewire::BareSchema;
+
+#[derive(BareSchema)]
+struct Message {
+    _reserved: u32,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use barewire::BareSchema;
+
+#[derive(BareSchema)]
+struct Message<T> {
+    id: T,
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+barewire::schema! {
+    type Point struct {}
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+barewire::schema! {
+    type Kind enum {
+        JOIN = 5
+        LEAVE = 3
+    }
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+barewire::schema! {
+    type Name str[64]
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+barewire::schema! {
+    type Name optinal<str>
+}
+
+fn main() {}

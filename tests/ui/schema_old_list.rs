@@ -1,0 +1,7 @@
+barewire::schema! {
+    type Names struct {
+        names: []str
+    }
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+barewire::schema! {
+    type Point {
+        x: i32
+    }
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+barewire::schema! {
+    type Any (u8 | str)
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+barewire::schema! {
+    type Node struct {
+        next: optional<Node>
+    }
+}
+
+fn main() {}

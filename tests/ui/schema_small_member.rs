@@ -1,0 +1,5 @@
+barewire::schema! {
+    type Kind enum { Join }
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+barewire::schema! {
+    type point struct { x: i32 }
+}
+
+fn main() {}

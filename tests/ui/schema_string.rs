@@ -1,0 +1,5 @@
+barewire::schema! {
+    type Name string
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+barewire::schema! {
+    type Point struct {
+        x: Coordinate
+    }
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+barewire::schema! {
+    type Any union { u8 | str | u8 }
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+barewire::schema! {
+    type Line struct {
+        from: Point
+    }
+    type Point struct {
+        x: i32
+    }
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+barewire::schema! {
+    type Count usize
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+barewire::schema! {
+    type Point struct {
+        x: void
+    }
+}
+
+fn main() {}

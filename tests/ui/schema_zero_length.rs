@@ -1,0 +1,5 @@
+barewire::schema! {
+    type Hash data[0]
+}
+
+fn main() {}

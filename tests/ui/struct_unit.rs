@@ -1,0 +1,6 @@
+use barewire::BareSchema;
+
+#[derive(BareSchema)]
+struct Message;
+
+fn main() {}

@@ -1,0 +1,11 @@
+use barewire::BareSchema;
+
+#[derive(BareSchema)]
+enum Event {
+    #[bare(tag = 2)]
+    Join(u32),
+    #[bare(tag = 2)]
+    Say(String),
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use barewire::BareSchema;
+
+#[derive(BareSchema)]
+enum Kind {
+    #[bare(tag = 2)]
+    Join,
+    Leave,
+}
+
+fn main() {}

@@ -11,7 +11,7 @@
 //! read and change. Who lives is known by one more region each, which only its owner is attached
 //! to: it exists for exactly as long as the owner does, however the owner ends.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -54,16 +54,16 @@ struct ChatMessage {
     sender: UserId,
     #[bare(rename = "type")]
     kind: MessageType,
-    #[bare(max = 256)]
+    #[bare(max = MAX_CONTENT_BYTES)]
     content: String,
     timestamp: u64,
 }
 
 #[derive(BareSchema, Debug, Clone, PartialEq)]
 struct ChatState {
-    #[bare(max = 16)]
+    #[bare(max = MAX_USERS)]
     users: Vec<UserId>,
-    #[bare(max = 32)]
+    #[bare(max = MAX_RECENT)]
     messages: Vec<ChatMessage>,
 }
 
@@ -77,7 +77,11 @@ struct Voice {
 impl Voice {
     fn new(name: &str) -> Self {
         let life = (now_ns() << 22) | u64::from(std::process::id());
-        Self { name: UserId(name.to_owned()), life, said: 0 }
+        Self {
+            name: UserId(name.to_owned()),
+            life,
+            said: 0,
+        }
     }
 
     fn message(&mut self, kind: MessageType, content: &str) -> ChatMessage {
@@ -86,7 +90,13 @@ impl Voice {
         id[8..].copy_from_slice(&self.said.to_be_bytes());
         self.said += 1;
         let (sender, content) = (self.name.clone(), content.to_owned());
-        ChatMessage { id: Uuid(id), sender, kind, content, timestamp: now_ns() }
+        ChatMessage {
+            id: Uuid(id),
+            sender,
+            kind,
+            content,
+            timestamp: now_ns(),
+        }
     }
 }
 
@@ -109,7 +119,7 @@ struct Room {
     state: SharedRegion<ChatState>,
     said: MessageQueue<ChatMessage>,
     members: BTreeMap<UserId, MessageQueue<ChatMessage>>,
-    /// What came in, and how many it went out to.
+    /// What came in, and whom it went out to.
     relayed: Vec<(Uuid, Vec<UserId>)>,
     _alive: SharedRegion<UserId>,
 }
@@ -124,10 +134,15 @@ impl Room {
             Err(error) => return Err(error.into()),
         };
         // Those who have not noticed yet that an earlier host has gone still hold its segments.
-        let empty = ChatState { users: Vec::new(), messages: Vec::new() };
+        let empty = ChatState {
+            users: Vec::new(),
+            messages: Vec::new(),
+        };
         let state = patiently(|| SharedRegion::create(format!("{name}.state"), &empty))?;
         let said = patiently(|| {
-            MessageQueue::builder(format!("{name}.said")).capacity(QUEUE_CAPACITY).create()
+            MessageQueue::builder(format!("{name}.said"))
+                .capacity(QUEUE_CAPACITY)
+                .create()
         })?;
         Ok(Some(Self {
             name: name.to_owned(),
@@ -142,11 +157,17 @@ impl Room {
 
     /// Waits for the next message and gives it to everybody who is here.
     fn relay(&mut self) -> Result<Option<ChatMessage>> {
-        let Some(taken) = self.said.dequeue_timeout(5 * TICK)? else { return Ok(None) };
+        let Some(taken) = self.said.dequeue_timeout(5 * TICK)? else {
+            return Ok(None);
+        };
         let message = taken.read()?;
         if message.kind == MessageType::Join {
-            let queue = MessageQueue::open(format!("{}.heard.{}", self.name, message.sender.0))?;
-            self.members.insert(message.sender.clone(), queue);
+            match MessageQueue::open(format!("{}.heard.{}", self.name, message.sender.0)) {
+                Ok(queue) => self.members.insert(message.sender.clone(), queue),
+                // Whoever said it has ended meanwhile.
+                Err(error) if error.is_not_found() => return Ok(Some(message)),
+                Err(error) => return Err(error.into()),
+            };
         }
         let audience = self.give(&message)?;
         if message.kind == MessageType::Leave {
@@ -165,10 +186,10 @@ impl Room {
         })?;
         let mut audience = Vec::with_capacity(self.members.len());
         for (user, queue) in &self.members {
-            // A member that stands still with a full queue misses this one; the count shows it.
             audience.push(user.clone());
-            match queue.enqueue_timeout(message, PATIENCE) {
-                Err(error) if error.is_timed_out() => eprintln!("{} hears nothing", user.0),
+            match queue.try_enqueue(message) {
+                // A member that stands still delays nobody; what it misses is counted as lost.
+                Err(error) if error.is_full() => eprintln!("* {} hears nothing", user.0),
                 result => result?,
             }
         }
@@ -185,8 +206,11 @@ impl Room {
         }
         for user in gone {
             self.members.remove(&user);
-            self.state.update(|state| state.users.retain(|other| *other != user))?;
-            let mut message = self.voice.message(MessageType::Leave, "(the process ended)");
+            self.state
+                .update(|state| state.users.retain(|other| *other != user))?;
+            let mut message = self
+                .voice
+                .message(MessageType::Leave, "(the process ended)");
             message.sender = user;
             self.give(&message)?;
         }
@@ -194,7 +218,9 @@ impl Room {
     }
 
     fn farewell(mut self) -> Result<()> {
-        let message = self.voice.message(MessageType::Leave, "the host has left");
+        let message = self
+            .voice
+            .message(MessageType::Leave, "(the host has left)");
         self.give(&message).map(drop)
     }
 }
@@ -231,11 +257,17 @@ fn attend(
     let _alive = SharedRegion::create(lifeline(room, user), &me)?;
     let heard = patiently(|| {
         let name = format!("{room}.heard.{user}");
-        MessageQueue::<ChatMessage>::builder(name).capacity(QUEUE_CAPACITY).create()
+        MessageQueue::<ChatMessage>::builder(name)
+            .capacity(QUEUE_CAPACITY)
+            .create()
     })?;
     let said = patiently(|| MessageQueue::<ChatMessage>::open(format!("{room}.said")))?;
     let state = patiently(|| SharedRegion::<ChatState>::open(format!("{room}.state")))?;
-    let mut ledger = Ledger { said: Vec::new(), heard: Vec::new(), room_closed: false };
+    let mut ledger = Ledger {
+        said: Vec::new(),
+        heard: Vec::new(),
+        room_closed: false,
+    };
     let mut say = |kind, content: &str| -> Result<Uuid> {
         let message = voice.message(kind, content);
         said.enqueue_timeout(&message, PATIENCE)?;
@@ -244,7 +276,10 @@ fn attend(
     ledger.said.push(say(MessageType::Join, "")?);
 
     let (mut joined, mut leaving) = (false, false);
-    let mut scene = Scene { texts_heard: 0, everybody_is_here: false };
+    let mut scene = Scene {
+        texts_heard: 0,
+        everybody_is_here: false,
+    };
     loop {
         if joined && !scene.everybody_is_here {
             scene.everybody_is_here = state.read()?.users.len() >= company;
@@ -309,7 +344,15 @@ fn demonstrate(input: &Path) -> Result<ExitCode> {
     let mut children = Children(Vec::new());
     for (turn, user) in TALKERS.iter().enumerate() {
         let child = Command::new(std::env::current_exe()?)
-            .args(["--room", &name, "--user", user, "--turn", &turn.to_string(), "--input"])
+            .args([
+                "--room",
+                &name,
+                "--user",
+                user,
+                "--turn",
+                &turn.to_string(),
+                "--input",
+            ])
             .arg(input)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -337,7 +380,9 @@ fn report(relayed: &[(Uuid, Vec<UserId>)], ledgers: &[(UserId, Ledger)]) -> Resu
     let (mut lost, mut duplicated) = compare(said, relayed.iter().map(|(id, _)| id));
     let mut received = 0;
     for (user, ledger) in ledgers {
-        let expected = relayed.iter().filter(|(_, audience)| audience.contains(user));
+        let expected = relayed
+            .iter()
+            .filter(|(_, audience)| audience.contains(user));
         let (missing, again) = compare(expected.map(|(id, _)| id), ledger.heard.iter());
         lost += missing;
         duplicated += again;
@@ -348,7 +393,11 @@ fn report(relayed: &[(Uuid, Vec<UserId>)], ledgers: &[(UserId, Ledger)]) -> Resu
         "chat: users={users} sent={said_count} received={received} lost={lost} \
          duplicated={duplicated}"
     );
-    Ok(if lost + duplicated == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if lost + duplicated == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// How many of `expected` were not found, and how many were found more often than expected.
@@ -359,8 +408,14 @@ fn compare<'a>(
     let mut balance: HashMap<&Uuid, i64> = HashMap::new();
     expected.for_each(|id| *balance.entry(id).or_default() += 1);
     found.for_each(|id| *balance.entry(id).or_default() -= 1);
-    let lost = balance.values().filter(|count| **count > 0).map(|count| count.unsigned_abs());
-    let duplicated = balance.values().filter(|count| **count < 0).map(|count| count.unsigned_abs());
+    let lost = balance
+        .values()
+        .filter(|count| **count > 0)
+        .map(|count| count.unsigned_abs());
+    let duplicated = balance
+        .values()
+        .filter(|count| **count < 0)
+        .map(|count| count.unsigned_abs());
     (lost.sum(), duplicated.sum())
 }
 
@@ -389,7 +444,11 @@ impl Children {
                 return Err(format!("{user} ended with {status}").into());
             }
             let (said, heard) = barewire::codec::decode::<Receipts>(&octets)?.into_lists();
-            let ledger = Ledger { said, heard, room_closed: false };
+            let ledger = Ledger {
+                said,
+                heard,
+                room_closed: false,
+            };
             ledgers.push((UserId(user.to_owned()), ledger));
         }
         Ok(ledgers)
@@ -422,23 +481,28 @@ impl Receipts {
 /// A child: says every third line of the text, each when the one before it was heard.
 fn recite(room: &str, user: &str, turn: usize, input: &Path) -> Result<ExitCode> {
     let text = String::from_utf8_lossy(&std::fs::read(input)?).into_owned();
-    let lines: VecDeque<&str> = text.lines().flat_map(pieces).collect();
-    let ledger = attend(
-        room,
-        user,
-        TALKERS.len(),
-        |scene| match lines.get(scene.texts_heard) {
-            _ if !scene.everybody_is_here => Next::Wait,
+    let lines: Vec<&str> = text.lines().flat_map(pieces).collect();
+    let mut due = turn;
+    let next = |scene: &Scene| {
+        let heard = scene.texts_heard;
+        match lines.get(heard) {
             None => Next::Leave,
-            Some(line) if scene.texts_heard % TALKERS.len() == turn => Next::Say(line.to_string()),
+            Some(_) if heard == 0 && !scene.everybody_is_here => Next::Wait,
+            Some(line) if heard == due => {
+                due += TALKERS.len();
+                Next::Say((*line).to_owned())
+            }
             Some(_) => Next::Wait,
-        },
-        |_| {},
-    )?;
+        }
+    };
+    let ledger = attend(room, user, TALKERS.len(), next, |_| {})?;
     if ledger.room_closed {
         return Err("the room has closed before the end".into());
     }
-    let receipts = Receipts { said: ledger.said, heard: ledger.heard };
+    let receipts = Receipts {
+        said: ledger.said,
+        heard: ledger.heard,
+    };
     std::io::stdout().write_all(&barewire::codec::encode(&receipts))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -497,20 +561,21 @@ fn print_message(message: &ChatMessage) -> Result<()> {
         MessageType::Text => writeln!(out, "{sender}: {content}")?,
         MessageType::Image => writeln!(out, "{sender} shows {content}")?,
         MessageType::Join => writeln!(out, "* {sender} joins")?,
+        MessageType::Leave if content.is_empty() => writeln!(out, "* {sender} leaves")?,
         MessageType::Leave => writeln!(out, "* {sender} leaves {content}")?,
     }
     Ok(())
 }
 
-/// A line in pieces that fit into a message; nothing for an empty line.
+/// A line in pieces that fit into a message; nothing where there is only white space.
 fn pieces(line: &str) -> impl Iterator<Item = &str> {
-    let mut rest = line.trim_end();
-    std::iter::from_fn(move || {
-        let end = rest.floor_char_boundary(MAX_CONTENT_BYTES);
-        let (piece, after) = rest.split_at(end);
+    let mut rest = line;
+    let cut = std::iter::from_fn(move || {
+        let (piece, after) = rest.split_at(rest.floor_char_boundary(MAX_CONTENT_BYTES));
         rest = after;
         (!piece.is_empty()).then_some(piece)
-    })
+    });
+    cut.map(str::trim_end).filter(|piece| !piece.is_empty())
 }
 
 /// Tries again while others are still making or leaving what is asked for.
@@ -530,7 +595,9 @@ fn patiently<T>(mut attempt: impl FnMut() -> barewire::Result<T>) -> Result<T> {
 }
 
 fn now_ns() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
 }
 
@@ -540,7 +607,9 @@ fn run() -> Result<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
     while let Some(option) = arguments.next() {
         let option = option.to_string_lossy().into_owned();
-        let value = arguments.next().ok_or_else(|| format!("{option} needs a value"))?;
+        let value = arguments
+            .next()
+            .ok_or_else(|| format!("{option} needs a value"))?;
         let text = value.to_string_lossy().into_owned();
         match option.as_str() {
             "--input" => input = PathBuf::from(value),

@@ -19,13 +19,13 @@
 //!
 //! let mut slot = queue.loan()?; // or in place, with no copy at all
 //! slot.sensor = 7;
-//! slot.set_label("boiler").expect("it is short enough");
+//! slot.set_label("boiler")?;
 //! slot.celsius = 81.5;
 //! slot.send()?;
 //!
 //! let queue = MessageQueue::<Reading>::open(&name)?; // another
 //! while let Some(message) = queue.try_dequeue()? {
-//!     assert_eq!(message.label().expect("it is UTF-8"), "boiler"); // read in place
+//!     assert_eq!(message.label()?, "boiler"); // read in place
 //! } // dropped = acknowledged
 //!
 //! let octets = barewire::codec::encode(&Reading { sensor: 7, label: "é".into(), celsius: 1.0 });

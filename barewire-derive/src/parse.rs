@@ -15,8 +15,9 @@ use crate::names;
 pub(crate) fn item(input: &DeriveInput) -> (syn::Path, syn::Result<Item>) {
     let mut errors = Errors::default();
     let attributes = Attributes::parse(&input.attrs, Place::Item, &mut errors);
-    let crate_path =
-        attributes.crate_path.unwrap_or_else(|| syn::parse_quote_spanned!(input.ident.span()=> ::barewire));
+    let crate_path = attributes
+        .crate_path
+        .unwrap_or_else(|| syn::parse_quote_spanned!(input.ident.span()=> ::barewire));
     let lifetime = generics(input, &mut errors);
     let name = errors.keep(named(
         &input.ident,
@@ -25,7 +26,10 @@ pub(crate) fn item(input: &DeriveInput) -> (syn::Path, syn::Result<Item>) {
         names::is_type_name,
         "a type's name in BARE is a capital letter, then letters and digits",
     ));
-    let context = Context { owner: &input.ident, lifetime: lifetime.as_ref() };
+    let context = Context {
+        owner: &input.ident,
+        lifetime: lifetime.as_ref(),
+    };
     let shape = match &data_of(input) {
         Ok(Data::Struct(data)) => structure(input, data, &context, &mut errors),
         Ok(Data::Enum(data)) => enumeration(input, data, &context, &mut errors),
@@ -45,7 +49,11 @@ pub(crate) fn item(input: &DeriveInput) -> (syn::Path, syn::Result<Item>) {
             shape,
         }),
         _ => errors.finish(()).and_then(|()| {
-            Err(error(&input.ident, "this type has no BARE schema", "simplify the declaration"))
+            Err(error(
+                &input.ident,
+                "this type has no BARE schema",
+                "simplify the declaration",
+            ))
         }),
     };
     (crate_path, result)
@@ -99,14 +107,22 @@ fn named(
 ) -> syn::Result<String> {
     match rename {
         Some(given) if valid(&given.value()) => Ok(given.value()),
-        Some(given) => Err(error(given, &format!("`{}` is no such name", given.value()), rule)),
+        Some(given) => Err(error(
+            given,
+            &format!("`{}` is no such name", given.value()),
+            rule,
+        )),
         None => {
             let name = convert(&names::plain(ident));
             if valid(&name) {
                 return Ok(name);
             }
             let help = format!("{rule}: say which with #[bare(rename = \"..\")]");
-            Err(error(ident, &format!("`{ident}` cannot be a name in BARE"), &help))
+            Err(error(
+                ident,
+                &format!("`{ident}` cannot be a name in BARE"),
+                &help,
+            ))
         }
     }
 }
@@ -137,17 +153,25 @@ fn fields(found: &syn::Fields, context: &Context<'_>, errors: &mut Errors) -> Fi
     let mut seen: HashMap<String, ()> = HashMap::new();
     let mut fields = Vec::new();
     for (position, found) in found.iter().enumerate() {
-        let Some(field) = field(found, position, context, errors) else { continue };
+        let Some(field) = field(found, position, context, errors) else {
+            continue;
+        };
         if seen.insert(field.name.clone(), ()).is_some() {
             errors.push(error(
-                found.ident.as_ref().map_or_else(|| found.ty.to_token_stream(), |i| quote::quote!(#i)),
+                found
+                    .ident
+                    .as_ref()
+                    .map_or_else(|| found.ty.to_token_stream(), |i| quote::quote!(#i)),
                 &format!("the field `{}` is there twice in the schema", field.name),
                 "give one of the two another name with #[bare(rename = \"..\")]",
             ));
         }
         fields.push(field);
     }
-    Fields { fields, named: matches!(found, syn::Fields::Named(_)) }
+    Fields {
+        fields,
+        named: matches!(found, syn::Fields::Named(_)),
+    }
 }
 
 fn field(
@@ -172,7 +196,10 @@ fn field(
     // One field, one error: the first check that fails is the one that is told.
     let checked = own.finish(()).and_then(|()| {
         check::field_type(&found.ty, context)?;
-        let varint = attributes.varint.map(|span| check::varint(&found.ty, span)).transpose()?;
+        let varint = attributes
+            .varint
+            .map(|span| check::varint(&found.ty, span))
+            .transpose()?;
         let caps = check::caps(&found.ty, &attributes.caps)?;
         let name = named(
             &ident,
@@ -197,7 +224,11 @@ fn field(
 }
 
 fn docs(attributes: &[syn::Attribute]) -> Vec<syn::Attribute> {
-    attributes.iter().filter(|attribute| attribute.path().is_ident("doc")).cloned().collect()
+    attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("doc"))
+        .cloned()
+        .collect()
 }
 
 /// A literal whole number that is not negative.
@@ -205,18 +236,30 @@ pub(crate) fn whole_number(value: &Expr, what: &str) -> syn::Result<LitInt> {
     if let Expr::Unary(unary) = value
         && matches!(unary.op, syn::UnOp::Neg(_))
     {
-        return Err(error(value, &format!("{what} cannot be negative"), "count from 0"));
+        return Err(error(
+            value,
+            &format!("{what} cannot be negative"),
+            "count from 0",
+        ));
     }
     if let Expr::Lit(literal) = value
         && let syn::Lit::Int(number) = &literal.lit
     {
         number.base10_parse::<u64>().map_err(|_| {
-            error(value, &format!("{what} is at most 18446744073709551615"), "use a smaller one")
+            error(
+                value,
+                &format!("{what} is at most 18446744073709551615"),
+                "use a smaller one",
+            )
         })?;
         return Ok(number.clone());
     }
     let message = format!("{what} must be written as a number");
-    Err(error(value, &message, "the schema needs it before constants have values: write it out"))
+    Err(error(
+        value,
+        &message,
+        "the schema needs it before constants have values: write it out",
+    ))
 }
 
 /// Numbers ascend: the written one if it is more than the last, otherwise the last plus one.
@@ -230,7 +273,11 @@ fn ascending(
         return match last {
             None => Ok(0),
             Some(last) => last.checked_add(1).ok_or_else(|| {
-                error_at(span, &format!("there is no {what} after {last}"), "use smaller numbers")
+                error_at(
+                    span,
+                    &format!("there is no {what} after {last}"),
+                    "use smaller numbers",
+                )
             }),
         };
     };
@@ -239,7 +286,10 @@ fn ascending(
         Some(last) if value == last => Err(error(
             number,
             &format!("the {what} {value} is there twice"),
-            &format!("give each its own, in ascending order: {}", last.saturating_add(1)),
+            &format!(
+                "give each its own, in ascending order: {}",
+                last.saturating_add(1)
+            ),
         )),
         Some(last) if value < last => Err(error(
             number,
@@ -264,7 +314,10 @@ fn enumeration(
         ));
         return None;
     }
-    let plain = data.variants.iter().all(|variant| matches!(variant.fields, syn::Fields::Unit));
+    let plain = data
+        .variants
+        .iter()
+        .all(|variant| matches!(variant.fields, syn::Fields::Unit));
     if plain {
         return Some(Shape::Enum(members(data, errors)));
     }
@@ -331,17 +384,19 @@ fn variants(data: &DataEnum, context: &Context<'_>, errors: &mut Errors) -> Vec<
         if let (Some(tag), Some(payload)) = (tag, payload) {
             let docs = docs(&variant.attrs);
             let ident = variant.ident.clone();
-            variants.push(Variant { ident, tag, alias: None, payload, docs });
+            variants.push(Variant {
+                ident,
+                tag,
+                alias: None,
+                payload,
+                docs,
+            });
         }
     }
     variants
 }
 
-fn payload(
-    variant: &syn::Variant,
-    context: &Context<'_>,
-    errors: &mut Errors,
-) -> Option<Payload> {
+fn payload(variant: &syn::Variant, context: &Context<'_>, errors: &mut Errors) -> Option<Payload> {
     match &variant.fields {
         syn::Fields::Unit => Some(Payload::Void),
         found if found.is_empty() => {
@@ -369,7 +424,11 @@ fn name_the_twins(input: &DeriveInput, variants: &mut [Variant]) {
     let written: Vec<String> = variants.iter().map(written).collect();
     for (variant, own) in variants.iter_mut().zip(&written) {
         if written.iter().filter(|other| *other == own).count() > 1 {
-            let name = format!("{}_{}", names::plain(&input.ident), names::plain(&variant.ident));
+            let name = format!(
+                "{}_{}",
+                names::plain(&input.ident),
+                names::plain(&variant.ident)
+            );
             variant.alias = Some(names::camel(&name));
         }
     }
@@ -378,7 +437,11 @@ fn name_the_twins(input: &DeriveInput, variants: &mut [Variant]) {
 fn written(variant: &Variant) -> String {
     let one = |field: &Field| {
         let caps = caps_text(&field.caps);
-        format!("{} {caps} {}", field.ty.to_token_stream(), field.varint.is_some())
+        format!(
+            "{} {caps} {}",
+            field.ty.to_token_stream(),
+            field.varint.is_some()
+        )
     };
     match &variant.payload {
         Payload::Void => "void".to_owned(),

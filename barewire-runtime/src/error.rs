@@ -64,7 +64,12 @@ impl Error {
         subject: impl Into<String>,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self(Box::new(Inner { kind, subject: subject.into(), detail: detail.into(), source: None }))
+        Self(Box::new(Inner {
+            kind,
+            subject: subject.into(),
+            detail: detail.into(),
+            source: None,
+        }))
     }
 
     pub(crate) fn with(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
@@ -145,5 +150,15 @@ impl fmt::Debug for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<crate::layout::LayoutError> for Error {
+    fn from(error: crate::layout::LayoutError) -> Self {
+        let kind = match error.kind() {
+            crate::layout::LayoutErrorKind::OverCap { .. } => ErrorKind::TooLarge,
+            _ => ErrorKind::InvalidValue,
+        };
+        Self::new(kind, "fixed layout", error.to_string())
     }
 }

@@ -1,12 +1,12 @@
 //! Everything that runs in the user's process: the BARE codec, the fixed layout and shared memory.
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
 pub mod codec;
 mod error;
 pub mod ipc;
 pub mod layout;
-#[doc(hidden)]
-#[path = "private.rs"]
-pub mod __private;
 pub mod segment;
 mod sync;
 mod sys;

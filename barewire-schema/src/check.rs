@@ -13,7 +13,10 @@ struct Message {
 
 impl Message {
     const fn new() -> Self {
-        Self { bytes: [0; MAX_MESSAGE_BYTES], len: 0 }
+        Self {
+            bytes: [0; MAX_MESSAGE_BYTES],
+            len: 0,
+        }
     }
 
     const fn push(mut self, part: &str) -> Self {
@@ -74,8 +77,15 @@ const fn unbounded(ty: &Type, path: Message) -> Option<(Message, &'static str)> 
             }
             None
         }
-        Type::User { name, definition: Some(link) } => {
-            let path = if path.len == 0 { path.push(text(name)) } else { path };
+        Type::User {
+            name,
+            definition: Some(link),
+        } => {
+            let path = if path.len == 0 {
+                path.push(text(name))
+            } else {
+                path
+            };
             unbounded(link.get(), path)
         }
         _ => None,
@@ -99,7 +109,11 @@ pub const fn assert_bounded(ty: &Type) {
     }
     let message = match unbounded(ty, Message::new()) {
         Some((path, what)) => {
-            let whole = if path.len == 0 { path.push("the type") } else { path };
+            let whole = if path.len == 0 {
+                path.push("the type")
+            } else {
+                path
+            };
             Message::new()
                 .push("`")
                 .push(whole.text())

@@ -17,7 +17,11 @@ pub struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = if self.path.is_empty() { "the type" } else { &self.path };
+        let path = if self.path.is_empty() {
+            "the type"
+        } else {
+            &self.path
+        };
         match (&self.found, &self.expected) {
             (Some(found), Some(expected)) => {
                 write!(f, "`{path}`: {found} in the segment, {expected} here")
@@ -88,20 +92,44 @@ fn compare(expected: &Type, found: &Type, path: String, out: &mut Vec<Difference
         (Type::Optional(ours), Type::Optional(theirs)) => {
             compare(ours.get(), theirs.get(), path, out);
         }
-        (Type::List { item: ours, cap: our }, Type::List { item: theirs, cap: their }) => {
+        (
+            Type::List {
+                item: ours,
+                cap: our,
+            },
+            Type::List {
+                item: theirs,
+                cap: their,
+            },
+        ) => {
             if our != their {
                 differ(cap("a list", *our), cap("a list", *their));
             }
             compare(ours.get(), theirs.get(), format!("{path}[]"), out);
         }
-        (Type::ListFixed { item: ours, len: our }, Type::ListFixed { item: theirs, len: their })
-            if our == their =>
-        {
+        (
+            Type::ListFixed {
+                item: ours,
+                len: our,
+            },
+            Type::ListFixed {
+                item: theirs,
+                len: their,
+            },
+        ) if our == their => {
             compare(ours.get(), theirs.get(), format!("{path}[]"), out);
         }
         (
-            Type::Map { key: our_key, value: ours, cap: our },
-            Type::Map { key: their_key, value: theirs, cap: their },
+            Type::Map {
+                key: our_key,
+                value: ours,
+                cap: our,
+            },
+            Type::Map {
+                key: their_key,
+                value: theirs,
+                cap: their,
+            },
         ) => {
             if our != their {
                 differ(cap("a map", *our), cap("a map", *their));
@@ -110,9 +138,10 @@ fn compare(expected: &Type, found: &Type, path: String, out: &mut Vec<Difference
             compare(ours.get(), theirs.get(), format!("{path}[value]"), out);
         }
         (Type::Union(ours), Type::Union(theirs))
-            if slice(ours).iter().map(|member| member.tag).eq(
-                slice(theirs).iter().map(|member| member.tag),
-            ) =>
+            if slice(ours)
+                .iter()
+                .map(|member| member.tag)
+                .eq(slice(theirs).iter().map(|member| member.tag)) =>
         {
             for (our, their) in slice(ours).iter().zip(slice(theirs)) {
                 let path = format!("{path}|{}", our.tag);

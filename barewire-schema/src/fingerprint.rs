@@ -181,8 +181,14 @@ const fn shape(hash: Hash, ty: &Type) -> Hash {
             }
             hash
         }
-        Type::User { name, definition: Some(link) } => shape(hash.name(text(name)), link.get()),
-        Type::User { name, definition: None } => hash.name(text(name)),
+        Type::User {
+            name,
+            definition: Some(link),
+        } => shape(hash.name(text(name)), link.get()),
+        Type::User {
+            name,
+            definition: None,
+        } => hash.name(text(name)),
         _ => hash,
     }
 }
@@ -217,9 +223,15 @@ mod tests {
 
     #[test]
     fn equal_octets_have_equal_wire_ids() {
-        let octets = Type::List { item: Type::U8.into(), cap: Some(3) };
+        let octets = Type::List {
+            item: Type::U8.into(),
+            cap: Some(3),
+        };
         assert_eq!(Type::Data { cap: None }.wire_id(), octets.wire_id());
-        let field = Field { name: "x".into(), ty: Type::U16.into() };
+        let field = Field {
+            name: "x".into(),
+            ty: Type::U16.into(),
+        };
         let wrapped = Type::Struct(Cow::Owned(vec![field]));
         assert_eq!(wrapped.wire_id(), Type::U16.wire_id());
         assert_ne!(wrapped.layout_id(), Type::U16.layout_id());

@@ -29,7 +29,11 @@ pub struct Layout {
 
 impl Layout {
     const fn new(size: u64, align: u64) -> Option<Self> {
-        if size <= MAX_LAYOUT_BYTES { Some(Self { size, align }) } else { None }
+        if size <= MAX_LAYOUT_BYTES {
+            Some(Self { size, align })
+        } else {
+            None
+        }
     }
 
     const fn scalar(size: u64) -> Option<Self> {
@@ -52,14 +56,22 @@ pub const fn tag_size(ty: &Type) -> u64 {
         Type::Enum(members) => {
             let members = slice(members);
             while at < members.len() {
-                most = if members[at].value > most { members[at].value } else { most };
+                most = if members[at].value > most {
+                    members[at].value
+                } else {
+                    most
+                };
                 at += 1;
             }
         }
         Type::Union(members) => {
             let members = slice(members);
             while at < members.len() {
-                most = if members[at].tag > most { members[at].tag } else { most };
+                most = if members[at].tag > most {
+                    members[at].tag
+                } else {
+                    most
+                };
                 at += 1;
             }
         }
@@ -101,7 +113,10 @@ impl Type {
                 Some(item) => Layout::new(item.size + item.align, item.align),
                 None => None,
             },
-            Self::List { item, cap: Some(cap) } => match item.get().layout() {
+            Self::List {
+                item,
+                cap: Some(cap),
+            } => match item.get().layout() {
                 Some(item) => capped(*cap, item),
                 None => None,
             },
@@ -109,23 +124,39 @@ impl Type {
                 Some(item) => items(0, *len, item, item.align),
                 None => None,
             },
-            Self::Map { key, value, cap: Some(cap) } => {
-                match (key.get().layout(), value.get().layout()) {
-                    (Some(key), Some(value)) => {
-                        capped(*cap, Layout { size: key.size + value.size, align: 1 })
-                    }
-                    _ => None,
-                }
-            }
+            Self::Map {
+                key,
+                value,
+                cap: Some(cap),
+            } => match (key.get().layout(), value.get().layout()) {
+                (Some(key), Some(value)) => capped(
+                    *cap,
+                    Layout {
+                        size: key.size + value.size,
+                        align: 1,
+                    },
+                ),
+                _ => None,
+            },
             Self::Union(members) => {
                 let members = slice(members);
                 let tag = tag_size(self);
                 let (mut size, mut align) = (0_u64, 1_u64);
                 let mut at = 0;
                 while at < members.len() {
-                    let Some(member) = members[at].ty.get().layout() else { return None };
-                    size = if member.size > size { member.size } else { size };
-                    align = if member.align > align { member.align } else { align };
+                    let Some(member) = members[at].ty.get().layout() else {
+                        return None;
+                    };
+                    size = if member.size > size {
+                        member.size
+                    } else {
+                        size
+                    };
+                    align = if member.align > align {
+                        member.align
+                    } else {
+                        align
+                    };
                     at += 1;
                 }
                 let start = tag.next_multiple_of(align);
@@ -134,7 +165,10 @@ impl Type {
                 Layout::new(end.next_multiple_of(whole), whole)
             }
             Self::Struct(fields) => struct_end(slice(fields), slice(fields).len()),
-            Self::User { definition: Some(link), .. } => link.get().layout(),
+            Self::User {
+                definition: Some(link),
+                ..
+            } => link.get().layout(),
             _ => None,
         }
     }
@@ -142,14 +176,18 @@ impl Type {
     /// Where field number `index` of a struct stands; `None` if there is none or no layout.
     #[must_use]
     pub const fn field_offset(&self, index: usize) -> Option<u64> {
-        let Self::Struct(fields) = self.resolved() else { return None };
+        let Self::Struct(fields) = self.resolved() else {
+            return None;
+        };
         let fields = slice(fields);
         if index >= fields.len() {
             return None;
         }
         let (mut offset, mut at) = (0_u64, 0);
         loop {
-            let Some(field) = fields[at].ty.get().layout() else { return None };
+            let Some(field) = fields[at].ty.get().layout() else {
+                return None;
+            };
             offset = offset.next_multiple_of(field.align);
             if at == index {
                 return Some(offset);
@@ -162,12 +200,20 @@ impl Type {
     /// Where the payload of a union stands, from the start of the union.
     #[must_use]
     pub const fn payload_offset(&self) -> Option<u64> {
-        let Self::Union(members) = self.resolved() else { return None };
+        let Self::Union(members) = self.resolved() else {
+            return None;
+        };
         let members = slice(members);
         let (mut align, mut at) = (1_u64, 0);
         while at < members.len() {
-            let Some(member) = members[at].ty.get().layout() else { return None };
-            align = if member.align > align { member.align } else { align };
+            let Some(member) = members[at].ty.get().layout() else {
+                return None;
+            };
+            align = if member.align > align {
+                member.align
+            } else {
+                align
+            };
             at += 1;
         }
         Some(tag_size(self).next_multiple_of(align))
@@ -177,13 +223,19 @@ impl Type {
 const fn struct_end(fields: &[crate::model::Field], count: usize) -> Option<Layout> {
     let (mut size, mut align, mut at) = (0_u64, 1, 0);
     while at < count {
-        let Some(field) = fields[at].ty.get().layout() else { return None };
+        let Some(field) = fields[at].ty.get().layout() else {
+            return None;
+        };
         size = size.next_multiple_of(field.align);
         size = match size.checked_add(field.size) {
             Some(size) if size <= MAX_LAYOUT_BYTES => size,
             _ => return None,
         };
-        align = if field.align > align { field.align } else { align };
+        align = if field.align > align {
+            field.align
+        } else {
+            align
+        };
         at += 1;
     }
     Layout::new(size.next_multiple_of(align), align)
@@ -200,7 +252,11 @@ pub const fn pads<const N: usize>(parts: [(usize, usize); N]) -> [usize; N] {
     let (mut offset, mut most, mut at) = (0_usize, 1_usize, 0);
     while at < N {
         offset += parts[at].0;
-        most = if parts[at].1 > most { parts[at].1 } else { most };
+        most = if parts[at].1 > most {
+            parts[at].1
+        } else {
+            most
+        };
         let align = if at + 1 < N { parts[at + 1].1 } else { most };
         pads[at] = offset.next_multiple_of(align) - offset;
         offset += pads[at];

@@ -174,7 +174,11 @@ impl Type {
     #[must_use]
     pub const fn resolved(&self) -> &Self {
         let mut ty = self;
-        while let Self::User { definition: Some(link), .. } = ty {
+        while let Self::User {
+            definition: Some(link),
+            ..
+        } = ty
+        {
             ty = link.get();
         }
         ty

@@ -26,7 +26,14 @@ impl<S> fmt::Display for Schema<S> {
                 writeln!(f, "# {CAPS_COMMENT}{caps}")?;
             }
             write!(f, "type {name} ")?;
-            write_type(f, ty, Style { indent: Some(0), caps: false })?;
+            write_type(
+                f,
+                ty,
+                Style {
+                    indent: Some(0),
+                    caps: false,
+                },
+            )?;
             f.write_char('\n')?;
         }
         Ok(())
@@ -35,7 +42,14 @@ impl<S> fmt::Display for Schema<S> {
 
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_type(f, self, Style { indent: None, caps: true })
+        write_type(
+            f,
+            self,
+            Style {
+                indent: None,
+                caps: true,
+            },
+        )
     }
 }
 
@@ -90,7 +104,10 @@ impl Style {
     }
 
     fn deeper(self) -> Self {
-        Self { indent: self.indent.map(|levels| levels + 1), ..self }
+        Self {
+            indent: self.indent.map(|levels| levels + 1),
+            ..self
+        }
     }
 }
 
@@ -139,7 +156,11 @@ fn write_type(f: &mut fmt::Formatter<'_>, ty: &Type, style: Style) -> fmt::Resul
             write_type(f, item.get(), style)?;
             write!(f, ">[{len}]")
         }
-        Type::Map { key, value, cap: most } => {
+        Type::Map {
+            key,
+            value,
+            cap: most,
+        } => {
             f.write_str("map<")?;
             write_type(f, key.get(), style)?;
             f.write_str("><")?;
@@ -186,5 +207,9 @@ fn write_type(f: &mut fmt::Formatter<'_>, ty: &Type, style: Style) -> fmt::Resul
 fn number(f: &mut fmt::Formatter<'_>, next: &mut Option<u64>, value: u64) -> fmt::Result {
     let expected = *next == Some(value);
     *next = value.checked_add(1);
-    if expected { Ok(()) } else { write!(f, " = {value}") }
+    if expected {
+        Ok(())
+    } else {
+        write!(f, " = {value}")
+    }
 }

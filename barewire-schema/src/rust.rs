@@ -63,21 +63,32 @@ impl<T: BareSchema<C>, C> BareSchema<C> for Option<T> {
 impl<T: BareSchema<C>, C, const N: usize> BareSchema<C> for [T; N] {
     const TYPE: &'static Type = match T::OCTET {
         true => &Type::DataFixed { len: N as u64 },
-        false => &Type::ListFixed { item: Link::Static(T::TYPE), len: N as u64 },
+        false => &Type::ListFixed {
+            item: Link::Static(T::TYPE),
+            len: N as u64,
+        },
     };
 }
 
 impl<T: BareSchema> BareSchema for Vec<T> {
     const TYPE: &'static Type = match T::OCTET {
         true => &Type::Data { cap: None },
-        false => &Type::List { item: Link::Static(T::TYPE), cap: None },
+        false => &Type::List {
+            item: Link::Static(T::TYPE),
+            cap: None,
+        },
     };
 }
 
 impl<T: BareSchema<C>, C, const N: usize> BareSchema<Max<N, C>> for Vec<T> {
     const TYPE: &'static Type = match T::OCTET {
-        true => &Type::Data { cap: Some(N as u64) },
-        false => &Type::List { item: Link::Static(T::TYPE), cap: Some(N as u64) },
+        true => &Type::Data {
+            cap: Some(N as u64),
+        },
+        false => &Type::List {
+            item: Link::Static(T::TYPE),
+            cap: Some(N as u64),
+        },
     };
 }
 

@@ -35,7 +35,11 @@ pub struct Schema<S = Validated> {
 impl Schema<Draft> {
     /// An empty draft. Its name is for people; no octet depends on it.
     pub fn new(name: impl Into<Name>) -> Self {
-        Self { name: name.into(), types: Vec::new(), state: PhantomData }
+        Self {
+            name: name.into(),
+            types: Vec::new(),
+            state: PhantomData,
+        }
     }
 
     /// The draft with one more type, which may use those before it.
@@ -52,7 +56,11 @@ impl Schema<Draft> {
     /// Every place at which the text is not BARE, with line and column.
     pub fn parse(name: impl Into<Name>, text: &str) -> Result<Self, ParseErrors> {
         let types = parse::parse(text)?;
-        Ok(Self { name: name.into(), types, state: PhantomData })
+        Ok(Self {
+            name: name.into(),
+            types,
+            state: PhantomData,
+        })
     }
 
     /// The draft of a Rust type and all that it is made of, each before it is used.
@@ -74,7 +82,11 @@ impl Schema<Draft> {
 
     /// `ty` with references in place of definitions, which join the schema.
     fn collect(&mut self, ty: &Type) -> Type {
-        let Type::User { name, definition: Some(link) } = ty else {
+        let Type::User {
+            name,
+            definition: Some(link),
+        } = ty
+        else {
             return ty.with_parts(|part| self.collect(part));
         };
         let definition = self.collect(link.get());
@@ -82,13 +94,19 @@ impl Schema<Draft> {
         let mut number = 2;
         while let Some((_, known)) = self.types.iter().find(|(known, _)| *known == unique) {
             if *known == definition {
-                return Type::User { name: unique, definition: None };
+                return Type::User {
+                    name: unique,
+                    definition: None,
+                };
             }
             unique = format!("{name}{number}").into();
             number += 1;
         }
         self.types.push((unique.clone(), definition));
-        Type::User { name: unique, definition: None }
+        Type::User {
+            name: unique,
+            definition: None,
+        }
     }
 
     /// Checks every rule.
@@ -98,7 +116,11 @@ impl Schema<Draft> {
     /// Everything that is wrong, each with its path.
     pub fn validate(self) -> Result<Schema<Validated>, SchemaErrors> {
         let types = validate::validate(&self.types)?;
-        Ok(Schema { name: self.name, types, state: PhantomData })
+        Ok(Schema {
+            name: self.name,
+            types,
+            state: PhantomData,
+        })
     }
 }
 
@@ -106,7 +128,10 @@ impl Schema<Validated> {
     /// The type of that name; what it refers to is resolved.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Type> {
-        self.types.iter().find(|(known, _)| known == name).map(|(_, ty)| ty)
+        self.types
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, ty)| ty)
     }
 
     /// The last type, which is the one that the others are there for.
@@ -136,19 +161,31 @@ impl Type {
         let mut link = |link: &Link| Link::from(part(link.get()));
         match self {
             Self::Optional(item) => Self::Optional(link(item)),
-            Self::List { item, cap } => Self::List { item: link(item), cap: *cap },
-            Self::ListFixed { item, len } => Self::ListFixed { item: link(item), len: *len },
-            Self::Map { key, value, cap } => {
-                Self::Map { key: link(key), value: link(value), cap: *cap }
-            }
+            Self::List { item, cap } => Self::List {
+                item: link(item),
+                cap: *cap,
+            },
+            Self::ListFixed { item, len } => Self::ListFixed {
+                item: link(item),
+                len: *len,
+            },
+            Self::Map { key, value, cap } => Self::Map {
+                key: link(key),
+                value: link(value),
+                cap: *cap,
+            },
             Self::Union(members) => {
                 let mut members = slice(members).to_vec();
-                members.iter_mut().for_each(|member| member.ty = link(&member.ty));
+                members
+                    .iter_mut()
+                    .for_each(|member| member.ty = link(&member.ty));
                 Self::Union(members.into())
             }
             Self::Struct(fields) => {
                 let mut fields = slice(fields).to_vec();
-                fields.iter_mut().for_each(|field| field.ty = link(&field.ty));
+                fields
+                    .iter_mut()
+                    .for_each(|field| field.ty = link(&field.ty));
                 Self::Struct(fields.into())
             }
             other => other.clone(),

@@ -87,8 +87,13 @@ impl Type {
                 }
                 sum
             }
-            Self::User { definition: Some(link), .. } => link.get().min_size(),
-            Self::User { definition: None, .. } => 0,
+            Self::User {
+                definition: Some(link),
+                ..
+            } => link.get().min_size(),
+            Self::User {
+                definition: None, ..
+            } => 0,
         }
     }
 
@@ -104,7 +109,9 @@ impl Type {
             | Self::Data { cap: None }
             | Self::List { cap: None, .. }
             | Self::Map { cap: None, .. }
-            | Self::User { definition: None, .. } => None,
+            | Self::User {
+                definition: None, ..
+            } => None,
             Self::Enum(members) => {
                 let members = slice(members);
                 let mut most = 0;
@@ -117,11 +124,16 @@ impl Type {
                 Some(most)
             }
             Self::Optional(item) => add(Some(1), item.get().max_size()),
-            Self::List { item, cap: Some(cap) } => {
-                add(Some(uint_size(*cap)), times(*cap, item.get().max_size()))
-            }
+            Self::List {
+                item,
+                cap: Some(cap),
+            } => add(Some(uint_size(*cap)), times(*cap, item.get().max_size())),
             Self::ListFixed { item, len } => times(*len, item.get().max_size()),
-            Self::Map { key, value, cap: Some(cap) } => {
+            Self::Map {
+                key,
+                value,
+                cap: Some(cap),
+            } => {
                 let pair = add(key.get().max_size(), value.get().max_size());
                 add(Some(uint_size(*cap)), times(*cap, pair))
             }
@@ -149,7 +161,10 @@ impl Type {
                 }
                 sum
             }
-            Self::User { definition: Some(link), .. } => link.get().max_size(),
+            Self::User {
+                definition: Some(link),
+                ..
+            } => link.get().max_size(),
             _ => Some(self.min_size()),
         }
     }
@@ -180,9 +195,15 @@ mod tests {
 
     #[test]
     fn a_uint_takes_one_octet_for_every_seven_bits() {
-        for (value, size) in
-            [(0, 1), (127, 1), (128, 2), (16383, 2), (16384, 3), (1 << 63, 10), (u64::MAX, 10)]
-        {
+        for (value, size) in [
+            (0, 1),
+            (127, 1),
+            (128, 2),
+            (16383, 2),
+            (16384, 3),
+            (1 << 63, 10),
+            (u64::MAX, 10),
+        ] {
             assert_eq!(uint_size(value), size, "{value}");
         }
     }

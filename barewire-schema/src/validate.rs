@@ -72,7 +72,9 @@ pub fn is_type_name(name: &str) -> bool {
 #[must_use]
 pub fn is_field_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// Whether `name` can name a member of an enum: `[A-Z][A-Z0-9_]*`.
@@ -109,7 +111,10 @@ pub(crate) fn validate(types: &[(Name, Type)]) -> Result<Vec<(Name, Type)>, Sche
     let mut resolved = Vec::with_capacity(types.len());
     for (name, ty) in types {
         if !is_type_name(name) {
-            validator.error(name, "is no name for a type: begin with a capital, then A-Z a-z 0-9");
+            validator.error(
+                name,
+                "is no name for a type: begin with a capital, then A-Z a-z 0-9",
+            );
         }
         if validator.known.contains_key(name) {
             validator.error(name, "is defined twice");
@@ -117,15 +122,29 @@ pub(crate) fn validate(types: &[(Name, Type)]) -> Result<Vec<(Name, Type)>, Sche
         (validator.nodes, validator.depth) = (0, 0);
         let ty = validator.check(ty, name, 0);
         let (nodes, depth) = (validator.nodes, validator.depth);
-        validator.known.insert(name.clone(), Known { ty: ty.clone(), nodes, depth });
+        validator.known.insert(
+            name.clone(),
+            Known {
+                ty: ty.clone(),
+                nodes,
+                depth,
+            },
+        );
         resolved.push((name.clone(), ty));
     }
-    if validator.errors.is_empty() { Ok(resolved) } else { Err(SchemaErrors(validator.errors)) }
+    if validator.errors.is_empty() {
+        Ok(resolved)
+    } else {
+        Err(SchemaErrors(validator.errors))
+    }
 }
 
 impl Validator {
     fn error(&mut self, path: &str, message: impl Into<String>) {
-        self.errors.push(SchemaError { path: path.to_owned(), message: message.into() });
+        self.errors.push(SchemaError {
+            path: path.to_owned(),
+            message: message.into(),
+        });
     }
 
     fn check(&mut self, ty: &Type, path: &str, depth: usize) -> Type {
@@ -141,7 +160,10 @@ impl Validator {
         match ty {
             Type::User { name, .. } => self.resolve(name, path, depth),
             Type::Struct(fields) => {
-                let names: Vec<_> = slice(fields).iter().map(|field| field.name.clone()).collect();
+                let names: Vec<_> = slice(fields)
+                    .iter()
+                    .map(|field| field.name.clone())
+                    .collect();
                 let mut names = names.iter();
                 ty.with_parts(|part| {
                     let name = names.next().map_or("", |name| name.as_ref());
@@ -152,10 +174,15 @@ impl Validator {
             Type::Map { key, .. } => {
                 let mut first = true;
                 let checked = ty.with_parts(|part| {
-                    let role = if std::mem::take(&mut first) { "key" } else { "value" };
+                    let role = if std::mem::take(&mut first) {
+                        "key"
+                    } else {
+                        "value"
+                    };
                     self.part(part, &format!("{path}[{role}]"), depth, "in a map")
                 });
-                if let (Type::Map { key: resolved, .. }, true) = (&checked, key.get() != &Type::Void)
+                if let (Type::Map { key: resolved, .. }, true) =
+                    (&checked, key.get() != &Type::Void)
                 {
                     if !is_key(resolved.get()) {
                         let detail = "cannot be a key: a key is an integer, bool, str, data, \
@@ -176,7 +203,10 @@ impl Validator {
     fn part(&mut self, ty: &Type, path: &str, depth: usize, place: &str) -> Type {
         let checked = self.check(ty, path, depth + 1);
         if matches!(checked.resolved(), Type::Void) && depth < MAX_DEPTH {
-            self.error(path, format!("is void {place}: only a member of a union may be void"));
+            self.error(
+                path,
+                format!("is void {place}: only a member of a union may be void"),
+            );
         }
         checked
     }
@@ -204,7 +234,10 @@ impl Validator {
             }
             return Type::Bool;
         }
-        Type::User { name: name.clone(), definition: Some(known.ty.clone().into()) }
+        Type::User {
+            name: name.clone(),
+            definition: Some(known.ty.clone().into()),
+        }
     }
 
     /// The rules of one type, apart from its parts.
@@ -229,7 +262,11 @@ impl Validator {
                         self.error(&format!("{path}.{}", member.name), message);
                     }
                 }
-                self.distinct(path, "enum", members.iter().map(|member| member.name.as_ref()));
+                self.distinct(
+                    path,
+                    "enum",
+                    members.iter().map(|member| member.name.as_ref()),
+                );
                 self.ascending(path, "value", members.iter().map(|member| member.value));
             }
             Type::Union(members) => {
@@ -239,7 +276,10 @@ impl Validator {
                 }
                 for (index, member) in members.iter().enumerate() {
                     let before = &members[..index];
-                    if before.iter().any(|other| as_written(other.ty.get(), member.ty.get())) {
+                    if before
+                        .iter()
+                        .any(|other| as_written(other.ty.get(), member.ty.get()))
+                    {
                         let message = format!(
                             "has the member {} twice: give one of them a name of its own",
                             member.ty.get()
@@ -257,7 +297,11 @@ impl Validator {
                         self.error(&format!("{path}.{}", field.name), message);
                     }
                 }
-                self.distinct(path, "struct", fields.iter().map(|field| field.name.as_ref()));
+                self.distinct(
+                    path,
+                    "struct",
+                    fields.iter().map(|field| field.name.as_ref()),
+                );
             }
             _ => {}
         }
@@ -281,7 +325,10 @@ impl Validator {
             if last == Some(number) {
                 self.error(path, format!("has the {what} {number} twice"));
             } else if last.is_some_and(|last| number < last) {
-                self.error(path, format!("has the {what} {number} after a larger one: sort them"));
+                self.error(
+                    path,
+                    format!("has the {what} {number} after a larger one: sort them"),
+                );
             }
             last = Some(number);
         }

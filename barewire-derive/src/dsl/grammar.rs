@@ -1,8 +1,8 @@
 //! The grammar: tokens to definitions, with old spellings recognised to say today's.
 
-use proc_macro2::{Span, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
-use syn::parse::ParseStream;
+use syn::parse::{ParseStream, Parser as _};
 use syn::{Attribute, Ident, LitInt, LitStr, Token, bracketed, token};
 
 use crate::check::{Errors, error, error_at};
@@ -82,7 +82,10 @@ const WORDS: [&str; 22] = [
 
 fn docs(input: ParseStream<'_>) -> syn::Result<Vec<Attribute>> {
     let attributes = input.call(Attribute::parse_outer)?;
-    match attributes.iter().find(|attribute| !attribute.path().is_ident("doc")) {
+    match attributes
+        .iter()
+        .find(|attribute| !attribute.path().is_ident("doc"))
+    {
         Some(other) => Err(error(
             other,
             "only documentation can stand here",
@@ -108,14 +111,14 @@ impl Document {
                 "write `type Name struct { field: u32 }`",
             ));
         }
-        while !input.is_empty() {
+        // Each by itself, so that an error in one leaves the others whole.
+        for tokens in split(input.parse()?) {
             let mut name = None;
-            match definition(input, &mut name) {
+            match (|input: ParseStream<'_>| definition(input, &mut name)).parse2(tokens) {
                 Ok(definition) => document.definitions.push(definition),
                 Err(error) => {
                     document.errors.push(error);
                     document.failed.extend(name);
-                    skip_to_next(input)?;
                 }
             }
         }
@@ -126,11 +129,19 @@ impl Document {
     fn crate_path(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
         for attribute in input.call(Attribute::parse_inner)? {
             if !attribute.path().is_ident("bare") {
-                return Err(error(&attribute, "unknown attribute", "only #![bare(crate = \"..\")]"));
+                return Err(error(
+                    &attribute,
+                    "unknown attribute",
+                    "only #![bare(crate = \"..\")]",
+                ));
             }
             attribute.parse_nested_meta(|meta| {
                 if !meta.path.is_ident("crate") {
-                    return Err(error(&meta.path, "unknown key", "the only key here is `crate`"));
+                    return Err(error(
+                        &meta.path,
+                        "unknown key",
+                        "the only key here is `crate`",
+                    ));
                 }
                 let path: LitStr = meta.value()?.parse()?;
                 self.crate_path = path.parse_with(syn::Path::parse_mod_style)?;
@@ -141,12 +152,24 @@ impl Document {
     }
 }
 
-/// Skips to where the next definition starts, to find its errors too.
-fn skip_to_next(input: ParseStream<'_>) -> syn::Result<()> {
-    while !input.is_empty() && !input.peek(Token![type]) && !input.peek(Token![#]) {
-        input.parse::<TokenTree>()?;
+/// The tokens of each definition: it starts with its documentation or with `type`.
+fn split(tokens: TokenStream) -> Vec<TokenStream> {
+    let mut out: Vec<TokenStream> = Vec::new();
+    // Whether the current definition has its `type` already.
+    let mut begun = false;
+    for token in tokens {
+        let is_type = matches!(&token, TokenTree::Ident(ident) if ident == "type");
+        let is_doc = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '#');
+        if out.is_empty() || begun && (is_type || is_doc) {
+            out.push(TokenStream::new());
+            begun = false;
+        }
+        begun |= is_type;
+        if let Some(last) = out.last_mut() {
+            last.extend([token]);
+        }
     }
-    Ok(())
+    out
 }
 
 fn definition(input: ParseStream<'_>, found: &mut Option<Ident>) -> syn::Result<Definition> {
@@ -167,13 +190,20 @@ fn definition(input: ParseStream<'_>, found: &mut Option<Ident>) -> syn::Result<
         return Err(error(
             &name,
             &format!("`{text}` cannot be the name of a type"),
-            &format!("a capital letter, then letters and digits: `{}`", names::camel(&text)),
+            &format!(
+                "a capital letter, then letters and digits: `{}`",
+                names::camel(&text)
+            ),
         ));
     }
     *found = Some(name.clone());
     if input.peek(Token![=]) || input.peek(Token![:]) {
         let token: TokenTree = input.parse()?;
-        return Err(error(token, "nothing stands between the name and the type", "remove it"));
+        return Err(error(
+            token,
+            "nothing stands between the name and the type",
+            "remove it",
+        ));
     }
     if input.peek(token::Brace) {
         let token: TokenTree = input.parse()?;
@@ -185,6 +215,11 @@ fn definition(input: ParseStream<'_>, found: &mut Option<Ident>) -> syn::Result<
     }
     let ty = any(input)?;
     separator(input)?;
+    if !input.is_empty() {
+        let token: TokenTree = input.parse()?;
+        let help = "the next definition starts with `type`; a length stands right after its type";
+        return Err(error(token, "the type ends before this", help));
+    }
     Ok(Definition { docs, name, ty })
 }
 
@@ -202,7 +237,11 @@ fn old_brackets(input: ParseStream<'_>) -> syn::Result<Any> {
     let content;
     let bracket = bracketed!(content in input);
     let length = content.to_string();
-    let today = if length.is_empty() { "list<T>".to_owned() } else { format!("list<T>[{length}]") };
+    let today = if length.is_empty() {
+        "list<T>".to_owned()
+    } else {
+        format!("list<T>[{length}]")
+    };
     Err(error_at(
         bracket.span.join(),
         "this is how older BARE wrote a list",
@@ -336,9 +375,17 @@ fn length(input: ParseStream<'_>) -> syn::Result<Length> {
         return Err(content.error("more than a length\nhelp: write `[64]` or `[..64]`"));
     }
     if number.base10_digits() == "0" {
-        return Err(error(&number, "a length is at least 1", "write a larger one"));
+        return Err(error(
+            &number,
+            "a length is at least 1",
+            "write a larger one",
+        ));
     }
-    Ok(if capped { Length::Max(number) } else { Length::Exactly(number) })
+    Ok(if capped {
+        Length::Max(number)
+    } else {
+        Length::Exactly(number)
+    })
 }
 
 /// Only `[..N]`: these have no fixed length.
@@ -359,7 +406,11 @@ fn number(input: ParseStream<'_>, what: &str) -> syn::Result<LitInt> {
     let number = crate::parse::whole_number(&value, what)?;
     let text = number.to_string();
     if text.chars().any(|c| !c.is_ascii_digit()) {
-        return Err(error(&number, "BARE writes numbers in decimal digits", "write the digits only"));
+        return Err(error(
+            &number,
+            "BARE writes numbers in decimal digits",
+            "write the digits only",
+        ));
     }
     Ok(number)
 }
@@ -401,7 +452,11 @@ fn value(input: ParseStream<'_>, what: &str) -> syn::Result<Option<LitInt>> {
     input.parse::<Token![=]>()?;
     if input.peek(Token![-]) {
         let minus = input.parse::<Token![-]>()?;
-        return Err(error(minus, &format!("{what} cannot be negative"), "count from 0"));
+        return Err(error(
+            minus,
+            &format!("{what} cannot be negative"),
+            "count from 0",
+        ));
     }
     if input.peek(LitInt) {
         // Not as an expression, which would take the `|` of a union too.
@@ -428,7 +483,9 @@ fn union(input: ParseStream<'_>, span: Span) -> syn::Result<Vec<UnionMember>> {
             break;
         }
         if !content.peek(Token![|]) {
-            return Err(content.error("`|` is missing\nhelp: members of a union stand apart by `|`"));
+            return Err(
+                content.error("`|` is missing\nhelp: members of a union stand apart by `|`")
+            );
         }
         content.parse::<Token![|]>()?;
     }

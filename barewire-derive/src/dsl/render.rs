@@ -10,7 +10,11 @@ use crate::names;
 /// The items of one definition: the type, and those that are anonymous in it.
 pub(super) fn definition(definition: &Definition, document: &Document) -> TokenStream {
     let crate_path = &document.crate_path;
-    let mut render = Render { document, private: quote!(#crate_path::__private), items: Vec::new() };
+    let mut render = Render {
+        document,
+        private: quote!(#crate_path::__private),
+        items: Vec::new(),
+    };
     let docs = &definition.docs;
     let name = names::plain(&definition.name);
     let doc = if docs.is_empty() {
@@ -37,12 +41,19 @@ struct Rust {
 
 impl Rust {
     fn plain(ty: TokenStream) -> Self {
-        Rust { ty, attribute: TokenStream::new() }
+        Rust {
+            ty,
+            attribute: TokenStream::new(),
+        }
     }
 
     fn attribute(&self) -> TokenStream {
         let attribute = &self.attribute;
-        if attribute.is_empty() { TokenStream::new() } else { quote!(#[bare(#attribute)]) }
+        if attribute.is_empty() {
+            TokenStream::new()
+        } else {
+            quote!(#[bare(#attribute)])
+        }
     }
 }
 
@@ -69,7 +80,10 @@ impl Render<'_> {
         let head = quote!(#doc #derives #crate_attribute #rename);
         let item = match &ty.kind {
             Kind::Struct(fields) => {
-                let fields: Vec<_> = fields.iter().map(|field| self.field(&named, field)).collect();
+                let fields: Vec<_> = fields
+                    .iter()
+                    .map(|field| self.field(&named, field))
+                    .collect();
                 quote!(#head pub struct #rust { #(#fields),* })
             }
             Kind::Enum(members) => {
@@ -95,10 +109,11 @@ impl Render<'_> {
         let float = self.any(ty, &|kind| matches!(kind, Kind::Primitive("f32" | "f64")));
         let flat = !matches!(&ty.kind, Kind::Struct(_) | Kind::Union(_) | Kind::Map(..));
         let equal = (!float).then(|| quote!(#core::cmp::Eq,));
-        let ordered = (!float && flat).then(|| {
-            quote!(#core::cmp::PartialOrd, #core::cmp::Ord, #core::hash::Hash,)
-        });
-        let ordered = if self.any(ty, &|kind| matches!(kind, Kind::Map(..) | Kind::Struct(_) | Kind::Union(_))) {
+        let ordered = (!float && flat)
+            .then(|| quote!(#core::cmp::PartialOrd, #core::cmp::Ord, #core::hash::Hash,));
+        let ordered = if self.any(ty, &|kind| {
+            matches!(kind, Kind::Map(..) | Kind::Struct(_) | Kind::Union(_))
+        }) {
             None
         } else {
             ordered
@@ -137,8 +152,7 @@ impl Render<'_> {
     fn field(&mut self, parent: &str, field: &Field) -> TokenStream {
         let name = names::plain(&field.name);
         let ident = identifier(&name, field.name.span());
-        let rename =
-            (names::plain(&ident) != name).then(|| quote!(#[bare(rename = #name)]));
+        let rename = (names::plain(&ident) != name).then(|| quote!(#[bare(rename = #name)]));
         let rust = self.top(&field.ty, &format!("{parent}{}", names::camel(&name)));
         let (attribute, ty, docs) = (rust.attribute(), rust.ty, &field.docs);
         let doc = if docs.is_empty() {
@@ -191,9 +205,8 @@ impl Render<'_> {
 
     fn rust(&mut self, ty: &Any, hint: &str) -> Rust {
         let (private, span) = (self.private.clone(), ty.span);
-        let max = |number: &syn::LitInt, inner: TokenStream| {
-            quote_spanned!(span=> max = #number #inner)
-        };
+        let max =
+            |number: &syn::LitInt, inner: TokenStream| quote_spanned!(span=> max = #number #inner);
         match &ty.kind {
             Kind::Primitive("uint") => Rust::plain(quote_spanned!(span=> #private::UInt)),
             Kind::Primitive("int") => Rust::plain(quote_spanned!(span=> #private::Int)),
@@ -213,7 +226,10 @@ impl Render<'_> {
             }
             Kind::Optional(item) => {
                 let Rust { ty, attribute } = self.rust(item, hint);
-                Rust { ty: quote_spanned!(span=> #private::std::option::Option<#ty>), attribute }
+                Rust {
+                    ty: quote_spanned!(span=> #private::std::option::Option<#ty>),
+                    attribute,
+                }
             }
             Kind::List(item, length) => {
                 let item = self.rust(item, hint);
@@ -230,7 +246,10 @@ impl Render<'_> {
                     None => without_comma(inner),
                 };
                 let map = quote!(#private::std::collections::BTreeMap);
-                Rust { ty: quote_spanned!(span=> #map<#key_ty, #value_ty>), attribute }
+                Rust {
+                    ty: quote_spanned!(span=> #map<#key_ty, #value_ty>),
+                    attribute,
+                }
             }
             Kind::User(name) => {
                 let name = identifier(&names::plain(name), name.span());
@@ -284,8 +303,7 @@ fn enum_member(member: &EnumMember) -> TokenStream {
     let name = names::plain(&member.name);
     let variant = names::camel(&name);
     let ident = identifier(&variant, member.name.span());
-    let rename =
-        (names::shouting(&variant) != name).then(|| quote!(#[bare(rename = #name)]));
+    let rename = (names::shouting(&variant) != name).then(|| quote!(#[bare(rename = #name)]));
     let value = member.value.as_ref().map(|value| quote!(= #value));
     let docs = &member.docs;
     let doc = if docs.is_empty() {
@@ -308,7 +326,11 @@ fn variant_name(ty: &Any, index: usize) -> String {
         Kind::Optional(item) => format!("Optional{}", variant_name(item, index)),
         Kind::List(item, _) => format!("List{}", variant_name(item, index)),
         Kind::Map(key, value, _) => {
-            format!("Map{}{}", variant_name(key, index), variant_name(value, index))
+            format!(
+                "Map{}{}",
+                variant_name(key, index),
+                variant_name(value, index)
+            )
         }
         Kind::User(name) => names::plain(name),
         Kind::Struct(_) | Kind::Enum(_) | Kind::Union(_) => format!("Member{index}"),
@@ -328,7 +350,10 @@ pub(super) fn written(ty: &Any) -> String {
         Kind::Map(key, value, _) => format!("map<{}><{}>", written(key), written(value)),
         Kind::User(name) => names::plain(name),
         Kind::Enum(members) => {
-            let members = members.iter().map(|member| names::plain(&member.name)).collect();
+            let members = members
+                .iter()
+                .map(|member| names::plain(&member.name))
+                .collect();
             format!("enum {{ {} }}", list(members, " "))
         }
         Kind::Union(members) => {

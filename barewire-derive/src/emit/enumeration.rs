@@ -21,33 +21,41 @@ pub(super) fn emit(item: &Item, members: &[Member], paths: &Paths) -> TokenStrea
     let (derives, traits) = (paths.layout_derives(), paths.layout_traits(&layout));
     let idents: Vec<_> = members.iter().map(|member| &member.ident).collect();
     let values: Vec<_> = members.iter().map(|member| number(member.value)).collect();
-    let (ok, err) = (quote!(#core::result::Result::Ok), quote!(#core::result::Result::Err));
+    let (ok, err) = (
+        quote!(#core::result::Result::Ok),
+        quote!(#core::result::Result::Err),
+    );
     let value = quote!(match self { #(Self::#idents => #values),* });
     let fixed = quote!(<#ident as #private::FixedLayout<()>>);
-    let implementation = fixed_layout(item, &quote!(#layout), paths, &Bodies {
-        store: quote! {
-            __layout.0 = #value;
-            #ok(())
+    let implementation = fixed_layout(
+        item,
+        &quote!(#layout),
+        paths,
+        &Bodies {
+            store: quote! {
+                __layout.0 = #value;
+                #ok(())
+            },
+            load: quote! {
+                match __layout.0 {
+                    #(#values => #ok(Self::#idents),)*
+                    __value => #err(#private::LayoutError::unknown_value(
+                        #name,
+                        __value as #core::primitive::u64,
+                    )),
+                }
+            },
+            encode: quote! {
+                <Self as #private::Encode>::encode(&#fixed::load(__layout)?, __out);
+                #ok(())
+            },
+            decode: quote! {
+                let __value = <Self as #private::Decode<'_>>::decode(__input)?;
+                __layout.0 = match __value { #(Self::#idents => #values),* };
+                #ok(())
+            },
         },
-        load: quote! {
-            match __layout.0 {
-                #(#values => #ok(Self::#idents),)*
-                __value => #err(#private::LayoutError::unknown_value(
-                    #name,
-                    __value as #core::primitive::u64,
-                )),
-            }
-        },
-        encode: quote! {
-            <Self as #private::Encode>::encode(&#fixed::load(__layout)?, __out);
-            #ok(())
-        },
-        decode: quote! {
-            let __value = <Self as #private::Decode<'_>>::decode(__input)?;
-            __layout.0 = match __value { #(Self::#idents => #values),* };
-            #ok(())
-        },
-    });
+    );
     let assign = assign_reference(item, &layout, paths);
     let doc = format!("The fixed layout of `{ident}`.");
     quote! {

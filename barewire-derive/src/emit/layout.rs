@@ -24,29 +24,52 @@ impl Sibling<'_> {
     }
 
     fn visibility_of<'v>(&'v self, field: &'v Field) -> &'v Visibility {
-        if self.all_visible { self.visibility } else { &field.visibility }
+        if self.all_visible {
+            self.visibility
+        } else {
+            &field.visibility
+        }
     }
 
     /// The struct, its accessors and its traits.
     pub(super) fn emit(&self, paths: &Paths) -> TokenStream {
         let Paths { private, core, .. } = paths;
-        let Sibling { ident, visibility, fields, .. } = self;
-        let (derives, traits, pads) =
-            (paths.layout_derives(), paths.layout_traits(ident), self.pads_name());
-        let layouts: Vec<_> = fields.fields.iter().map(|field| paths.layout_of(field)).collect();
+        let Sibling {
+            ident,
+            visibility,
+            fields,
+            ..
+        } = self;
+        let (derives, traits, pads) = (
+            paths.layout_derives(),
+            paths.layout_traits(ident),
+            self.pads_name(),
+        );
+        let layouts: Vec<_> = fields
+            .fields
+            .iter()
+            .map(|field| paths.layout_of(field))
+            .collect();
         let count = layouts.len();
-        let members = fields.fields.iter().zip(&layouts).enumerate().map(|(index, (field, ty))| {
-            let (name, pad) = (&field.ident, pad(index));
-            let (visible, docs) = (self.visibility_of(field), documentation(field));
-            quote! {
-                #docs
-                #visible #name: #ty,
-                #pad: [#core::primitive::u8; #pads[#index]],
-            }
-        });
-        let accessors = fields.fields.iter().zip(&layouts).map(|(field, ty)| {
-            self.accessors(field, ty, paths)
-        });
+        let members = fields
+            .fields
+            .iter()
+            .zip(&layouts)
+            .enumerate()
+            .map(|(index, (field, ty))| {
+                let (name, pad) = (&field.ident, pad(index));
+                let (visible, docs) = (self.visibility_of(field), documentation(field));
+                quote! {
+                    #docs
+                    #visible #name: #ty,
+                    #pad: [#core::primitive::u8; #pads[#index]],
+                }
+            });
+        let accessors = fields
+            .fields
+            .iter()
+            .zip(&layouts)
+            .map(|(field, ty)| self.accessors(field, ty, paths));
         let doc = format!("The fixed layout of `{}`.", self.of);
         quote! {
             #[doc(hidden)]
@@ -153,42 +176,65 @@ pub(super) fn structure(item: &Item, fields: &Fields, paths: &Paths) -> TokenStr
             let name = &field.ident;
             quote!(__layout.#name)
         };
-        fields.fields.iter().map(|field| one(field, place(field))).collect()
+        fields
+            .fields
+            .iter()
+            .map(|field| one(field, place(field)))
+            .collect()
     };
     let store = all(&|field, place| {
         let member = &field.member;
         paths.store(field, &quote!(&self.#member), &place, false)
     });
-    let load = construct(fields, all(&|field, place| paths.load(field, &place, false)));
+    let load = construct(
+        fields,
+        all(&|field, place| paths.load(field, &place, false)),
+    );
     let encode = all(&|field, place| paths.encode_layout(field, &place));
     let decode = all(&|field, place| paths.decode_layout(field, &place));
     let ok = quote!(#core::result::Result::Ok);
-    let implementation = fixed_layout(item, &quote!(#layout), paths, &Bodies {
-        store: quote!(#(#store)* #zero_pads #ok(())),
-        load: quote!(#ok(Self #load)),
-        encode: quote!(#(#encode)* #ok(())),
-        decode: quote!(#(#decode)* #zero_pads #ok(())),
-    });
+    let implementation = fixed_layout(
+        item,
+        &quote!(#layout),
+        paths,
+        &Bodies {
+            store: quote!(#(#store)* #zero_pads #ok(())),
+            load: quote!(#ok(Self #load)),
+            encode: quote!(#(#encode)* #ok(())),
+            decode: quote!(#(#decode)* #zero_pads #ok(())),
+        },
+    );
     let assign = assign_reference(item, &layout, paths);
     quote!(#declaration #implementation #assign)
 }
 
 pub(super) fn newtype(item: &Item, field: &Field, paths: &Paths) -> TokenStream {
     let core = &paths.core;
-    let (name, ty, fixed) =
-        (layout_name(&item.ident), paths.layout_of(field), paths.fixed(field));
+    let (name, ty, fixed) = (
+        layout_name(&item.ident),
+        paths.layout_of(field),
+        paths.fixed(field),
+    );
     let visibility = &item.visibility;
-    let doc = format!("The fixed layout of `{}`: that of the type inside.", item.ident);
+    let doc = format!(
+        "The fixed layout of `{}`: that of the type inside.",
+        item.ident
+    );
     let ok = quote!(#core::result::Result::Ok);
     let (place, member) = (quote!(*__layout), &field.member);
     let store = paths.store(field, &quote!(&self.#member), &place, true);
     let load = paths.load(field, &place, true);
-    let implementation = fixed_layout(item, &ty, paths, &Bodies {
-        store: quote!(#store #ok(())),
-        load: quote!(#ok(Self(#load))),
-        encode: quote!(#fixed::encode_layout(__layout, __out)),
-        decode: quote!(#fixed::decode_layout(__input, __layout)),
-    });
+    let implementation = fixed_layout(
+        item,
+        &ty,
+        paths,
+        &Bodies {
+            store: quote!(#store #ok(())),
+            load: quote!(#ok(Self(#load))),
+            encode: quote!(#fixed::encode_layout(__layout, __out)),
+            decode: quote!(#fixed::decode_layout(__input, __layout)),
+        },
+    );
     quote! {
         #[doc = #doc]
         #[allow(dead_code)]
@@ -213,7 +259,12 @@ pub(super) fn fixed_layout(
 ) -> TokenStream {
     let Paths { private, core, .. } = paths;
     let (ident, result) = (&item.ident, quote!(#core::result::Result));
-    let Bodies { store, load, encode, decode } = bodies;
+    let Bodies {
+        store,
+        load,
+        encode,
+        decode,
+    } = bodies;
     quote! {
         #[automatically_derived]
         impl #private::FixedLayout<()> for #ident {

@@ -27,7 +27,11 @@ impl Paths {
         let private = quote!(#crate_path::__private);
         let core = quote!(#private::core);
         let input = lifetime.map_or_else(|| quote!('__de), |lifetime| quote!(#lifetime));
-        Paths { private, core, input }
+        Paths {
+            private,
+            core,
+            input,
+        }
     }
 
     fn caps(&self, caps: &Caps) -> TokenStream {
@@ -157,7 +161,12 @@ pub(crate) fn item(item: &Item) -> TokenStream {
 
 fn schema(item: &Item, paths: &Paths) -> TokenStream {
     let private = &paths.private;
-    let Item { ident, name, lifetime, .. } = item;
+    let Item {
+        ident,
+        name,
+        lifetime,
+        ..
+    } = item;
     let cow = paths.cow();
     let definition = match &item.shape {
         Shape::Newtype(field) => paths.schema_of(field),
@@ -239,7 +248,12 @@ fn agreement(item: &Item, paths: &Paths) -> TokenStream {
 /// What stands in for the code of an item that has an error, so that its uses compile.
 pub(crate) fn stub(input: &DeriveInput, crate_path: &syn::Path) -> TokenStream {
     let Paths { private, core, .. } = &Paths::new(crate_path, None);
-    let DeriveInput { ident, vis, generics, .. } = input;
+    let DeriveInput {
+        ident,
+        vis,
+        generics,
+        ..
+    } = input;
     let mut generics = generics.clone();
     for parameter in &mut generics.params {
         match parameter {
@@ -284,7 +298,9 @@ pub(crate) fn stub(input: &DeriveInput, crate_path: &syn::Path) -> TokenStream {
     });
     quote! {
         impl #head #private::BareSchema<()> for #ident #tail #clause {
-            const TYPE: &'static #private::Type = &#private::Type::Bool;
+            // Without a cap, so that nothing asks for the layout.
+            const TYPE: &'static #private::Type =
+                &#private::Type::Str { cap: #core::option::Option::None };
         }
         impl #head #private::Encode for #ident #tail #clause {
             fn encode(&self, _: &mut #private::Encoder<'_>) {

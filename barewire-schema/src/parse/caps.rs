@@ -10,7 +10,11 @@ pub(super) fn apply(ty: &mut Type, text: &str) -> Result<(), String> {
         let cap = cap.parse().map_err(|_| fault())?;
         match set(ty, path, cap) {
             Some(changed) => *ty = changed,
-            None => return Err(format!("`{entry}`: nothing that can have a cap stands there")),
+            None => {
+                return Err(format!(
+                    "`{entry}`: nothing that can have a cap stands there"
+                ));
+            }
         }
     }
     Ok(())
@@ -40,14 +44,22 @@ fn set(ty: &Type, path: &str, cap: u64) -> Option<Type> {
             let item = inside(item, path.strip_prefix("[]")?, cap)?;
             Some(Type::ListFixed { item, len: *len })
         }
-        Type::Map { key, value, cap: own } => {
+        Type::Map {
+            key,
+            value,
+            cap: own,
+        } => {
             let (mut key, mut value) = (key.clone(), value.clone());
             if let Some(rest) = path.strip_prefix("[key]") {
                 key = inside(&key, rest, cap)?;
             } else {
                 value = inside(&value, path.strip_prefix("[value]")?, cap)?;
             }
-            Some(Type::Map { key, value, cap: *own })
+            Some(Type::Map {
+                key,
+                value,
+                cap: *own,
+            })
         }
         Type::Union(members) => {
             let (tag, rest) = segment(path.strip_prefix('|')?);

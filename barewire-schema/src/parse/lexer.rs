@@ -38,10 +38,12 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, ParseError> {
         let mut rest = line;
         while let Some(first) = rest.chars().next() {
             let column = line[..line.len() - rest.len()].chars().count() + 1;
-            let place = Place { line: index + 1, column };
-            let word = |legal: fn(char) -> bool| {
-                rest.find(|c: char| !legal(c)).unwrap_or(rest.len())
+            let place = Place {
+                line: index + 1,
+                column,
             };
+            let word =
+                |legal: fn(char) -> bool| rest.find(|c: char| !legal(c)).unwrap_or(rest.len());
             let (kind, len) = if first.is_whitespace() {
                 rest = &rest[first.len_utf8()..];
                 continue;
@@ -57,7 +59,10 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, ParseError> {
             } else if first.is_ascii_digit() {
                 let len = word(|c| c.is_ascii_digit());
                 let Ok(number) = rest[..len].parse() else {
-                    return Err(ParseError::new(place, "the number does not fit into 64 bits"));
+                    return Err(ParseError::new(
+                        place,
+                        "the number does not fit into 64 bits",
+                    ));
                 };
                 (Kind::Number(number), len)
             } else if rest.starts_with("..") {
@@ -73,7 +78,16 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, ParseError> {
         }
     }
     let lines = text.lines().count().max(1);
-    let column = text.lines().last().map_or(1, |line| line.chars().count() + 1);
-    tokens.push(Token { kind: Kind::End, place: Place { line: lines, column } });
+    let column = text
+        .lines()
+        .last()
+        .map_or(1, |line| line.chars().count() + 1);
+    tokens.push(Token {
+        kind: Kind::End,
+        place: Place {
+            line: lines,
+            column,
+        },
+    });
     Ok(tokens)
 }

@@ -23,7 +23,11 @@ pub struct ParseError {
 
 impl ParseError {
     fn new(place: lexer::Place, message: impl Into<String>) -> Self {
-        Self { line: place.line, column: place.column, message: message.into() }
+        Self {
+            line: place.line,
+            column: place.column,
+            message: message.into(),
+        }
     }
 
     /// The line, from 1.
@@ -79,12 +83,19 @@ impl std::error::Error for ParseErrors {}
 pub(crate) fn parse(text: &str) -> Result<Vec<(Name, Type)>, ParseErrors> {
     if text.len() > MAX_TEXT_BYTES {
         let message = format!("the text is longer than {MAX_TEXT_BYTES} bytes");
-        return Err(ParseErrors(vec![ParseError::new(lexer::Place::START, message)]));
+        return Err(ParseErrors(vec![ParseError::new(
+            lexer::Place::START,
+            message,
+        )]));
     }
     let tokens = lexer::tokens(text).map_err(|error| ParseErrors(vec![error]))?;
     let (types, mut errors) = grammar::definitions(&tokens);
     errors.truncate(MAX_ERRORS);
-    if errors.is_empty() { Ok(types) } else { Err(ParseErrors(errors)) }
+    if errors.is_empty() {
+        Ok(types)
+    } else {
+        Err(ParseErrors(errors))
+    }
 }
 
 #[cfg(test)]
@@ -128,9 +139,15 @@ mod tests {
 
     #[test]
     fn caps_may_stand_inline() {
-        let schema = Schema::parse("", "type A struct { a: str[..64], b: list<data[..2]>[..3] }");
+        let schema = Schema::parse(
+            "",
+            "type A struct { a: str[..64], b: list<data[..2]>[..3] }",
+        );
         let expected = structure([("a", string_max(64)), ("b", list_max(data_max(2), 3))]);
-        assert_eq!(schema.expect("valid").types().next(), Some(("A", &expected)));
+        assert_eq!(
+            schema.expect("valid").types().next(),
+            Some(("A", &expected))
+        );
     }
 
     #[test]
@@ -195,7 +212,10 @@ mod tests {
             let last = step - 1;
             text += &format!("type A{step} struct {{ a: A{last} b: A{last} }}\n");
         }
-        let errors = Schema::parse("", &text).expect("BARE").validate().expect_err("too large");
+        let errors = Schema::parse("", &text)
+            .expect("BARE")
+            .validate()
+            .expect_err("too large");
         assert!(errors.to_string().contains("too large"), "{errors}");
     }
 }

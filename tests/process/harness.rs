@@ -1,0 +1,167 @@
+//! Processes of a test: this program again, in a role, in a directory of the test's own.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const ROLE: &str = "BAREWIRE_TEST_ROLE";
+
+/// A directory on tmpfs that is removed with everything in it.
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    pub fn new(name: &str) -> Self {
+        let path = PathBuf::from(format!(
+            "/dev/shm/barewire-test-{}-{name}",
+            std::process::id()
+        ));
+        std::fs::create_dir(&path).expect("a new directory in /dev/shm");
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(&path, private).expect("its owner may");
+        Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The names of the files that stand there now.
+    pub fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(&self.0).expect("the directory is there");
+        entries
+            .map(|entry| {
+                entry
+                    .expect("readable")
+                    .file_name()
+                    .to_string_lossy()
+                    .into_owned()
+            })
+            .collect()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Starts this program in a role; what it prints can be read.
+pub fn start(role: &str, directory: &Path, arguments: &[&str]) -> Process {
+    let program = std::env::current_exe().expect("this program has a path");
+    let mut command = Command::new(program);
+    command.args(["child", "--exact", "--nocapture", "--test-threads=1"]);
+    command.env(ROLE, role).env("BAREWIRE_DIR", directory);
+    for (index, argument) in arguments.iter().enumerate() {
+        command.env(format!("{ROLE}_{index}"), argument);
+    }
+    let child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("this program starts");
+    Process(child)
+}
+
+/// Argument number `index` of this child.
+pub fn argument(index: usize) -> String {
+    std::env::var(format!("{ROLE}_{index}")).expect("the parent gives it")
+}
+
+pub fn run_child(roles: &[(&str, fn())]) {
+    let Ok(wanted) = std::env::var(ROLE) else {
+        return;
+    };
+    let (_, run) = roles
+        .iter()
+        .find(|(role, _)| *role == wanted)
+        .expect("a known role");
+    run();
+}
+
+/// A child; ended by its id if the test ends first.
+pub struct Process(Child);
+
+impl Process {
+    pub fn id(&self) -> i32 {
+        self.0.id().cast_signed()
+    }
+
+    /// Waits for the line that begins with `mark`, and yields the rest of it.
+    pub fn line(&mut self, mark: &str) -> String {
+        let output = self.0.stdout.as_mut().expect("piped");
+        // Unbuffered, so that a later call goes on where this one stops.
+        let mut reader = BufReader::with_capacity(1, output);
+        let mut line = String::new();
+        loop {
+            line.clear();
+            let read = reader.read_line(&mut line).expect("the child prints text");
+            assert!(read > 0, "the child ended before it printed {mark}");
+            if let Some(at) = line.find(mark) {
+                return line[at + mark.len()..].trim().to_owned();
+            }
+        }
+    }
+
+    pub fn signal(&self, signal: i32) {
+        // SAFETY: a plain system call on a child that was not waited for, so its id is its own.
+        let result = unsafe { libc::kill(self.id(), signal) };
+        assert_eq!(
+            result, 0,
+            "a child that was not waited for can be signalled"
+        );
+    }
+
+    pub fn kill(mut self) {
+        self.signal(libc::SIGKILL);
+        self.0.wait().expect("a child can be waited for");
+    }
+
+    /// Waits for the child to end well.
+    pub fn finish(mut self, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.0.try_wait().expect("a child can be waited for") {
+                assert!(status.success(), "a child failed: {status}");
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "a child did not end in {patience:?}"
+            );
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Tries until it succeeds; a segment may still be on its way.
+pub fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(found) = attempt() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "{what} did not happen in 20 s");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Numbers that look random and are the same in every run (splitmix64, by Sebastiano Vigna).
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % limit
+    }
+}

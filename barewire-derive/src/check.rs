@@ -49,8 +49,8 @@ pub(crate) fn error_at(span: Span, message: &str, help: &str) -> syn::Error {
 pub(crate) struct Context<'c> {
     /// The type being declared, for recursion.
     pub(crate) owner: &'c syn::Ident,
-    /// Its lifetime, if it borrows.
-    pub(crate) lifetime: Option<&'c syn::Lifetime>,
+    /// Its lifetimes: one if it borrows, and more only in error.
+    pub(crate) lifetimes: Vec<&'c syn::Lifetime>,
 }
 
 /// Without the parentheses and the invisible groups.
@@ -86,7 +86,8 @@ fn named(ty: &Type) -> Option<(String, Vec<&Type>)> {
     Some((names::plain(&segment.ident), arguments))
 }
 
-const SCALARS: [&str; 11] = [
+/// The names of Rust's own types whose size is fixed.
+pub(crate) const SCALARS: [&str; 11] = [
     "u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f32", "f64", "bool",
 ];
 
@@ -265,8 +266,8 @@ fn reference_type(reference: &syn::TypeReference, context: &Context<'_>) -> syn:
             help,
         ));
     }
-    match (&reference.lifetime, context.lifetime) {
-        (Some(lifetime), Some(owner)) if lifetime == owner => Ok(()),
+    match &reference.lifetime {
+        Some(lifetime) if context.lifetimes.contains(&lifetime) => Ok(()),
         _ => Err(error(
             reference,
             "what is borrowed from a message needs the lifetime of the type",
@@ -406,7 +407,7 @@ pub(crate) fn varint(ty: &Type, span: Span) -> syn::Result<Varint> {
         _ => Err(error_at(
             span,
             "`varint` is for a field of type u64 or i64",
-            "inside another type, use barewire::UInt or barewire::Int",
+            "inside another type, use barewire::codec::UInt or Int",
         )),
     }
 }

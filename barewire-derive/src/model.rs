@@ -19,7 +19,7 @@ pub(crate) struct Item {
 pub(crate) enum Shape {
     Struct(Fields),
     /// A struct of one unnamed field: the inner type under a new name.
-    Newtype(Field),
+    Newtype(Box<Field>),
     Enum(Vec<Member>),
     Union(Vec<Variant>),
 }
@@ -82,7 +82,7 @@ pub(crate) struct Variant {
 pub(crate) enum Payload {
     Void,
     /// One unnamed field: that type.
-    Single(Field),
+    Single(Box<Field>),
     /// Several or named fields: an anonymous struct.
     Struct(Fields),
 }

@@ -19,6 +19,13 @@ pub(crate) fn item(input: &DeriveInput) -> (syn::Path, syn::Result<Item>) {
         .crate_path
         .unwrap_or_else(|| syn::parse_quote_spanned!(input.ident.span()=> ::barewire));
     let lifetime = generics(input, &mut errors);
+    if check::SCALARS.contains(&names::plain(&input.ident).as_str()) {
+        errors.push(error(
+            &input.ident,
+            &format!("`{}` hides Rust's own type of that name", input.ident),
+            "give the type another name, and set the one in the schema with #[bare(rename = \"..\")]",
+        ));
+    }
     let name = errors.keep(named(
         &input.ident,
         attributes.rename.as_ref(),
@@ -28,7 +35,7 @@ pub(crate) fn item(input: &DeriveInput) -> (syn::Path, syn::Result<Item>) {
     ));
     let context = Context {
         owner: &input.ident,
-        lifetime: lifetime.as_ref(),
+        lifetimes: input.generics.lifetimes().map(|l| &l.lifetime).collect(),
     };
     let shape = match &data_of(input) {
         Ok(Data::Struct(data)) => structure(input, data, &context, &mut errors),
@@ -144,7 +151,7 @@ fn structure(
     let newtype = matches!(&data.fields, syn::Fields::Unnamed(found) if found.unnamed.len() == 1);
     let mut fields = fields(&data.fields, context, errors);
     if newtype {
-        return fields.fields.pop().map(Shape::Newtype);
+        return fields.fields.pop().map(Box::new).map(Shape::Newtype);
     }
     Some(Shape::Struct(fields))
 }
@@ -411,7 +418,7 @@ fn payload(variant: &syn::Variant, context: &Context<'_>, errors: &mut Errors) -
             let single = matches!(found, syn::Fields::Unnamed(found) if found.unnamed.len() == 1);
             let mut fields = fields(found, context, errors);
             if single {
-                return fields.fields.pop().map(Payload::Single);
+                return fields.fields.pop().map(Box::new).map(Payload::Single);
             }
             Some(Payload::Struct(fields))
         }

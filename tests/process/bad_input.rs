@@ -55,17 +55,17 @@ fn names_that_do_not_exist_or_exist_already() {
 
 mod here {
     #[derive(barewire::BareSchema, Debug)]
-    pub struct Event {
-        pub id: u32,
-        pub timestamp: u64,
+    pub(crate) struct Event {
+        pub(crate) id: u32,
+        pub(crate) timestamp: u64,
     }
 }
 
 mod there {
     #[derive(barewire::BareSchema, Debug)]
-    pub struct Event {
-        pub id: u32,
-        pub timestamp: i64,
+    pub(crate) struct Event {
+        pub(crate) id: u32,
+        pub(crate) timestamp: i64,
     }
 }
 
@@ -275,7 +275,7 @@ fn a_full_file_system_is_an_error_at_creation() {
     assert_eq!(left, 0);
 }
 
-pub fn race() {
+pub(crate) fn race() {
     let start: u128 = argument(0).parse().expect("a time");
     let now = || {
         std::time::UNIX_EPOCH

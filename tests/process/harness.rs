@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 const ROLE: &str = "BAREWIRE_TEST_ROLE";
 
 /// A directory on tmpfs that is removed with everything in it.
-pub struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = PathBuf::from(format!(
             "/dev/shm/barewire-test-{}-{name}",
             std::process::id()
@@ -22,12 +22,12 @@ impl Scratch {
         Self(path)
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
     /// The names of the files that stand there now.
-    pub fn files(&self) -> Vec<String> {
+    pub(crate) fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(&self.0).expect("the directory is there");
         entries
             .map(|entry| {
@@ -48,7 +48,7 @@ impl Drop for Scratch {
 }
 
 /// Starts this program in a role; what it prints can be read.
-pub fn start(role: &str, directory: &Path, arguments: &[&str]) -> Process {
+pub(crate) fn start(role: &str, directory: &Path, arguments: &[&str]) -> Process {
     let program = std::env::current_exe().expect("this program has a path");
     let mut command = Command::new(program);
     command.args(["child", "--exact", "--nocapture", "--test-threads=1"]);
@@ -64,11 +64,11 @@ pub fn start(role: &str, directory: &Path, arguments: &[&str]) -> Process {
 }
 
 /// Argument number `index` of this child.
-pub fn argument(index: usize) -> String {
+pub(crate) fn argument(index: usize) -> String {
     std::env::var(format!("{ROLE}_{index}")).expect("the parent gives it")
 }
 
-pub fn run_child(roles: &[(&str, fn())]) {
+pub(crate) fn run_child(roles: &[(&str, fn())]) {
     let Ok(wanted) = std::env::var(ROLE) else {
         return;
     };
@@ -80,15 +80,15 @@ pub fn run_child(roles: &[(&str, fn())]) {
 }
 
 /// A child; ended by its id if the test ends first.
-pub struct Process(Child);
+pub(crate) struct Process(Child);
 
 impl Process {
-    pub fn id(&self) -> i32 {
+    pub(crate) fn id(&self) -> i32 {
         self.0.id().cast_signed()
     }
 
     /// Waits for the line that begins with `mark`, and yields the rest of it.
-    pub fn line(&mut self, mark: &str) -> String {
+    pub(crate) fn line(&mut self, mark: &str) -> String {
         let output = self.0.stdout.as_mut().expect("piped");
         // Unbuffered, so that a later call goes on where this one stops.
         let mut reader = BufReader::with_capacity(1, output);
@@ -103,7 +103,7 @@ impl Process {
         }
     }
 
-    pub fn signal(&self, signal: i32) {
+    pub(crate) fn signal(&self, signal: i32) {
         // SAFETY: a plain system call on a child that was not waited for, so its id is its own.
         let result = unsafe { libc::kill(self.id(), signal) };
         assert_eq!(
@@ -112,13 +112,13 @@ impl Process {
         );
     }
 
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.signal(libc::SIGKILL);
         self.0.wait().expect("a child can be waited for");
     }
 
     /// Waits for the child to end well.
-    pub fn finish(mut self, patience: Duration) {
+    pub(crate) fn finish(mut self, patience: Duration) {
         let deadline = Instant::now() + patience;
         loop {
             if let Some(status) = self.0.try_wait().expect("a child can be waited for") {
@@ -141,23 +141,11 @@ impl Drop for Process {
     }
 }
 
-/// Tries until it succeeds; a segment may still be on its way.
-pub fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        if let Some(found) = attempt() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "{what} did not happen in 20 s");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
 /// Numbers that look random and are the same in every run (splitmix64, by Sebastiano Vigna).
-pub struct Random(pub u64);
+pub(crate) struct Random(pub u64);
 
 impl Random {
-    pub fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

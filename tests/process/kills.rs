@@ -11,7 +11,7 @@ use crate::queue::Numbered;
 const KILLS: u32 = 500;
 
 /// Takes and puts without end, so that a kill finds it somewhere inside.
-pub fn churn() {
+pub(crate) fn churn() {
     let queue = MessageQueue::<Numbered>::open("churn").expect("the parent has made it");
     let producer: u32 = argument(0).parse().expect("a number");
     let mut number = 0;

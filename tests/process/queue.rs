@@ -8,14 +8,14 @@ use barewire::{BareSchema, MessageQueue};
 use crate::harness::{Scratch, argument, start};
 
 #[derive(BareSchema, Debug, Clone, PartialEq)]
-pub struct Numbered {
-    pub producer: u32,
-    pub number: u64,
-    pub check: u64,
+pub(crate) struct Numbered {
+    pub(crate) producer: u32,
+    pub(crate) number: u64,
+    pub(crate) check: u64,
 }
 
 impl Numbered {
-    pub fn new(producer: u32, number: u64) -> Self {
+    pub(crate) fn new(producer: u32, number: u64) -> Self {
         Self {
             producer,
             number,
@@ -27,7 +27,7 @@ impl Numbered {
 const PRODUCERS: u32 = 4;
 const EACH: u64 = 250_000;
 
-pub fn produce() {
+pub(crate) fn produce() {
     let producer: u32 = argument(0).parse().expect("a number");
     let queue = MessageQueue::<Numbered>::open("million").expect("the parent has made it");
     for number in 0..EACH {
@@ -37,7 +37,7 @@ pub fn produce() {
     }
 }
 
-pub fn consume() {
+pub(crate) fn consume() {
     let queue = MessageQueue::<Numbered>::open("million").expect("the parent has made it");
     let mut seen: HashMap<u32, Vec<u64>> = HashMap::new();
     while let Some(message) = queue

@@ -7,9 +7,9 @@ use barewire::{BareSchema, SharedRegion};
 use crate::harness::{Random, Scratch, argument, start};
 
 #[derive(BareSchema, Debug, Clone, PartialEq)]
-pub struct Wide {
-    pub count: u64,
-    pub copies: [u64; 200],
+pub(crate) struct Wide {
+    pub(crate) count: u64,
+    pub(crate) copies: [u64; 200],
 }
 
 const EACH: u64 = 5_000;
@@ -19,7 +19,7 @@ fn bump(value: &mut Wide) {
     value.copies = [value.count; 200];
 }
 
-pub fn update() {
+pub(crate) fn update() {
     let region = SharedRegion::<Wide>::open("wide").expect("the parent has made it");
     let rounds: u64 = argument(0).parse().expect("a number");
     for round in 0..rounds {
@@ -30,7 +30,7 @@ pub fn update() {
     }
 }
 
-pub fn hold_region() {
+pub(crate) fn hold_region() {
     let region = SharedRegion::<Wide>::open("wide").expect("the parent has made it");
     region
         .update(|_| {

@@ -170,7 +170,7 @@ fn least(item: &Item, paths: &Paths) -> Option<TokenStream> {
     } = paths;
     let fields = match &item.shape {
         Shape::Struct(fields) => fields.fields.as_slice(),
-        Shape::Newtype(field) => std::slice::from_ref(field),
+        Shape::Newtype(field) => std::slice::from_ref(&**field),
         Shape::Enum(_) | Shape::Union(_) => return None,
     };
     let carriers = fields.iter().map(|field| paths.carrier(field));

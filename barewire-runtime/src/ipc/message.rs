@@ -123,6 +123,11 @@ impl<'q, T: FixedLayout> Message<'q, T> {
         }
     }
 
+    fn layout(&self) -> &T::Layout {
+        let bytes = size_of::<T::Layout>();
+        layout_of::<T>(self.queue.held_bytes(self.block, HEADER_BYTES, bytes))
+    }
+
     /// Who sent it, when, and which one it is.
     #[must_use]
     pub fn header(&self) -> &MessageHeader {
@@ -155,7 +160,7 @@ impl<'q, T: FixedLayout> Message<'q, T> {
         if self.queue.is_encoded() {
             codec::decode(self.bytes()).map_err(|error| invalid(&error))
         } else {
-            T::load(self).map_err(|error| invalid(&error))
+            T::load(self.layout()).map_err(|error| invalid(&error))
         }
     }
 }
@@ -165,10 +170,7 @@ impl<T: FixedLayout> Deref for Message<'_, T> {
 
     fn deref(&self) -> &T::Layout {
         const { check::assert_bounded(T::TYPE) };
-        layout_of::<T>(
-            self.queue
-                .held_bytes(self.block, HEADER_BYTES, size_of::<T::Layout>()),
-        )
+        self.layout()
     }
 }
 

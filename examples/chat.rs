@@ -11,219 +11,24 @@
 //! read and change. Who lives is known by one more region each, which only its owner is attached
 //! to: it exists for exactly as long as the owner does, however the owner ends.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io::{BufRead, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use barewire::layout::Uuid;
 use barewire::{BareSchema, MessageQueue, SharedRegion};
 
-type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
+#[path = "chat/room.rs"]
+mod room;
 
-const MAX_USERS: usize = 16;
-const MAX_RECENT: usize = 32;
-const MAX_CONTENT_BYTES: usize = 256;
-const QUEUE_CAPACITY: usize = 256;
+use room::*;
+
 const TALKERS: [&str; 3] = ["alice", "bob", "carol"];
-const PATIENCE: Duration = Duration::from_secs(10);
-const TICK: Duration = Duration::from_millis(20);
-
-#[derive(BareSchema, Debug, Clone, Copy, PartialEq)]
-enum MessageType {
-    #[bare(rename = "TEXT")]
-    Text,
-    #[bare(rename = "IMAGE")]
-    Image,
-    #[bare(rename = "JOIN")]
-    Join,
-    #[bare(rename = "LEAVE")]
-    Leave,
-}
-
-#[derive(BareSchema, Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct UserId(#[bare(max = 32)] String);
-
-#[derive(BareSchema, Debug, Clone, PartialEq)]
-struct ChatMessage {
-    id: Uuid,
-    sender: UserId,
-    #[bare(rename = "type")]
-    kind: MessageType,
-    #[bare(max = MAX_CONTENT_BYTES)]
-    content: String,
-    timestamp: u64,
-}
-
-#[derive(BareSchema, Debug, Clone, PartialEq)]
-struct ChatState {
-    #[bare(max = MAX_USERS)]
-    users: Vec<UserId>,
-    #[bare(max = MAX_RECENT)]
-    messages: Vec<ChatMessage>,
-}
-
-/// Somebody who says things: counts them, so that every message has an id of its own.
-struct Voice {
-    name: UserId,
-    life: u64,
-    said: u64,
-}
-
-impl Voice {
-    fn new(name: &str) -> Self {
-        let life = (now_ns() << 22) | u64::from(std::process::id());
-        Self {
-            name: UserId(name.to_owned()),
-            life,
-            said: 0,
-        }
-    }
-
-    fn message(&mut self, kind: MessageType, content: &str) -> ChatMessage {
-        let mut id = [0; 16];
-        id[..8].copy_from_slice(&self.life.to_be_bytes());
-        id[8..].copy_from_slice(&self.said.to_be_bytes());
-        self.said += 1;
-        let (sender, content) = (self.name.clone(), content.to_owned());
-        ChatMessage {
-            id: Uuid(id),
-            sender,
-            kind,
-            content,
-            timestamp: now_ns(),
-        }
-    }
-}
-
-/// A region that exists as long as its owner lives.
-fn lifeline(room: &str, owner: &str) -> String {
-    format!("{room}.alive.{owner}")
-}
-
-fn is_alive(room: &str, owner: &str) -> Result<bool> {
-    Ok(SharedRegion::<UserId>::exists(lifeline(room, owner))?)
-}
-
-/// The name that the room itself speaks under.
-const ROOM: &str = "room";
-
-/// The process that relays: the only one that hears all, and that all hear.
-struct Room {
-    name: String,
-    voice: Voice,
-    state: SharedRegion<ChatState>,
-    said: MessageQueue<ChatMessage>,
-    members: BTreeMap<UserId, MessageQueue<ChatMessage>>,
-    /// What came in, and whom it went out to.
-    relayed: Vec<(Uuid, Vec<UserId>)>,
-    _alive: SharedRegion<UserId>,
-}
-
-impl Room {
-    /// Opens the room, or `None` if somebody else hosts it.
-    fn host(name: &str) -> Result<Option<Self>> {
-        let owner = UserId(ROOM.to_owned());
-        let alive = match SharedRegion::create(lifeline(name, ROOM), &owner) {
-            Ok(alive) => alive,
-            Err(error) if error.is_already_exists() => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        // Those who have not noticed yet that an earlier host has gone still hold its segments.
-        let empty = ChatState {
-            users: Vec::new(),
-            messages: Vec::new(),
-        };
-        let state = patiently(|| SharedRegion::create(format!("{name}.state"), &empty))?;
-        let said = patiently(|| {
-            MessageQueue::builder(format!("{name}.said"))
-                .capacity(QUEUE_CAPACITY)
-                .create()
-        })?;
-        Ok(Some(Self {
-            name: name.to_owned(),
-            voice: Voice::new(ROOM),
-            state,
-            said,
-            members: BTreeMap::new(),
-            relayed: Vec::new(),
-            _alive: alive,
-        }))
-    }
-
-    /// Waits for the next message and gives it to everybody who is here.
-    fn relay(&mut self) -> Result<Option<ChatMessage>> {
-        let Some(taken) = self.said.dequeue_timeout(5 * TICK)? else {
-            return Ok(None);
-        };
-        let message = taken.read()?;
-        if message.kind == MessageType::Join {
-            match MessageQueue::open(format!("{}.heard.{}", self.name, message.sender.0)) {
-                Ok(queue) => self.members.insert(message.sender.clone(), queue),
-                // Whoever said it has ended meanwhile.
-                Err(error) if error.is_not_found() => return Ok(Some(message)),
-                Err(error) => return Err(error.into()),
-            };
-        }
-        let audience = self.give(&message)?;
-        if message.kind == MessageType::Leave {
-            self.members.remove(&message.sender);
-        }
-        self.relayed.push((message.id, audience));
-        Ok(Some(message))
-    }
-
-    /// Puts a message into every member's queue, and into the shared state.
-    fn give(&self, message: &ChatMessage) -> Result<Vec<UserId>> {
-        self.state.update(|state| {
-            let excess = (state.messages.len() + 1).saturating_sub(MAX_RECENT);
-            state.messages.drain(..excess);
-            state.messages.push(message.clone());
-        })?;
-        let mut audience = Vec::with_capacity(self.members.len());
-        for (user, queue) in &self.members {
-            audience.push(user.clone());
-            match queue.try_enqueue(message) {
-                // A member that stands still delays nobody; what it misses is counted as lost.
-                Err(error) if error.is_full() => eprintln!("* {} hears nothing", user.0),
-                result => result?,
-            }
-        }
-        Ok(audience)
-    }
-
-    /// Takes leave in the name of those whose process has ended without.
-    fn bury(&mut self) -> Result<()> {
-        let mut gone = Vec::new();
-        for user in self.members.keys() {
-            if !is_alive(&self.name, &user.0)? {
-                gone.push(user.clone());
-            }
-        }
-        for user in gone {
-            self.members.remove(&user);
-            self.state
-                .update(|state| state.users.retain(|other| *other != user))?;
-            let mut message = self
-                .voice
-                .message(MessageType::Leave, "(the process ended)");
-            message.sender = user;
-            self.give(&message)?;
-        }
-        Ok(())
-    }
-
-    fn farewell(mut self) -> Result<()> {
-        let message = self
-            .voice
-            .message(MessageType::Leave, "(the host has left)");
-        self.give(&message).map(drop)
-    }
-}
 
 /// What a user knows of the others when it is asked for something to say.
 struct Scene {
@@ -576,29 +381,6 @@ fn pieces(line: &str) -> impl Iterator<Item = &str> {
         (!piece.is_empty()).then_some(piece)
     });
     cut.map(str::trim_end).filter(|piece| !piece.is_empty())
-}
-
-/// Tries again while others are still making or leaving what is asked for.
-fn patiently<T>(mut attempt: impl FnMut() -> barewire::Result<T>) -> Result<T> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match attempt() {
-            Err(error) if error.is_not_found() || error.is_already_exists() => {
-                if Instant::now() > deadline {
-                    return Err(error.into());
-                }
-                thread::sleep(TICK);
-            }
-            outcome => return Ok(outcome?),
-        }
-    }
-}
-
-fn now_ns() -> u64 {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn run() -> Result<ExitCode> {

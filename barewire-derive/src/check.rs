@@ -107,7 +107,7 @@ fn refused(name: &str, arguments: usize) -> Option<(&'static str, &'static str)>
         ("Cell" | "RefCell" | "Mutex" | "RwLock", 1) => {
             ("a message has no cells or locks", "use the type inside")
         }
-        ("HashSet" | "BTreeSet" | "VecDeque" | "LinkedList" | "BinaryHeap", _) if arguments > 0 => {
+        ("HashSet" | "BTreeSet" | "VecDeque" | "LinkedList" | "BinaryHeap", 1..) => {
             ("BARE has lists and maps only", "use Vec")
         }
         ("Duration", 0) => (

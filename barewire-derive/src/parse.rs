@@ -23,7 +23,7 @@ pub(crate) fn item(input: &DeriveInput) -> (syn::Path, syn::Result<Item>) {
         errors.push(error(
             &input.ident,
             &format!("`{}` hides Rust's own type of that name", input.ident),
-            "give the type another name, and set the one in the schema with #[bare(rename = \"..\")]",
+            "give the type another name; #[bare(rename = \"..\")] sets the one in the schema",
         ));
     }
     let name = errors.keep(named(
@@ -354,16 +354,23 @@ fn members(data: &DataEnum, errors: &mut Errors) -> Vec<Member> {
                 attributes.rename.as_ref(),
                 names::shouting,
                 names::is_member_name,
-                "a member's name in BARE is a capital letter, then capitals, digits and underscores",
+                "a member's name in BARE is a capital letter, then capitals, digits and `_`",
             )?;
             if let Some(twin) = members.iter().find(|member| member.name == name) {
                 return Err(error(
                     &variant.ident,
-                    &format!("`{}` and `{}` are both {name} in BARE", twin.ident, variant.ident),
+                    &format!(
+                        "`{}` and `{}` are both {name} in BARE",
+                        twin.ident, variant.ident
+                    ),
                     "give one of the two another name with #[bare(rename = \"..\")]",
                 ));
             }
-            Ok(Member { ident: variant.ident.clone(), name, value })
+            Ok(Member {
+                ident: variant.ident.clone(),
+                name,
+                value,
+            })
         });
         members.extend(errors.keep(result));
     }

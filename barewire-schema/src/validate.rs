@@ -181,14 +181,13 @@ impl Validator {
                     };
                     self.part(part, &format!("{path}[{role}]"), depth, "in a map")
                 });
-                if let (Type::Map { key: resolved, .. }, true) =
-                    (&checked, key.get() != &Type::Void)
+                if let Type::Map { key: resolved, .. } = &checked
+                    && key.get() != &Type::Void
+                    && !is_key(resolved.get())
                 {
-                    if !is_key(resolved.get()) {
-                        let detail = "cannot be a key: a key is an integer, bool, str, data, \
-                                      data[N] or an enum";
-                        self.error(&format!("{path}[key]"), detail);
-                    }
+                    let detail = "cannot be a key: a key is an integer, bool, str, data, \
+                                  data[N] or an enum";
+                    self.error(&format!("{path}[key]"), detail);
                 }
                 checked
             }

@@ -66,13 +66,15 @@ impl Paths {
     }
 
     fn schema_of(&self, field: &Field) -> TokenStream {
-        let (private, carrier, caps) = (&self.private, self.carrier(field), self.caps(&field.caps));
+        let (private, carrier) = (&self.private, self.carrier(field));
+        let caps = self.caps(&field.caps);
         quote!(<#carrier as #private::BareSchema<#caps>>::TYPE)
     }
 
     /// `<T as FixedLayout<C>>`, to which an item is added.
     fn fixed(&self, field: &Field) -> TokenStream {
-        let (private, carrier, caps) = (&self.private, self.carrier(field), self.caps(&field.caps));
+        let (private, carrier) = (&self.private, self.carrier(field));
+        let caps = self.caps(&field.caps);
         quote!(<#carrier as #private::FixedLayout<#caps>>)
     }
 

@@ -240,7 +240,11 @@ impl Union<'_> {
                     #zeroed
                     match __tag {
                         #(#decode)*
-                        _ => return #err(#private::DecodeError::unknown_tag(__offset, #name, __tag)),
+                        _ => {
+                        return #err(
+                            #private::DecodeError::unknown_tag(__offset, #name, __tag)
+                        );
+                    }
                     }
                     #ok(())
                 },

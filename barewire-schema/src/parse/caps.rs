@@ -1,6 +1,6 @@
 //! Caps that a comment states: entries of a path and a number, as `print` writes them.
 
-use crate::model::{Link, Type, slice};
+use crate::model::{Link, Type};
 
 /// Sets every cap that `text` states in `ty`.
 pub(super) fn apply(ty: &mut Type, text: &str) -> Result<(), String> {
@@ -8,83 +8,100 @@ pub(super) fn apply(ty: &mut Type, text: &str) -> Result<(), String> {
         let fault = || format!("`{entry}` is no cap: write a path, `=` and a number");
         let (path, cap) = entry.rsplit_once('=').ok_or_else(fault)?;
         let cap = cap.parse().map_err(|_| fault())?;
-        match set(ty, path, cap) {
-            Some(changed) => *ty = changed,
+        match place(ty, path) {
+            Some(own) if own.is_some_and(|own| own != cap) => {
+                return Err(format!("`{entry}`: another cap is stated already"));
+            }
+            Some(own) => *own = Some(cap),
             None => {
-                return Err(format!(
-                    "`{entry}`: nothing that can have a cap stands there"
-                ));
+                return Err(format!("`{entry}`: nothing that can have a cap stands there"));
             }
         }
     }
     Ok(())
 }
 
-/// The type with a cap at the end of a path; `None` if the path leads nowhere.
-fn set(ty: &Type, path: &str, cap: u64) -> Option<Type> {
+/// The cap at the end of a path; `None` if the path leads nowhere.
+fn place<'t>(ty: &'t mut Type, path: &str) -> Option<&'t mut Option<u64>> {
     if let Type::Optional(item) = ty {
-        return Some(Type::Optional(inside(item, path, cap)?));
+        return place(inside(item)?, path);
     }
     if path.is_empty() {
-        let cap = Some(cap);
-        return Some(match ty.clone() {
-            Type::Str { .. } => Type::Str { cap },
-            Type::Data { .. } => Type::Data { cap },
-            Type::List { item, .. } => Type::List { item, cap },
-            Type::Map { key, value, .. } => Type::Map { key, value, cap },
-            _ => return None,
-        });
+        return match ty {
+            Type::Str { cap } | Type::Data { cap } => Some(cap),
+            Type::List { cap, .. } | Type::Map { cap, .. } => Some(cap),
+            _ => None,
+        };
     }
     match ty {
-        Type::List { item, cap: own } => {
-            let item = inside(item, path.strip_prefix("[]")?, cap)?;
-            Some(Type::List { item, cap: *own })
+        Type::List { item, .. } | Type::ListFixed { item, .. } => {
+            place(inside(item)?, path.strip_prefix("[]")?)
         }
-        Type::ListFixed { item, len } => {
-            let item = inside(item, path.strip_prefix("[]")?, cap)?;
-            Some(Type::ListFixed { item, len: *len })
-        }
-        Type::Map {
-            key,
-            value,
-            cap: own,
-        } => {
-            let (mut key, mut value) = (key.clone(), value.clone());
-            if let Some(rest) = path.strip_prefix("[key]") {
-                key = inside(&key, rest, cap)?;
-            } else {
-                value = inside(&value, path.strip_prefix("[value]")?, cap)?;
-            }
-            Some(Type::Map {
-                key,
-                value,
-                cap: *own,
-            })
-        }
+        Type::Map { key, value, .. } => match path.strip_prefix("[key]") {
+            Some(rest) => place(inside(key)?, rest),
+            None => place(inside(value)?, path.strip_prefix("[value]")?),
+        },
         Type::Union(members) => {
             let (tag, rest) = segment(path.strip_prefix('|')?);
-            let mut members = slice(members).to_vec();
             let tag: u64 = tag.parse().ok()?;
-            let member = members.iter_mut().find(|member| member.tag == tag)?;
-            member.ty = inside(&member.ty, rest, cap)?;
-            Some(Type::Union(members.into()))
+            let members = members.to_mut();
+            let at = members.binary_search_by_key(&tag, |member| member.tag).ok()?;
+            place(inside(&mut members[at].ty)?, rest)
         }
         Type::Struct(fields) => {
             let (name, rest) = segment(path.strip_prefix('.')?);
-            let mut fields = slice(fields).to_vec();
-            let field = fields.iter_mut().find(|field| field.name == name)?;
-            field.ty = inside(&field.ty, rest, cap)?;
-            Some(Type::Struct(fields.into()))
+            let field = fields.to_mut().iter_mut().find(|field| field.name == name)?;
+            place(inside(&mut field.ty)?, rest)
         }
         _ => None,
     }
 }
 
-fn inside(link: &Link, path: &str, cap: u64) -> Option<Link> {
-    set(link.get(), path, cap).map(Link::from)
+/// The type behind a link that the parser made, and all of those are owned.
+fn inside(link: &mut Link) -> Option<&mut Type> {
+    match link {
+        Link::Owned(ty) => Some(ty),
+        Link::Static(_) => None,
+    }
 }
 
 /// The first part of a path, and the rest.
 fn segment(path: &str) -> (&str, &str) {
     path.split_at(path.find(['.', '[', '|']).unwrap_or(path.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::apply;
+    use crate::{data, list, map, optional, string, string_max, structure, union, void};
+
+    #[test]
+    fn a_path_leads_through_every_kind_of_type() {
+        let mut ty = structure([
+            ("a", optional(list(string()))),
+            ("b", map(string(), data())),
+            ("c", union([(3, void()), (7, string())])),
+        ]);
+        let caps = ".a=1 .a[]=2 .b=3 .b[key]=4 .b[value]=5 .c|7=6";
+        assert_eq!(apply(&mut ty, caps), Ok(()));
+        let expected = "struct { a: optional<list<str[..2]>[..1]> \
+                        b: map<str[..4]><data[..5]>[..3] \
+                        c: union { void = 3 | str[..6] = 7 } }";
+        assert_eq!(ty.to_string(), expected);
+    }
+
+    #[test]
+    fn a_path_that_leads_nowhere_is_refused() {
+        for entry in [".gone=1", ".c|8=1", ".a[key]=1", "=1", ".a", ".a=x", ".a[]=1"] {
+            let mut ty = structure([("a", string()), ("c", union([(7, string())]))]);
+            assert!(apply(&mut ty, entry).is_err(), "{entry}");
+        }
+    }
+
+    #[test]
+    fn two_different_caps_for_one_place_are_refused() {
+        assert!(apply(&mut string_max(5), "=6").is_err());
+        assert!(apply(&mut string(), "=6 =7").is_err());
+        assert!(apply(&mut string_max(5), "=5").is_ok());
+    }
 }

@@ -96,15 +96,25 @@ impl<'a> Parser<'_, 'a> {
                     != Some(self.token().place.line);
             match self.peek() {
                 Kind::End => return,
-                Kind::Word("type") if line_start => return,
+                Kind::Word("type") if line_start && self.names_a_type() => return,
                 _ => self.next(),
             };
         }
     }
 
+    /// Whether a name follows the word `type`, as it does not where `type` is a field.
+    fn names_a_type(&self) -> bool {
+        let ahead = self.tokens.get(self.at + 1).map(|token| token.kind);
+        matches!(ahead, Some(Kind::Word(_)))
+    }
+
     fn definition(&mut self) -> Parsed<(Name, Type)> {
         let mut stated = Vec::new();
         while let Kind::Caps(text) = self.peek() {
+            let before = self.at.checked_sub(1).and_then(|at| self.tokens.get(at));
+            if before.is_some_and(|before| before.place.line == self.token().place.line) {
+                return self.error("caps stand on a line of their own, before the definition");
+            }
             stated.push((text, self.next().place));
         }
         match self.peek() {
@@ -274,9 +284,16 @@ impl<'a> Parser<'_, 'a> {
                 name: name.to_owned().into(),
                 value,
             });
-            self.accept(',');
+            self.no_comma()?;
         }
         Ok(Type::Enum(members.into()))
+    }
+
+    fn no_comma(&self) -> Parsed<()> {
+        if self.peek() == Kind::Sign(',') {
+            return self.error("a comma: BARE separates members and fields by white space only");
+        }
+        Ok(())
     }
 
     fn union(&mut self) -> Parsed<Type> {
@@ -324,7 +341,7 @@ impl<'a> Parser<'_, 'a> {
                 name: name.to_owned().into(),
                 ty,
             });
-            self.accept(',');
+            self.no_comma()?;
         }
         Ok(Type::Struct(fields.into()))
     }

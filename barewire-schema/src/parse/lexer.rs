@@ -2,6 +2,9 @@
 
 use super::ParseError;
 
+/// The longest word, in bytes: it bounds the paths that errors carry.
+const MAX_WORD_BYTES: usize = 255;
+
 /// A place in the text, line and column from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
@@ -35,9 +38,8 @@ pub(super) struct Token<'a> {
 pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, ParseError> {
     let mut tokens = Vec::new();
     for (index, line) in text.lines().enumerate() {
-        let mut rest = line;
+        let (mut rest, mut column) = (line, 1);
         while let Some(first) = rest.chars().next() {
-            let column = line[..line.len() - rest.len()].chars().count() + 1;
             let place = Place {
                 line: index + 1,
                 column,
@@ -46,6 +48,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, ParseError> {
                 |legal: fn(char) -> bool| rest.find(|c: char| !legal(c)).unwrap_or(rest.len());
             let (kind, len) = if first.is_whitespace() {
                 rest = &rest[first.len_utf8()..];
+                column += 1;
                 continue;
             } else if first == '#' {
                 let comment = rest[1..].trim();
@@ -74,6 +77,11 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, ParseError> {
                 return Err(ParseError::new(place, message));
             };
             tokens.push(Token { kind, place });
+            if matches!(kind, Kind::Word(_)) && len > MAX_WORD_BYTES {
+                let message = format!("the word is longer than {MAX_WORD_BYTES} letters");
+                return Err(ParseError::new(place, message));
+            }
+            column += rest[..len].chars().count();
             rest = &rest[len..];
         }
     }

@@ -141,7 +141,7 @@ mod tests {
     fn caps_may_stand_inline() {
         let schema = Schema::parse(
             "",
-            "type A struct { a: str[..64], b: list<data[..2]>[..3] }",
+            "type A struct { a: str[..64] b: list<data[..2]>[..3] }",
         );
         let expected = structure([("a", string_max(64)), ("b", list_max(data_max(2), 3))]);
         assert_eq!(
@@ -162,6 +162,8 @@ mod tests {
             ("type A { a: u8 }", "struct {"),
             ("enum A { B }", "type A enum"),
             ("struct A { b: u8 }", "type A struct"),
+            ("type A struct { a: u8, b: u8 }", "white space"),
+            ("type A enum { B, C }", "white space"),
         ] {
             let message = errors(text);
             assert!(message.contains(help), "{text}: {message}");
@@ -177,6 +179,28 @@ mod tests {
         assert!(errors("type A optional<").contains("end of the text"));
         let deep = format!("type A {}u8{}", "optional<".repeat(5000), ">".repeat(5000));
         assert!(errors(&deep).contains("nested"));
+        assert!(errors(&format!("type A{} u8", "a".repeat(255))).contains("longer than 255"));
+        assert!(errors("type A str # barewire: max =5").contains("line of their own"));
+    }
+
+    #[test]
+    fn one_mistake_gives_one_error_and_the_rest_is_read() {
+        let text = "type A struct {\n  a u8\n  type: u8\n}\ntype B data[\ntype C u8";
+        let text = errors(text);
+        let places: Vec<_> = text.lines().map(|line| line.split(": ").next()).collect();
+        assert_eq!(places, [Some("2:5"), Some("6:1")], "{text}");
+    }
+
+    #[test]
+    fn the_grammar_is_that_of_bare() {
+        let text = "# A point.\ntype Point struct { # inline\n type: f32 struct: list<u8>[004] }\n\
+                    type U union { | u8 = 7 | str | Point | }\r\ntype E enum { A B = 300 C }";
+        let schema = Schema::parse("", text).map(Schema::validate).expect(text);
+        let schema = schema.expect(text);
+        assert_eq!(schema.get("U").map(ToString::to_string).as_deref(),
+            Some("union { u8 = 7 | str | Point }"));
+        assert_eq!(schema.root().to_string(), "enum { A B = 300 C }");
+        assert_eq!(schema.get("Point").and_then(Type::fixed_size), Some(8));
     }
 
     #[test]
@@ -185,7 +209,7 @@ mod tests {
                     type A enum { X = 5 Y = 5 }\ntype M map<f32><u8>\ntype L list<u8>[0]\n\
                     type V void\ntype O optional<V>\ntype E struct {}\ntype G Gone";
         let errors = Schema::parse("", text);
-        let errors = errors.and_then(|draft| Ok(draft.validate().expect_err("invalid")));
+        let errors = errors.map(|draft| draft.validate().expect_err("invalid"));
         let errors = errors.expect("the text is BARE").to_string();
         for part in [
             "`lower`: is no name",

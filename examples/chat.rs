@@ -62,17 +62,11 @@ fn attend(
     let _alive = SharedRegion::create(lifeline(room, user), &me)?;
     let heard = patiently(|| {
         let name = format!("{room}.heard.{user}");
-        MessageQueue::<ChatMessage>::builder(name)
-            .capacity(QUEUE_CAPACITY)
-            .create()
+        MessageQueue::<ChatMessage>::builder(name).capacity(QUEUE_CAPACITY).create()
     })?;
     let said = patiently(|| MessageQueue::<ChatMessage>::open(format!("{room}.said")))?;
     let state = patiently(|| SharedRegion::<ChatState>::open(format!("{room}.state")))?;
-    let mut ledger = Ledger {
-        said: Vec::new(),
-        heard: Vec::new(),
-        room_closed: false,
-    };
+    let mut ledger = Ledger { said: Vec::new(), heard: Vec::new(), room_closed: false };
     let mut say = |kind, content: &str| -> Result<Uuid> {
         let message = voice.message(kind, content);
         said.enqueue_timeout(&message, PATIENCE)?;
@@ -81,10 +75,7 @@ fn attend(
     ledger.said.push(say(MessageType::Join, "")?);
 
     let (mut joined, mut leaving) = (false, false);
-    let mut scene = Scene {
-        texts_heard: 0,
-        everybody_is_here: false,
-    };
+    let mut scene = Scene { texts_heard: 0, everybody_is_here: false };
     loop {
         if joined && !scene.everybody_is_here {
             scene.everybody_is_here = state.read()?.users.len() >= company;
@@ -149,15 +140,7 @@ fn demonstrate(input: &Path) -> Result<ExitCode> {
     let mut children = Children(Vec::new());
     for (turn, user) in TALKERS.iter().enumerate() {
         let child = Command::new(std::env::current_exe()?)
-            .args([
-                "--room",
-                &name,
-                "--user",
-                user,
-                "--turn",
-                &turn.to_string(),
-                "--input",
-            ])
+            .args(["--room", &name, "--user", user, "--turn", &turn.to_string(), "--input"])
             .arg(input)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -185,9 +168,7 @@ fn report(relayed: &[(Uuid, Vec<UserId>)], ledgers: &[(UserId, Ledger)]) -> Resu
     let (mut lost, mut duplicated) = compare(said, relayed.iter().map(|(id, _)| id));
     let mut received = 0;
     for (user, ledger) in ledgers {
-        let expected = relayed
-            .iter()
-            .filter(|(_, audience)| audience.contains(user));
+        let expected = relayed.iter().filter(|(_, audience)| audience.contains(user));
         let (missing, again) = compare(expected.map(|(id, _)| id), ledger.heard.iter());
         lost += missing;
         duplicated += again;
@@ -198,11 +179,7 @@ fn report(relayed: &[(Uuid, Vec<UserId>)], ledgers: &[(UserId, Ledger)]) -> Resu
         "chat: users={users} sent={said_count} received={received} lost={lost} \
          duplicated={duplicated}"
     );
-    Ok(if lost + duplicated == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if lost + duplicated == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// How many of `expected` were not found, and how many were found more often than expected.
@@ -213,14 +190,8 @@ fn compare<'a>(
     let mut balance: HashMap<&Uuid, i64> = HashMap::new();
     expected.for_each(|id| *balance.entry(id).or_default() += 1);
     found.for_each(|id| *balance.entry(id).or_default() -= 1);
-    let lost = balance
-        .values()
-        .filter(|count| **count > 0)
-        .map(|count| count.unsigned_abs());
-    let duplicated = balance
-        .values()
-        .filter(|count| **count < 0)
-        .map(|count| count.unsigned_abs());
+    let lost = balance.values().filter(|count| **count > 0).map(|count| count.unsigned_abs());
+    let duplicated = balance.values().filter(|count| **count < 0).map(|count| count.unsigned_abs());
     (lost.sum(), duplicated.sum())
 }
 
@@ -249,11 +220,7 @@ impl Children {
                 return Err(format!("{user} ended with {status}").into());
             }
             let (said, heard) = barewire::codec::decode::<Receipts>(&octets)?.into_lists();
-            let ledger = Ledger {
-                said,
-                heard,
-                room_closed: false,
-            };
+            let ledger = Ledger { said, heard, room_closed: false };
             ledgers.push((UserId(user.to_owned()), ledger));
         }
         Ok(ledgers)
@@ -304,10 +271,7 @@ fn recite(room: &str, user: &str, turn: usize, input: &Path) -> Result<ExitCode>
     if ledger.room_closed {
         return Err("the room has closed before the end".into());
     }
-    let receipts = Receipts {
-        said: ledger.said,
-        heard: ledger.heard,
-    };
+    let receipts = Receipts { said: ledger.said, heard: ledger.heard };
     std::io::stdout().write_all(&barewire::codec::encode(&receipts))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -389,9 +353,7 @@ fn run() -> Result<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
     while let Some(option) = arguments.next() {
         let option = option.to_string_lossy().into_owned();
-        let value = arguments
-            .next()
-            .ok_or_else(|| format!("{option} needs a value"))?;
+        let value = arguments.next().ok_or_else(|| format!("{option} needs a value"))?;
         let text = value.to_string_lossy().into_owned();
         match option.as_str() {
             "--input" => input = PathBuf::from(value),

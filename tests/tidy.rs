@@ -18,22 +18,10 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
 const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     (
         "barewire-schema",
-        &[
-            "syn",
-            "quote",
-            "proc-macro2",
-            "rustix",
-            "memmap2",
-            "libc",
-            "zerocopy",
-        ],
+        &["syn", "quote", "proc-macro2", "rustix", "memmap2", "libc", "zerocopy"],
         "the schema knows neither an operating system nor the compiler",
     ),
-    (
-        "barewire-runtime",
-        &["syn", "quote", "proc-macro2"],
-        "the runtime never links syn",
-    ),
+    ("barewire-runtime", &["syn", "quote", "proc-macro2"], "the runtime never links syn"),
 ];
 
 fn root() -> &'static Path {
@@ -53,9 +41,7 @@ fn dependencies(manifest: &str) -> Vec<String> {
             inside = matches!(line, "[dependencies]" | "[build-dependencies]")
                 || (line.starts_with("[target.") && line.ends_with(".dependencies]"));
             // The long form, `[dependencies.name]`.
-            let long = line
-                .strip_prefix("[dependencies.")
-                .and_then(|l| l.strip_suffix(']'));
+            let long = line.strip_prefix("[dependencies.").and_then(|l| l.strip_suffix(']'));
             names.extend(long.map(str::to_owned));
         } else if inside && !line.is_empty() && !line.starts_with('#') {
             let end = line.find(['=', '.', ' ']).unwrap_or(line.len());
@@ -73,10 +59,7 @@ fn sources() -> Vec<PathBuf> {
         let entries = fs::read_dir(&folder).expect("a folder of the project can be read");
         for entry in entries {
             let path = entry.expect("an entry can be read").path();
-            let name = path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if path.is_dir() && name != "target" && !name.starts_with('.') {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
@@ -85,19 +68,12 @@ fn sources() -> Vec<PathBuf> {
         }
     }
     found.sort();
-    assert!(
-        found.len() > 20,
-        "the search for sources found only {}",
-        found.len()
-    );
+    assert!(found.len() > 20, "the search for sources found only {}", found.len());
     found
 }
 
 fn shown(path: &Path) -> String {
-    path.strip_prefix(root())
-        .unwrap_or(path)
-        .display()
-        .to_string()
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
 }
 
 fn none(faults: Vec<String>, rule: &str) {
@@ -116,13 +92,8 @@ fn dependencies_follow_the_arrows() {
             }
         }
         for (crate_name, forbidden, why) in FORBIDDEN.iter().filter(|rule| rule.0 == *name) {
-            for dependency in found
-                .iter()
-                .filter(|found| forbidden.contains(&found.as_str()))
-            {
-                faults.push(format!(
-                    "{crate_name} must not depend on {dependency}: {why}"
-                ));
+            for dependency in found.iter().filter(|found| forbidden.contains(&found.as_str())) {
+                faults.push(format!("{crate_name} must not depend on {dependency}: {why}"));
             }
         }
     }
@@ -158,10 +129,7 @@ fn no_source_file_is_too_long() {
         .filter(|(_, lines)| *lines > MAX_LINES)
         .map(|(path, lines)| format!("{path}: {lines} lines"))
         .collect();
-    none(
-        faults,
-        &format!("a source file has at most {MAX_LINES} lines"),
-    );
+    none(faults, &format!("a source file has at most {MAX_LINES} lines"));
 }
 
 #[test]
@@ -171,11 +139,7 @@ fn no_line_is_too_long() {
         for (number, line) in read(&path).lines().enumerate() {
             let columns = line.chars().count();
             if columns > MAX_COLUMNS {
-                faults.push(format!(
-                    "{}:{}: {columns} columns",
-                    shown(&path),
-                    number + 1
-                ));
+                faults.push(format!("{}:{}: {columns} columns", shown(&path), number + 1));
             }
         }
     }

@@ -37,9 +37,7 @@ impl Place {
     }
 }
 
-const ALL_KEYS: [&str; 8] = [
-    "max", "item", "key", "value", "varint", "tag", "rename", "crate",
-];
+const ALL_KEYS: [&str; 8] = ["max", "item", "key", "value", "varint", "tag", "rename", "crate"];
 
 /// What the attributes of one place say.
 #[derive(Default)]
@@ -77,11 +75,7 @@ impl CapAttributes {
         meta.parse_nested_meta(|meta| {
             let key = key_of(&meta);
             if !["max", "item", "key", "value"].contains(&key.as_str()) {
-                return Err(unknown(
-                    &key,
-                    meta.path.span(),
-                    &["max", "item", "key", "value"],
-                ));
+                return Err(unknown(&key, meta.path.span(), &["max", "item", "key", "value"]));
             }
             inner.parse_key(&key, &meta)
         })?;
@@ -115,17 +109,11 @@ fn check_max(value: &Expr) -> syn::Result<()> {
             "`max = 0` leaves no room for anything",
             "write a cap of at least 1, or remove the field",
         )),
-        Ok(_) if !["", "usize"].contains(&number.suffix()) => Err(error(
-            value,
-            "`max` is a usize",
-            "write the number without a suffix",
-        )),
+        Ok(_) if !["", "usize"].contains(&number.suffix()) => {
+            Err(error(value, "`max` is a usize", "write the number without a suffix"))
+        }
         Ok(_) => Ok(()),
-        Err(_) => Err(error(
-            value,
-            "`max` is too large: a cap is at most 4294967295",
-            help,
-        )),
+        Err(_) => Err(error(value, "`max` is too large: a cap is at most 4294967295", help)),
     }
 }
 
@@ -146,11 +134,7 @@ fn key_of(meta: &ParseNestedMeta<'_>) -> String {
 }
 
 fn unknown(key: &str, span: Span, known: &[&str]) -> syn::Error {
-    let list = known
-        .iter()
-        .map(|k| format!("`{k}`"))
-        .collect::<Vec<_>>()
-        .join(", ");
+    let list = known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
     let synonym = match key {
         "cap" | "capacity" | "max_len" | "len" | "limit" | "size" => Some("max"),
         "items" | "element" => Some("item"),
@@ -159,9 +143,7 @@ fn unknown(key: &str, span: Span, known: &[&str]) -> syn::Error {
         "discriminant" | "id" | "index" => Some("tag"),
         _ => None,
     };
-    let guess = synonym
-        .filter(|s| known.contains(s))
-        .or_else(|| names::nearest(key, known));
+    let guess = synonym.filter(|s| known.contains(s)).or_else(|| names::nearest(key, known));
     let help = match guess {
         Some(guess) => format!("did you mean `{guess}`? The keys here are {list}"),
         None => format!("the keys here are {list}"),

@@ -87,9 +87,8 @@ fn named(ty: &Type) -> Option<(String, Vec<&Type>)> {
 }
 
 /// The names of Rust's own types whose size is fixed.
-pub(crate) const SCALARS: [&str; 11] = [
-    "u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f32", "f64", "bool",
-];
+pub(crate) const SCALARS: [&str; 11] =
+    ["u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f32", "f64", "bool"];
 
 /// Why a known type cannot be a field, and what to use.
 fn refused(name: &str, arguments: usize) -> Option<(&'static str, &'static str)> {
@@ -100,28 +99,22 @@ fn refused(name: &str, arguments: usize) -> Option<(&'static str, &'static str)>
         ("u128", 0) => ("BARE has no integer of 128 bits", "use u64, or [u8; 16]"),
         ("i128", 0) => ("BARE has no integer of 128 bits", "use i64, or [u8; 16]"),
         ("str", 0) => ("a str has no size of its own", "use String, or &'a str"),
-        ("Rc" | "Arc", 1) => (
-            "a pointer that counts cannot leave the process",
-            "use Box, or the type itself",
-        ),
+        ("Rc" | "Arc", 1) => {
+            ("a pointer that counts cannot leave the process", "use Box, or the type itself")
+        }
         ("Cell" | "RefCell" | "Mutex" | "RwLock", 1) => {
             ("a message has no cells or locks", "use the type inside")
         }
         ("HashSet" | "BTreeSet" | "VecDeque" | "LinkedList" | "BinaryHeap", 1..) => {
             ("BARE has lists and maps only", "use Vec")
         }
-        ("Duration", 0) => (
-            "BARE has no type for a Duration",
-            "use u64, as in `timeout_ns: u64`",
-        ),
-        ("Instant" | "SystemTime", 0) => (
-            "BARE has no type for a time",
-            "use u64 nanoseconds, as in `sent_ns: u64`",
-        ),
-        ("PathBuf" | "OsString" | "CString", 0) => (
-            "BARE's text is UTF-8 and this type may not be",
-            "use String, or Vec<u8>",
-        ),
+        ("Duration", 0) => ("BARE has no type for a Duration", "use u64, as in `timeout_ns: u64`"),
+        ("Instant" | "SystemTime", 0) => {
+            ("BARE has no type for a time", "use u64 nanoseconds, as in `sent_ns: u64`")
+        }
+        ("PathBuf" | "OsString" | "CString", 0) => {
+            ("BARE's text is UTF-8 and this type may not be", "use String, or Vec<u8>")
+        }
         (
             "AtomicBool" | "AtomicU8" | "AtomicU16" | "AtomicU32" | "AtomicU64" | "AtomicUsize",
             0,
@@ -150,16 +143,12 @@ pub(crate) fn field_type(ty: &Type, context: &Context<'_>) -> syn::Result<()> {
             path_type(ty, path, context)
         }
         Type::Reference(reference) => reference_type(reference, context),
-        Type::Ptr(_) => Err(error(
-            ty,
-            "a pointer means nothing in another process",
-            "use the value",
-        )),
-        Type::FnPtr(_) => Err(error(
-            ty,
-            "a function cannot be sent",
-            "use an enum that says which",
-        )),
+        Type::Ptr(_) => {
+            Err(error(ty, "a pointer means nothing in another process", "use the value"))
+        }
+        Type::FnPtr(_) => {
+            Err(error(ty, "a function cannot be sent", "use an enum that says which"))
+        }
         Type::TraitObject(_) => Err(error(
             ty,
             "a trait object has no schema",
@@ -176,11 +165,7 @@ pub(crate) fn field_type(ty: &Type, context: &Context<'_>) -> syn::Result<()> {
             "BARE has no tuples",
             "declare a struct with named fields and derive BareSchema for it",
         )),
-        Type::Slice(_) => Err(error(
-            ty,
-            "a slice has no size of its own",
-            "use Vec<T>, or [T; N]",
-        )),
+        Type::Slice(_) => Err(error(ty, "a slice has no size of its own", "use Vec<T>, or [T; N]")),
         Type::Never(_) => Err(error(ty, "`!` has no values", "remove the field")),
         Type::Infer(_) => Err(error(ty, "the type must be written", "name the type")),
         _ => Ok(()),
@@ -260,21 +245,14 @@ fn reference_type(reference: &syn::TypeReference, context: &Context<'_>) -> syn:
         }
     };
     if !borrows {
-        return Err(error(
-            reference,
-            "only &str and &[u8] can be borrowed from a message",
-            help,
-        ));
+        return Err(error(reference, "only &str and &[u8] can be borrowed from a message", help));
     }
     match &reference.lifetime {
         Some(lifetime) if context.lifetimes.contains(&lifetime) => Ok(()),
         _ => Err(error(
             reference,
             "what is borrowed from a message needs the lifetime of the type",
-            &format!(
-                "write `{}<'a>` and `&'a ...`, or use String or Vec<u8>",
-                context.owner
-            ),
+            &format!("write `{}<'a>` and `&'a ...`, or use String or Vec<u8>", context.owner),
         )),
     }
 }
@@ -320,9 +298,7 @@ pub(crate) fn caps(ty: &Type, attributes: &CapAttributes) -> syn::Result<Caps> {
     let kind = capped(ty);
     let first = [&attributes.item, &attributes.key, &attributes.value];
     let Some((span, max)) = &attributes.max else {
-        let span = first
-            .iter()
-            .find_map(|inner| inner.as_ref().map(|(span, _)| *span));
+        let span = first.iter().find_map(|inner| inner.as_ref().map(|(span, _)| *span));
         return Err(error_at(
             span.unwrap_or_else(|| ty.span()),
             "what is inside is capped but the whole is not",
@@ -338,11 +314,7 @@ pub(crate) fn caps(ty: &Type, attributes: &CapAttributes) -> syn::Result<Caps> {
     }
     let misplaced = |found: &Option<(Span, Box<CapAttributes>)>, key: &str, place: &str| {
         found.as_ref().map_or(Ok(()), |(span, _)| {
-            Err(error_at(
-                *span,
-                &format!("`{key}` says nothing here"),
-                place,
-            ))
+            Err(error_at(*span, &format!("`{key}` says nothing here"), place))
         })
     };
     let pair = "a list has `item(..)`; `key(..)` and `value(..)` are for a map";
@@ -352,11 +324,7 @@ pub(crate) fn caps(ty: &Type, attributes: &CapAttributes) -> syn::Result<Caps> {
             misplaced(&attributes.value, "value", pair)?;
         }
         Capped::Map(..) => {
-            misplaced(
-                &attributes.item,
-                "item",
-                "a map has `key(..)` and `value(..)`",
-            )?;
+            misplaced(&attributes.item, "item", "a map has `key(..)` and `value(..)`")?;
         }
         Capped::Bytes => {
             let help = "text and bytes have nothing inside to cap: write `max = N` alone";
@@ -378,10 +346,7 @@ pub(crate) fn caps(ty: &Type, attributes: &CapAttributes) -> syn::Result<Caps> {
     let inner = match kind {
         Capped::Map(key, value) => {
             let key = inside(Some(key), &attributes.key)?;
-            Caps::Pair(
-                Box::new(key),
-                Box::new(inside(Some(value), &attributes.value)?),
-            )
+            Caps::Pair(Box::new(key), Box::new(inside(Some(value), &attributes.value)?))
         }
         Capped::List(item) => inside(Some(item), &attributes.item)?,
         _ if attributes.key.is_some() || attributes.value.is_some() => {

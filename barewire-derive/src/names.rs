@@ -16,9 +16,7 @@ pub(crate) fn is_type_name(name: &str) -> bool {
 /// `[A-Z][A-Z0-9_]*`
 pub(crate) fn is_member_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_uppercase())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+        && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
 }
 
 /// `[a-z][A-Za-z0-9_]*`
@@ -46,11 +44,7 @@ pub(crate) fn camel(name: &str) -> String {
 
 /// A type's name in BARE's form: the first letter large, no underscores.
 pub(crate) fn type_name(name: &str) -> String {
-    if is_type_name(name) {
-        name.to_owned()
-    } else {
-        camel(name)
-    }
+    if is_type_name(name) { name.to_owned() } else { camel(name) }
 }
 
 /// `JoinRoom` becomes `JOIN_ROOM`; `HTTPError` becomes `HTTP_ERROR`.
@@ -93,9 +87,7 @@ fn distance(a: &str, b: &str) -> usize {
             *first = left;
         }
         for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
-            let here = (diagonal + usize::from(x != y))
-                .min(left + 1)
-                .min(*cell + 1);
+            let here = (diagonal + usize::from(x != y)).min(left + 1).min(*cell + 1);
             diagonal = *cell;
             *cell = here;
             left = here;

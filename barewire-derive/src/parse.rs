@@ -56,11 +56,7 @@ pub(crate) fn item(input: &DeriveInput) -> (syn::Path, syn::Result<Item>) {
             shape,
         }),
         _ => errors.finish(()).and_then(|()| {
-            Err(error(
-                &input.ident,
-                "this type has no BARE schema",
-                "simplify the declaration",
-            ))
+            Err(error(&input.ident, "this type has no BARE schema", "simplify the declaration"))
         }),
     };
     (crate_path, result)
@@ -114,22 +110,14 @@ fn named(
 ) -> syn::Result<String> {
     match rename {
         Some(given) if valid(&given.value()) => Ok(given.value()),
-        Some(given) => Err(error(
-            given,
-            &format!("`{}` is no such name", given.value()),
-            rule,
-        )),
+        Some(given) => Err(error(given, &format!("`{}` is no such name", given.value()), rule)),
         None => {
             let name = convert(&names::plain(ident));
             if valid(&name) {
                 return Ok(name);
             }
             let help = format!("{rule}: say which with #[bare(rename = \"..\")]");
-            Err(error(
-                ident,
-                &format!("`{ident}` cannot be a name in BARE"),
-                &help,
-            ))
+            Err(error(ident, &format!("`{ident}` cannot be a name in BARE"), &help))
         }
     }
 }
@@ -175,10 +163,7 @@ fn fields(found: &syn::Fields, context: &Context<'_>, errors: &mut Errors) -> Fi
         }
         fields.push(field);
     }
-    Fields {
-        fields,
-        named: matches!(found, syn::Fields::Named(_)),
-    }
+    Fields { fields, named: matches!(found, syn::Fields::Named(_)) }
 }
 
 fn field(
@@ -203,10 +188,7 @@ fn field(
     // One field, one error: the first check that fails is the one that is told.
     let checked = own.finish(()).and_then(|()| {
         check::field_type(&found.ty, context)?;
-        let varint = attributes
-            .varint
-            .map(|span| check::varint(&found.ty, span))
-            .transpose()?;
+        let varint = attributes.varint.map(|span| check::varint(&found.ty, span)).transpose()?;
         let caps = check::caps(&found.ty, &attributes.caps)?;
         let name = named(
             &ident,
@@ -231,11 +213,7 @@ fn field(
 }
 
 fn docs(attributes: &[syn::Attribute]) -> Vec<syn::Attribute> {
-    attributes
-        .iter()
-        .filter(|attribute| attribute.path().is_ident("doc"))
-        .cloned()
-        .collect()
+    attributes.iter().filter(|attribute| attribute.path().is_ident("doc")).cloned().collect()
 }
 
 /// A literal whole number that is not negative.
@@ -243,30 +221,18 @@ pub(crate) fn whole_number(value: &Expr, what: &str) -> syn::Result<LitInt> {
     if let Expr::Unary(unary) = value
         && matches!(unary.op, syn::UnOp::Neg(_))
     {
-        return Err(error(
-            value,
-            &format!("{what} cannot be negative"),
-            "count from 0",
-        ));
+        return Err(error(value, &format!("{what} cannot be negative"), "count from 0"));
     }
     if let Expr::Lit(literal) = value
         && let syn::Lit::Int(number) = &literal.lit
     {
         number.base10_parse::<u64>().map_err(|_| {
-            error(
-                value,
-                &format!("{what} is at most 18446744073709551615"),
-                "use a smaller one",
-            )
+            error(value, &format!("{what} is at most 18446744073709551615"), "use a smaller one")
         })?;
         return Ok(number.clone());
     }
     let message = format!("{what} must be written as a number");
-    Err(error(
-        value,
-        &message,
-        "the schema needs it before constants have values: write it out",
-    ))
+    Err(error(value, &message, "the schema needs it before constants have values: write it out"))
 }
 
 /// Numbers ascend: the written one if it is more than the last, otherwise the last plus one.
@@ -280,11 +246,7 @@ fn ascending(
         return match last {
             None => Ok(0),
             Some(last) => last.checked_add(1).ok_or_else(|| {
-                error_at(
-                    span,
-                    &format!("there is no {what} after {last}"),
-                    "use smaller numbers",
-                )
+                error_at(span, &format!("there is no {what} after {last}"), "use smaller numbers")
             }),
         };
     };
@@ -293,10 +255,7 @@ fn ascending(
         Some(last) if value == last => Err(error(
             number,
             &format!("the {what} {value} is there twice"),
-            &format!(
-                "give each its own, in ascending order: {}",
-                last.saturating_add(1)
-            ),
+            &format!("give each its own, in ascending order: {}", last.saturating_add(1)),
         )),
         Some(last) if value < last => Err(error(
             number,
@@ -321,10 +280,7 @@ fn enumeration(
         ));
         return None;
     }
-    let plain = data
-        .variants
-        .iter()
-        .all(|variant| matches!(variant.fields, syn::Fields::Unit));
+    let plain = data.variants.iter().all(|variant| matches!(variant.fields, syn::Fields::Unit));
     if plain {
         return Some(Shape::Enum(members(data, errors)));
     }
@@ -359,18 +315,11 @@ fn members(data: &DataEnum, errors: &mut Errors) -> Vec<Member> {
             if let Some(twin) = members.iter().find(|member| member.name == name) {
                 return Err(error(
                     &variant.ident,
-                    &format!(
-                        "`{}` and `{}` are both {name} in BARE",
-                        twin.ident, variant.ident
-                    ),
+                    &format!("`{}` and `{}` are both {name} in BARE", twin.ident, variant.ident),
                     "give one of the two another name with #[bare(rename = \"..\")]",
                 ));
             }
-            Ok(Member {
-                ident: variant.ident.clone(),
-                name,
-                value,
-            })
+            Ok(Member { ident: variant.ident.clone(), name, value })
         });
         members.extend(errors.keep(result));
     }
@@ -398,13 +347,7 @@ fn variants(data: &DataEnum, context: &Context<'_>, errors: &mut Errors) -> Vec<
         if let (Some(tag), Some(payload)) = (tag, payload) {
             let docs = docs(&variant.attrs);
             let ident = variant.ident.clone();
-            variants.push(Variant {
-                ident,
-                tag,
-                alias: None,
-                payload,
-                docs,
-            });
+            variants.push(Variant { ident, tag, alias: None, payload, docs });
         }
     }
     variants
@@ -438,11 +381,7 @@ fn name_the_twins(input: &DeriveInput, variants: &mut [Variant]) {
     let written: Vec<String> = variants.iter().map(written).collect();
     for (variant, own) in variants.iter_mut().zip(&written) {
         if written.iter().filter(|other| *other == own).count() > 1 {
-            let name = format!(
-                "{}_{}",
-                names::plain(&input.ident),
-                names::plain(&variant.ident)
-            );
+            let name = format!("{}_{}", names::plain(&input.ident), names::plain(&variant.ident));
             variant.alias = Some(names::camel(&name));
         }
     }
@@ -451,20 +390,14 @@ fn name_the_twins(input: &DeriveInput, variants: &mut [Variant]) {
 fn written(variant: &Variant) -> String {
     let one = |field: &Field| {
         let caps = caps_text(&field.caps);
-        format!(
-            "{} {caps} {}",
-            field.ty.to_token_stream(),
-            field.varint.is_some()
-        )
+        format!("{} {caps} {}", field.ty.to_token_stream(), field.varint.is_some())
     };
     match &variant.payload {
         Payload::Void => "void".to_owned(),
         Payload::Single(field) => one(field),
-        Payload::Struct(fields) => fields
-            .fields
-            .iter()
-            .map(|field| format!("{}: {};", field.name, one(field)))
-            .collect(),
+        Payload::Struct(fields) => {
+            fields.fields.iter().map(|field| format!("{}: {};", field.name, one(field))).collect()
+        }
     }
 }
 

@@ -11,12 +11,7 @@ fn errors(output: &TokenStream) -> Vec<String> {
     let mut messages = Vec::new();
     for item in file.items {
         if let syn::Item::Macro(item) = item
-            && item
-                .mac
-                .path
-                .segments
-                .last()
-                .is_some_and(|last| last.ident == "compile_error")
+            && item.mac.path.segments.last().is_some_and(|last| last.ident == "compile_error")
         {
             let text: syn::LitStr = item.mac.parse_body().expect("a message");
             messages.push(text.value());
@@ -37,12 +32,7 @@ fn a_struct_gives_all_implementations_and_a_layout() {
         pub struct Reading { pub sensor: u32, #[bare(max = 32)] label: String }
     });
     assert!(errors.is_empty(), "{errors:?}");
-    for part in [
-        "BareSchema < () >",
-        "Encode for",
-        "Decode < '__de >",
-        "FixedLayout < () >",
-    ] {
+    for part in ["BareSchema < () >", "Encode for", "Decode < '__de >", "FixedLayout < () >"] {
         assert!(code.contains(part), "{part} is missing");
     }
     assert!(code.contains("pub struct ReadingLayout"));
@@ -233,10 +223,7 @@ fn no_input_panics() {
     for input in inputs {
         let text = input.to_string();
         let output = crate::derive(input);
-        assert!(
-            !errors(&output).is_empty() || text.contains("bare ()"),
-            "accepted: {text}"
-        );
+        assert!(!errors(&output).is_empty() || text.contains("bare ()"), "accepted: {text}");
         let _ = crate::dsl::expand(output);
     }
 }
@@ -302,10 +289,7 @@ fn old_spellings_are_told_what_to_write_today() {
         let text = input.to_string();
         let found = errors(&crate::dsl::expand(input));
         assert_eq!(found.len(), 1, "{text}: {found:?}");
-        assert!(
-            found.iter().all(|error| error.contains(help)),
-            "{text}: {found:?}"
-        );
+        assert!(found.iter().all(|error| error.contains(help)), "{text}: {found:?}");
     }
 }
 

@@ -64,12 +64,7 @@ impl Error {
         subject: impl Into<String>,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self(Box::new(Inner {
-            kind,
-            subject: subject.into(),
-            detail: detail.into(),
-            source: None,
-        }))
+        Self(Box::new(Inner { kind, subject: subject.into(), detail: detail.into(), source: None }))
     }
 
     pub(crate) fn with(mut self, source: impl StdError + Send + Sync + 'static) -> Self {

@@ -10,6 +10,7 @@ pub mod layout;
 pub mod segment;
 mod sync;
 mod sys;
+pub mod value;
 
 pub use barewire_schema as schema_model;
 pub use barewire_schema::BareSchema;

@@ -59,61 +59,51 @@ pub fn optional(item: Type) -> Type {
 /// `list<item>` without a cap.
 #[must_use]
 pub fn list(item: Type) -> Type {
-    Type::List {
-        item: item.into(),
-        cap: None,
-    }
+    Type::List { item: item.into(), cap: None }
 }
 
 /// `list<item>` of at most `cap` items.
 #[must_use]
 pub fn list_max(item: Type, cap: u64) -> Type {
-    Type::List {
-        item: item.into(),
-        cap: Some(cap),
-    }
+    Type::List { item: item.into(), cap: Some(cap) }
 }
 
 /// `list<item>[len]`: exactly `len` items.
 #[must_use]
 pub fn list_fixed(item: Type, len: u64) -> Type {
-    Type::ListFixed {
-        item: item.into(),
-        len,
-    }
+    Type::ListFixed { item: item.into(), len }
 }
 
 /// `map<key><value>` without a cap.
 #[must_use]
 pub fn map(key: Type, value: Type) -> Type {
-    Type::Map {
-        key: key.into(),
-        value: value.into(),
-        cap: None,
-    }
+    Type::Map { key: key.into(), value: value.into(), cap: None }
 }
 
 /// `map<key><value>` of at most `cap` pairs.
 #[must_use]
 pub fn map_max(key: Type, value: Type, cap: u64) -> Type {
-    Type::Map {
-        key: key.into(),
-        value: value.into(),
-        cap: Some(cap),
-    }
+    Type::Map { key: key.into(), value: value.into(), cap: Some(cap) }
 }
 
 /// `enum` with these members and values.
+///
+/// ```
+/// use barewire_schema::enumeration;
+/// assert_eq!(enumeration([("UP", 0), ("DOWN", 7)]).to_string(), "enum { UP DOWN = 7 }");
+/// ```
 #[must_use]
 pub fn enumeration<N: Into<Name>>(members: impl IntoIterator<Item = (N, u64)>) -> Type {
-    let member = |(name, value): (N, u64)| EnumMember {
-        name: name.into(),
-        value,
-    };
+    let member = |(name, value): (N, u64)| EnumMember { name: name.into(), value };
     Type::Enum(Cow::Owned(members.into_iter().map(member).collect()))
 }
 
 /// `union` with these tags and members.
+///
+/// ```
+/// use barewire_schema::{string, u8, union};
+/// assert_eq!(union([(0, string()), (4, u8())]).to_string(), "union { str | u8 = 4 }");
+/// ```
 #[must_use]
 pub fn union(members: impl IntoIterator<Item = (u64, Type)>) -> Type {
     let member = |(tag, ty): (u64, Type)| UnionMember { tag, ty: ty.into() };
@@ -121,20 +111,20 @@ pub fn union(members: impl IntoIterator<Item = (u64, Type)>) -> Type {
 }
 
 /// `struct` with these fields.
+///
+/// ```
+/// use barewire_schema::{f32, string_max, structure};
+/// let row = structure([("label", string_max(32)), ("celsius", f32())]);
+/// assert_eq!(row.to_string(), "struct { label: str[..32] celsius: f32 }");
+/// ```
 #[must_use]
 pub fn structure<N: Into<Name>>(fields: impl IntoIterator<Item = (N, Type)>) -> Type {
-    let field = |(name, ty): (N, Type)| Field {
-        name: name.into(),
-        ty: ty.into(),
-    };
+    let field = |(name, ty): (N, Type)| Field { name: name.into(), ty: ty.into() };
     Type::Struct(Cow::Owned(fields.into_iter().map(field).collect()))
 }
 
 /// A type that the schema defines before this one.
 #[must_use]
 pub fn user(name: impl Into<Name>) -> Type {
-    Type::User {
-        name: name.into(),
-        definition: None,
-    }
+    Type::User { name: name.into(), definition: None }
 }

@@ -137,9 +137,10 @@ const fn wire(hash: Hash, ty: &Type) -> Hash {
 
 const fn shape(hash: Hash, ty: &Type) -> Hash {
     let mut hash = hash.byte(code(ty));
-    if let Some(layout) = ty.layout() {
-        hash = hash.number(layout.size).number(layout.align);
-    }
+    hash = match ty.layout() {
+        Some(layout) => hash.byte(1).number(layout.size).number(layout.align),
+        None => hash.byte(0),
+    };
     match ty {
         Type::Str { cap } | Type::Data { cap } => hash.cap(*cap),
         Type::DataFixed { len } => hash.number(*len),
@@ -170,25 +171,28 @@ const fn shape(hash: Hash, ty: &Type) -> Hash {
         Type::Struct(fields) => {
             let list = slice(fields);
             hash = hash.number(list.len() as u64);
-            let mut at = 0;
+            // The offsets are summed up here: `field_offset` would begin anew for each field.
+            let (mut offset, mut at) = (Some(0_u64), 0);
             while at < list.len() {
                 hash = hash.name(text(&list[at].name));
-                if let Some(offset) = ty.field_offset(at) {
-                    hash = hash.number(offset);
-                }
+                offset = match (offset, list[at].ty.get().layout()) {
+                    (Some(end), Some(field)) => {
+                        let start = end.next_multiple_of(field.align);
+                        hash = hash.byte(1).number(start);
+                        start.checked_add(field.size)
+                    }
+                    _ => {
+                        hash = hash.byte(0);
+                        None
+                    }
+                };
                 hash = shape(hash, list[at].ty.get());
                 at += 1;
             }
             hash
         }
-        Type::User {
-            name,
-            definition: Some(link),
-        } => shape(hash.name(text(name)), link.get()),
-        Type::User {
-            name,
-            definition: None,
-        } => hash.name(text(name)),
+        Type::User { name, definition: Some(link) } => shape(hash.name(text(name)), link.get()),
+        Type::User { name, definition: None } => hash.name(text(name)),
         _ => hash,
     }
 }
@@ -223,22 +227,58 @@ mod tests {
 
     #[test]
     fn equal_octets_have_equal_wire_ids() {
-        let octets = Type::List {
-            item: Type::U8.into(),
-            cap: Some(3),
-        };
+        let octets = Type::List { item: Type::U8.into(), cap: Some(3) };
         assert_eq!(Type::Data { cap: None }.wire_id(), octets.wire_id());
-        let field = Field {
-            name: "x".into(),
-            ty: Type::U16.into(),
-        };
+        let field = Field { name: "x".into(), ty: Type::U16.into() };
         let wrapped = Type::Struct(Cow::Owned(vec![field]));
         assert_eq!(wrapped.wire_id(), Type::U16.wire_id());
         assert_ne!(wrapped.layout_id(), Type::U16.layout_id());
         assert_ne!(Type::U16.wire_id(), Type::I16.wire_id());
-        assert_ne!(
-            Type::Str { cap: Some(3) }.layout_id(),
-            Type::Str { cap: Some(4) }.layout_id()
-        );
+        assert_ne!(Type::Str { cap: Some(3) }.layout_id(), Type::Str { cap: Some(4) }.layout_id());
+    }
+    #[test]
+    fn names_and_caps_count_in_the_layout_only() {
+        use crate::{enumeration, string_max, structure, u8};
+        let one = structure([("a", u8()), ("b", string_max(4))]);
+        for other in [
+            structure([("a", u8()), ("c", string_max(4))]),
+            structure([("a", u8()), ("b", string_max(5))]),
+        ] {
+            assert_eq!(one.wire_id(), other.wire_id());
+            assert_ne!(one.layout_id(), other.layout_id());
+        }
+        let (left, right) = (enumeration([("A", 1)]), enumeration([("B", 1)]));
+        assert_eq!(left.wire_id(), right.wire_id());
+        assert_ne!(left.layout_id(), right.layout_id());
+    }
+
+    #[test]
+    fn the_order_of_different_parts_counts() {
+        use crate::{list, list_fixed, map, optional, structure, u8, u16, union};
+        let types = [
+            structure([("a", u8()), ("b", u16())]),
+            structure([("a", u16()), ("b", u8())]),
+            map(u8(), u16()),
+            map(u16(), u8()),
+            union([(0, u8()), (1, u16())]),
+            union([(0, u8()), (2, u16())]),
+            list(u8()),
+            list_fixed(u8(), 2),
+            list_fixed(u8(), 3),
+            optional(u8()),
+        ];
+        for (index, left) in types.iter().enumerate() {
+            for right in &types[index + 1..] {
+                assert_ne!(left.wire_id(), right.wire_id(), "{left} {right}");
+                assert_ne!(left.layout_id(), right.layout_id(), "{left} {right}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_compiler_and_the_program_agree() {
+        const HERE: Fingerprint = Type::Optional(crate::Link::Static(&Type::U8)).layout_id();
+        assert_eq!(HERE, crate::optional(crate::u8()).layout_id());
+        assert_eq!(HERE.to_string().len(), 32);
     }
 }

@@ -8,7 +8,7 @@
 //! | `data[N]`, `list<T>[N]` | the items in a row |
 //! | `enum` | a 32-bit integer, 64-bit if a value needs it |
 //! | `optional<T>` | a flag as wide as T's alignment, then T |
-//! | `str`, `data`, `list<T>` with a cap | a count of max(4, alignment of T) bytes aligned as T, then all items |
+//! | `str`, `data`, `list<T>` with a cap | a count of max(4, alignment of T) bytes, then all items |
 //! | `map<K><V>` with a cap | a count of four bytes, then pairs without padding, alignment 1 |
 //! | `union` | a tag as for an enum, then the largest member, padded |
 //! | `struct` | the fields in order, padded as C does |
@@ -29,11 +29,7 @@ pub struct Layout {
 
 impl Layout {
     const fn new(size: u64, align: u64) -> Option<Self> {
-        if size <= MAX_LAYOUT_BYTES {
-            Some(Self { size, align })
-        } else {
-            None
-        }
+        if size <= MAX_LAYOUT_BYTES { Some(Self { size, align }) } else { None }
     }
 
     const fn scalar(size: u64) -> Option<Self> {
@@ -56,22 +52,14 @@ pub const fn tag_size(ty: &Type) -> u64 {
         Type::Enum(members) => {
             let members = slice(members);
             while at < members.len() {
-                most = if members[at].value > most {
-                    members[at].value
-                } else {
-                    most
-                };
+                most = if members[at].value > most { members[at].value } else { most };
                 at += 1;
             }
         }
         Type::Union(members) => {
             let members = slice(members);
             while at < members.len() {
-                most = if members[at].tag > most {
-                    members[at].tag
-                } else {
-                    most
-                };
+                most = if members[at].tag > most { members[at].tag } else { most };
                 at += 1;
             }
         }
@@ -113,10 +101,7 @@ impl Type {
                 Some(item) => Layout::new(item.size + item.align, item.align),
                 None => None,
             },
-            Self::List {
-                item,
-                cap: Some(cap),
-            } => match item.get().layout() {
+            Self::List { item, cap: Some(cap) } => match item.get().layout() {
                 Some(item) => capped(*cap, item),
                 None => None,
             },
@@ -124,20 +109,14 @@ impl Type {
                 Some(item) => items(0, *len, item, item.align),
                 None => None,
             },
-            Self::Map {
-                key,
-                value,
-                cap: Some(cap),
-            } => match (key.get().layout(), value.get().layout()) {
-                (Some(key), Some(value)) => capped(
-                    *cap,
-                    Layout {
-                        size: key.size + value.size,
-                        align: 1,
-                    },
-                ),
-                _ => None,
-            },
+            Self::Map { key, value, cap: Some(cap) } => {
+                match (key.get().layout(), value.get().layout()) {
+                    (Some(key), Some(value)) => {
+                        capped(*cap, Layout { size: key.size + value.size, align: 1 })
+                    }
+                    _ => None,
+                }
+            }
             Self::Union(members) => {
                 let members = slice(members);
                 let tag = tag_size(self);
@@ -147,16 +126,8 @@ impl Type {
                     let Some(member) = members[at].ty.get().layout() else {
                         return None;
                     };
-                    size = if member.size > size {
-                        member.size
-                    } else {
-                        size
-                    };
-                    align = if member.align > align {
-                        member.align
-                    } else {
-                        align
-                    };
+                    size = if member.size > size { member.size } else { size };
+                    align = if member.align > align { member.align } else { align };
                     at += 1;
                 }
                 let start = tag.next_multiple_of(align);
@@ -165,10 +136,7 @@ impl Type {
                 Layout::new(end.next_multiple_of(whole), whole)
             }
             Self::Struct(fields) => struct_end(slice(fields), slice(fields).len()),
-            Self::User {
-                definition: Some(link),
-                ..
-            } => link.get().layout(),
+            Self::User { definition: Some(link), .. } => link.get().layout(),
             _ => None,
         }
     }
@@ -209,11 +177,7 @@ impl Type {
             let Some(member) = members[at].ty.get().layout() else {
                 return None;
             };
-            align = if member.align > align {
-                member.align
-            } else {
-                align
-            };
+            align = if member.align > align { member.align } else { align };
             at += 1;
         }
         Some(tag_size(self).next_multiple_of(align))
@@ -231,11 +195,7 @@ const fn struct_end(fields: &[crate::model::Field], count: usize) -> Option<Layo
             Some(size) if size <= MAX_LAYOUT_BYTES => size,
             _ => return None,
         };
-        align = if field.align > align {
-            field.align
-        } else {
-            align
-        };
+        align = if field.align > align { field.align } else { align };
         at += 1;
     }
     Layout::new(size.next_multiple_of(align), align)
@@ -252,15 +212,85 @@ pub const fn pads<const N: usize>(parts: [(usize, usize); N]) -> [usize; N] {
     let (mut offset, mut most, mut at) = (0_usize, 1_usize, 0);
     while at < N {
         offset += parts[at].0;
-        most = if parts[at].1 > most {
-            parts[at].1
-        } else {
-            most
-        };
+        most = if parts[at].1 > most { parts[at].1 } else { most };
         let align = if at + 1 < N { parts[at + 1].1 } else { most };
         pads[at] = offset.next_multiple_of(align) - offset;
         offset += pads[at];
         at += 1;
     }
     pads
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::*;
+
+    #[test]
+    fn layouts_follow_the_table() {
+        let kind = |value| enumeration([("A", 0), ("B", value)]);
+        for (ty, size, align) in [
+            (uint(), 8, 8),
+            (bool(), 1, 1),
+            (void(), 0, 1),
+            (kind(1), 4, 4),
+            (kind(1 << 32), 8, 8),
+            (data_fixed(5), 5, 1),
+            (list_fixed(u16(), 3), 6, 2),
+            (optional(u8()), 2, 1),
+            (optional(u64()), 16, 8),
+            (string_max(5), 9, 1),
+            (list_max(u16(), 3), 10, 2),
+            (list_max(u32(), 3), 16, 4),
+            (list_max(u64(), 3), 32, 8),
+            (map_max(u8(), u64(), 2), 22, 1),
+            (union([(0, u8()), (1, u64())]), 16, 8),
+            (union([(0, u8()), (1, data_fixed(5))]), 12, 4),
+            (structure([("a", u8()), ("b", u32()), ("c", u16())]), 12, 4),
+        ] {
+            assert_eq!(ty.layout(), Some(Layout { size, align }), "{ty}");
+        }
+    }
+
+    #[test]
+    fn offsets_and_pads_agree_with_the_compiler() {
+        #[repr(C)]
+        struct Row {
+            a: u8,
+            b: u64,
+            c: u16,
+            d: u32,
+            e: u8,
+        }
+        let row = structure([("a", u8()), ("b", u64()), ("c", u16()), ("d", u32()), ("e", u8())]);
+        let offsets: Vec<_> = (0..6).map(|index| row.field_offset(index)).collect();
+        let expected = [
+            std::mem::offset_of!(Row, a),
+            std::mem::offset_of!(Row, b),
+            std::mem::offset_of!(Row, c),
+            std::mem::offset_of!(Row, d),
+            std::mem::offset_of!(Row, e),
+        ];
+        let mut expected: Vec<_> = expected.iter().map(|&offset| Some(offset as u64)).collect();
+        expected.push(None);
+        assert_eq!(offsets, expected);
+        assert_eq!(row.layout().map(|layout| layout.size), Some(size_of::<Row>() as u64));
+        assert_eq!(pads([(1, 1), (8, 8), (2, 2), (4, 4), (1, 1)]), [7, 0, 2, 0, 7]);
+    }
+
+    #[test]
+    fn a_payload_begins_where_its_largest_alignment_lets_it() {
+        assert_eq!(union([(0, u8())]).payload_offset(), Some(4));
+        assert_eq!(union([(0, u64())]).payload_offset(), Some(8));
+        assert_eq!(union([(u64::MAX, u8())]).payload_offset(), Some(8));
+        assert_eq!(union([(0, string())]).payload_offset(), None);
+    }
+
+    #[test]
+    fn what_is_too_large_has_no_layout() {
+        assert!(data_fixed(MAX_LAYOUT_BYTES).layout().is_some());
+        assert!(data_fixed(MAX_LAYOUT_BYTES + 1).layout().is_none());
+        assert!(list_fixed(u64(), u64::MAX).layout().is_none());
+        let half = || data_fixed(MAX_LAYOUT_BYTES / 2 + 1);
+        assert!(structure([("a", half()), ("b", half())]).layout().is_none());
+    }
 }

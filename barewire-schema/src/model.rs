@@ -7,6 +7,13 @@ use std::marker::PhantomData;
 pub type Name = Cow<'static, str>;
 
 /// A BARE type, with the caps that a fixed layout needs.
+///
+/// ```
+/// use barewire_schema::{Class, Type};
+/// const NAME: Type = Type::Str { cap: Some(64) };
+/// assert_eq!(NAME.class(), Class::Bounded);
+/// assert_eq!(NAME.max_size(), Some(65));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Type {
     /// `uint`: an unsigned integer of 64 bits in 1 to 10 octets.
@@ -154,6 +161,7 @@ impl From<Type> for Link {
 }
 
 /// The slice of a static or an owned list, in const functions too.
+#[expect(clippy::ptr_arg, reason = "dereferencing a Cow is no const operation")]
 pub(crate) const fn slice<'a, T: Clone>(list: &'a Cow<'static, [T]>) -> &'a [T] {
     match list {
         Cow::Borrowed(slice) => slice,
@@ -174,11 +182,7 @@ impl Type {
     #[must_use]
     pub const fn resolved(&self) -> &Self {
         let mut ty = self;
-        while let Self::User {
-            definition: Some(link),
-            ..
-        } = ty
-        {
+        while let Self::User { definition: Some(link), .. } = ty {
             ty = link.get();
         }
         ty
@@ -186,6 +190,13 @@ impl Type {
 }
 
 /// A Rust type that has a BARE type.
+///
+/// ```
+/// use barewire_schema::{BareSchema, Max};
+/// assert_eq!(<Vec<String>>::TYPE.to_string(), "list<str>");
+/// let capped = <Vec<String> as BareSchema<Max<8, Max<16>>>>::TYPE;
+/// assert_eq!(capped.to_string(), "list<str[..16]>[..8]");
+/// ```
 ///
 /// `C` is what is known about sizes from outside the type: `()` for nothing, or [`Max`].
 #[diagnostic::on_unimplemented(

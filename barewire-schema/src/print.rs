@@ -26,14 +26,7 @@ impl<S> fmt::Display for Schema<S> {
                 writeln!(f, "# {CAPS_COMMENT}{caps}")?;
             }
             write!(f, "type {name} ")?;
-            write_type(
-                f,
-                ty,
-                Style {
-                    indent: Some(0),
-                    caps: false,
-                },
-            )?;
+            write_type(f, ty, Style { indent: Some(0), caps: false })?;
             f.write_char('\n')?;
         }
         Ok(())
@@ -42,14 +35,16 @@ impl<S> fmt::Display for Schema<S> {
 
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_type(
-            f,
-            self,
-            Style {
-                indent: None,
-                caps: true,
-            },
-        )
+        write_type(f, self, Style { indent: None, caps: true })
+    }
+}
+
+/// A type as other BARE tools see it.
+pub(crate) struct WithoutCaps<'t>(pub(crate) &'t Type);
+
+impl fmt::Display for WithoutCaps<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_type(f, self.0, Style { indent: None, caps: false })
     }
 }
 
@@ -104,10 +99,7 @@ impl Style {
     }
 
     fn deeper(self) -> Self {
-        Self {
-            indent: self.indent.map(|levels| levels + 1),
-            ..self
-        }
+        Self { indent: self.indent.map(|levels| levels + 1), ..self }
     }
 }
 
@@ -156,11 +148,7 @@ fn write_type(f: &mut fmt::Formatter<'_>, ty: &Type, style: Style) -> fmt::Resul
             write_type(f, item.get(), style)?;
             write!(f, ">[{len}]")
         }
-        Type::Map {
-            key,
-            value,
-            cap: most,
-        } => {
+        Type::Map { key, value, cap: most } => {
             f.write_str("map<")?;
             write_type(f, key.get(), style)?;
             f.write_str("><")?;
@@ -207,9 +195,27 @@ fn write_type(f: &mut fmt::Formatter<'_>, ty: &Type, style: Style) -> fmt::Resul
 fn number(f: &mut fmt::Formatter<'_>, next: &mut Option<u64>, value: u64) -> fmt::Result {
     let expected = *next == Some(value);
     *next = value.checked_add(1);
-    if expected {
-        Ok(())
-    } else {
-        write!(f, " = {value}")
+    if expected { Ok(()) } else { write!(f, " = {value}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::*;
+
+    #[test]
+    fn a_schema_is_text_that_every_bare_tool_reads() {
+        let schema = Schema::new("Demo")
+            .with_type("Kind", enumeration([("A", 0), ("B", 5), ("C", 6)]))
+            .with_type("Message", structure([("to", list_max(string_max(8), 2)), ("n", u8())]));
+        let text = "type Kind enum {\n  A\n  B = 5\n  C\n}\n\n\
+                    # barewire: max .to=2 .to[]=8\n\
+                    type Message struct {\n  to: list<str>\n  n: u8\n}\n";
+        assert_eq!(schema.to_string(), text);
+    }
+
+    #[test]
+    fn a_type_alone_has_its_caps_inline() {
+        let ty = map_max(string_max(3), optional(data_fixed(4)), 5);
+        assert_eq!(ty.to_string(), "map<str[..3]><optional<data[4]>>[..5]");
     }
 }

@@ -63,32 +63,21 @@ impl<T: BareSchema<C>, C> BareSchema<C> for Option<T> {
 impl<T: BareSchema<C>, C, const N: usize> BareSchema<C> for [T; N] {
     const TYPE: &'static Type = match T::OCTET {
         true => &Type::DataFixed { len: N as u64 },
-        false => &Type::ListFixed {
-            item: Link::Static(T::TYPE),
-            len: N as u64,
-        },
+        false => &Type::ListFixed { item: Link::Static(T::TYPE), len: N as u64 },
     };
 }
 
 impl<T: BareSchema> BareSchema for Vec<T> {
     const TYPE: &'static Type = match T::OCTET {
         true => &Type::Data { cap: None },
-        false => &Type::List {
-            item: Link::Static(T::TYPE),
-            cap: None,
-        },
+        false => &Type::List { item: Link::Static(T::TYPE), cap: None },
     };
 }
 
 impl<T: BareSchema<C>, C, const N: usize> BareSchema<Max<N, C>> for Vec<T> {
     const TYPE: &'static Type = match T::OCTET {
-        true => &Type::Data {
-            cap: Some(N as u64),
-        },
-        false => &Type::List {
-            item: Link::Static(T::TYPE),
-            cap: Some(N as u64),
-        },
+        true => &Type::Data { cap: Some(N as u64) },
+        false => &Type::List { item: Link::Static(T::TYPE), cap: Some(N as u64) },
     };
 }
 
@@ -138,3 +127,33 @@ macro_rules! map {
 
 map!(BTreeMap);
 map!(HashMap, S);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text<C, T: BareSchema<C>>() -> String {
+        T::TYPE.to_string()
+    }
+
+    #[test]
+    fn rust_types_have_the_bare_types_of_the_table() {
+        assert_eq!(text::<(), Vec<u8>>(), "data");
+        assert_eq!(text::<(), &[u8]>(), "data");
+        assert_eq!(text::<(), [u8; 16]>(), "data[16]");
+        assert_eq!(text::<(), [u16; 2]>(), "list<u16>[2]");
+        assert_eq!(text::<(), Option<Box<i8>>>(), "optional<i8>");
+        assert_eq!(text::<(), HashMap<String, Vec<bool>>>(), "map<str><list<bool>>");
+    }
+
+    #[test]
+    fn caps_pass_through_options_boxes_and_arrays() {
+        assert_eq!(text::<Max<4>, Vec<u8>>(), "data[..4]");
+        assert_eq!(text::<Max<4>, Option<Box<String>>>(), "optional<str[..4]>");
+        assert_eq!(text::<Max<4>, [String; 2]>(), "list<str[..4]>[2]");
+        type Caps = Max<3, (Max<4>, Max<5, Max<6>>)>;
+        let capped = "map<str[..4]><list<str[..6]>[..5]>[..3]";
+        assert_eq!(text::<Caps, BTreeMap<String, Vec<String>>>(), capped);
+        assert_eq!(text::<Max<3>, BTreeMap<u8, u16>>(), "map<u8><u16>[..3]");
+    }
+}

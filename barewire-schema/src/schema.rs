@@ -35,11 +35,7 @@ pub struct Schema<S = Validated> {
 impl Schema<Draft> {
     /// An empty draft. Its name is for people; no octet depends on it.
     pub fn new(name: impl Into<Name>) -> Self {
-        Self {
-            name: name.into(),
-            types: Vec::new(),
-            state: PhantomData,
-        }
+        Self { name: name.into(), types: Vec::new(), state: PhantomData }
     }
 
     /// The draft with one more type, which may use those before it.
@@ -51,21 +47,29 @@ impl Schema<Draft> {
 
     /// The draft that BARE text describes.
     ///
+    /// ```
+    /// use barewire_schema::Schema;
+    /// let errors = Schema::parse("old", "type Name string").unwrap_err();
+    /// assert_eq!(errors.to_string(), "1:11: an older spelling: today it is `str`");
+    /// ```
+    ///
     /// # Errors
     ///
     /// Every place at which the text is not BARE, with line and column.
     pub fn parse(name: impl Into<Name>, text: &str) -> Result<Self, ParseErrors> {
         let types = parse::parse(text)?;
-        Ok(Self {
-            name: name.into(),
-            types,
-            state: PhantomData,
-        })
+        Ok(Self { name: name.into(), types, state: PhantomData })
     }
 
     /// The draft of a Rust type and all that it is made of, each before it is used.
     ///
     /// Two types of one name that differ are told apart by a number at the end.
+    ///
+    /// ```
+    /// use barewire_schema::{BareSchema, Schema};
+    /// let schema = Schema::from_type(<Vec<Option<u32>>>::TYPE);
+    /// assert_eq!(schema.to_string(), "type Root list<optional<u32>>\n");
+    /// ```
     #[must_use]
     pub fn from_type(ty: &Type) -> Self {
         let mut schema = Self::new("");
@@ -73,8 +77,12 @@ impl Schema<Draft> {
         match root {
             Type::User { name, .. } => schema.name = name,
             other => {
-                schema.name = "Root".into();
-                schema.types.push(("Root".into(), other));
+                let mut name = Name::from("Root");
+                while schema.types.iter().any(|(known, _)| *known == name) {
+                    name = format!("{name}Type").into();
+                }
+                schema.name = name.clone();
+                schema.types.push((name, other));
             }
         }
         schema
@@ -82,11 +90,7 @@ impl Schema<Draft> {
 
     /// `ty` with references in place of definitions, which join the schema.
     fn collect(&mut self, ty: &Type) -> Type {
-        let Type::User {
-            name,
-            definition: Some(link),
-        } = ty
-        else {
+        let Type::User { name, definition: Some(link) } = ty else {
             return ty.with_parts(|part| self.collect(part));
         };
         let definition = self.collect(link.get());
@@ -94,47 +98,47 @@ impl Schema<Draft> {
         let mut number = 2;
         while let Some((_, known)) = self.types.iter().find(|(known, _)| *known == unique) {
             if *known == definition {
-                return Type::User {
-                    name: unique,
-                    definition: None,
-                };
+                return Type::User { name: unique, definition: None };
             }
             unique = format!("{name}{number}").into();
             number += 1;
         }
         self.types.push((unique.clone(), definition));
-        Type::User {
-            name: unique,
-            definition: None,
-        }
+        Type::User { name: unique, definition: None }
     }
 
     /// Checks every rule.
+    ///
+    /// ```
+    /// use barewire_schema::{Schema, optional, structure, void};
+    /// let draft = Schema::new("Wrong").with_type("Row", structure([("a", optional(void()))]));
+    /// let errors = draft.validate().unwrap_err();
+    /// assert_eq!(errors.all()[0].path(), "Row.a");
+    /// ```
     ///
     /// # Errors
     ///
     /// Everything that is wrong, each with its path.
     pub fn validate(self) -> Result<Schema<Validated>, SchemaErrors> {
         let types = validate::validate(&self.types)?;
-        Ok(Schema {
-            name: self.name,
-            types,
-            state: PhantomData,
-        })
+        Ok(Schema { name: self.name, types, state: PhantomData })
     }
 }
 
 impl Schema<Validated> {
+    /// The name of the last type.
+    #[must_use]
+    pub fn root_name(&self) -> &str {
+        self.types.last().map_or("", |(name, _)| name.as_ref())
+    }
+
     /// The type of that name; what it refers to is resolved.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Type> {
-        self.types
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, ty)| ty)
+        self.types.iter().find(|(known, _)| known == name).map(|(_, ty)| ty)
     }
 
-    /// The last type, which is the one that the others are there for.
+    /// The last type, which is the one that the others are there for, without its name.
     #[must_use]
     pub fn root(&self) -> &Type {
         // A validated schema is not empty.
@@ -161,34 +165,60 @@ impl Type {
         let mut link = |link: &Link| Link::from(part(link.get()));
         match self {
             Self::Optional(item) => Self::Optional(link(item)),
-            Self::List { item, cap } => Self::List {
-                item: link(item),
-                cap: *cap,
-            },
-            Self::ListFixed { item, len } => Self::ListFixed {
-                item: link(item),
-                len: *len,
-            },
-            Self::Map { key, value, cap } => Self::Map {
-                key: link(key),
-                value: link(value),
-                cap: *cap,
-            },
+            Self::List { item, cap } => Self::List { item: link(item), cap: *cap },
+            Self::ListFixed { item, len } => Self::ListFixed { item: link(item), len: *len },
+            Self::Map { key, value, cap } => {
+                Self::Map { key: link(key), value: link(value), cap: *cap }
+            }
             Self::Union(members) => {
                 let mut members = slice(members).to_vec();
-                members
-                    .iter_mut()
-                    .for_each(|member| member.ty = link(&member.ty));
+                members.iter_mut().for_each(|member| member.ty = link(&member.ty));
                 Self::Union(members.into())
             }
             Self::Struct(fields) => {
                 let mut fields = slice(fields).to_vec();
-                fields
-                    .iter_mut()
-                    .for_each(|field| field.ty = link(&field.ty));
+                fields.iter_mut().for_each(|field| field.ty = link(&field.ty));
                 Self::Struct(fields.into())
             }
             other => other.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::*;
+
+    fn named(name: &'static str, ty: Type) -> Type {
+        Type::User { name: name.into(), definition: Some(ty.into()) }
+    }
+
+    #[test]
+    fn a_type_is_collected_before_it_is_used_and_once() {
+        let id = || named("Id", data_fixed(16));
+        let message = named("Message", structure([("from", id()), ("to", list(id()))]));
+        let schema = Schema::from_type(&message).validate().expect("valid");
+        let names: Vec<_> = schema.types().map(|(name, _)| name).collect();
+        assert_eq!(
+            (names, schema.root_name(), schema.name()),
+            (vec!["Id", "Message"], "Message", "Message")
+        );
+        assert_eq!(message.resolved().layout_id(), schema.root().layout_id());
+        assert_eq!(schema.get("Id"), Some(&data_fixed(16)));
+        assert_eq!(schema.get("Gone"), None);
+    }
+
+    #[test]
+    fn two_types_of_one_name_are_told_apart() {
+        let pair = structure([("a", named("Id", u8())), ("b", named("Id", u16()))]);
+        let schema = Schema::from_type(&pair).validate().expect("valid");
+        assert_eq!(schema.get("Id2"), Some(&u16()));
+        assert_eq!(schema.root().to_string(), "struct { a: Id b: Id2 }");
+    }
+
+    #[test]
+    fn a_root_without_a_name_gets_one_that_is_free() {
+        let schema = Schema::from_type(&list(named("Root", u8())));
+        assert_eq!(schema.to_string(), "type Root u8\n\ntype RootType list<Root>\n");
     }
 }

@@ -87,13 +87,8 @@ impl Type {
                 }
                 sum
             }
-            Self::User {
-                definition: Some(link),
-                ..
-            } => link.get().min_size(),
-            Self::User {
-                definition: None, ..
-            } => 0,
+            Self::User { definition: Some(link), .. } => link.get().min_size(),
+            Self::User { definition: None, .. } => 0,
         }
     }
 
@@ -109,9 +104,7 @@ impl Type {
             | Self::Data { cap: None }
             | Self::List { cap: None, .. }
             | Self::Map { cap: None, .. }
-            | Self::User {
-                definition: None, ..
-            } => None,
+            | Self::User { definition: None, .. } => None,
             Self::Enum(members) => {
                 let members = slice(members);
                 let mut most = 0;
@@ -124,16 +117,11 @@ impl Type {
                 Some(most)
             }
             Self::Optional(item) => add(Some(1), item.get().max_size()),
-            Self::List {
-                item,
-                cap: Some(cap),
-            } => add(Some(uint_size(*cap)), times(*cap, item.get().max_size())),
+            Self::List { item, cap: Some(cap) } => {
+                add(Some(uint_size(*cap)), times(*cap, item.get().max_size()))
+            }
             Self::ListFixed { item, len } => times(*len, item.get().max_size()),
-            Self::Map {
-                key,
-                value,
-                cap: Some(cap),
-            } => {
+            Self::Map { key, value, cap: Some(cap) } => {
                 let pair = add(key.get().max_size(), value.get().max_size());
                 add(Some(uint_size(*cap)), times(*cap, pair))
             }
@@ -161,10 +149,7 @@ impl Type {
                 }
                 sum
             }
-            Self::User {
-                definition: Some(link),
-                ..
-            } => link.get().max_size(),
+            Self::User { definition: Some(link), .. } => link.get().max_size(),
             _ => Some(self.min_size()),
         }
     }
@@ -192,19 +177,50 @@ impl Type {
 #[cfg(test)]
 mod tests {
     use super::uint_size;
+    use crate::*;
 
     #[test]
     fn a_uint_takes_one_octet_for_every_seven_bits() {
-        for (value, size) in [
-            (0, 1),
-            (127, 1),
-            (128, 2),
-            (16383, 2),
-            (16384, 3),
-            (1 << 63, 10),
-            (u64::MAX, 10),
-        ] {
+        for (value, size) in
+            [(0, 1), (127, 1), (128, 2), (16383, 2), (16384, 3), (1 << 63, 10), (u64::MAX, 10)]
+        {
             assert_eq!(uint_size(value), size, "{value}");
         }
+    }
+    #[test]
+    fn sizes_are_those_of_the_encoding() {
+        let kind = || enumeration([("A", 0), ("B", 300)]);
+        for (ty, least, most) in [
+            (uint(), 1, Some(10)),
+            (f64(), 8, Some(8)),
+            (kind(), 1, Some(2)),
+            (string_max(128), 1, Some(130)),
+            (string(), 1, None),
+            (data_fixed(16), 16, Some(16)),
+            (optional(u32()), 1, Some(5)),
+            (list_fixed(kind(), 3), 3, Some(6)),
+            (list_max(u16(), 200), 1, Some(402)),
+            (map_max(u8(), string_max(4), 3), 1, Some(19)),
+            (union([(0, void()), (300, u32())]), 1, Some(6)),
+            (structure([("a", u8()), ("b", string())]), 2, None),
+        ] {
+            assert_eq!((ty.min_size(), ty.max_size()), (least, most), "{ty}");
+        }
+    }
+
+    #[test]
+    fn a_class_is_known_at_compile_time() {
+        const FIXED: Class = Type::DataFixed { len: 4 }.class();
+        assert_eq!(FIXED, Class::Fixed);
+        assert_eq!(optional(u8()).class(), Class::Bounded);
+        assert_eq!(list(u8()).class(), Class::Unbounded);
+        // Each member with its tag takes three octets.
+        assert_eq!(union([(0, u16()), (1, i16())]).fixed_size(), Some(3));
+    }
+
+    #[test]
+    fn a_size_beyond_64_bits_is_none() {
+        assert_eq!(list_max(u64(), u64::MAX).max_size(), None);
+        assert_eq!(list_fixed(u64(), u64::MAX).min_size(), u64::MAX);
     }
 }

@@ -60,11 +60,7 @@ pub(crate) struct Voice {
 impl Voice {
     pub(crate) fn new(name: &str) -> Self {
         let life = (now_ns() << 22) | u64::from(std::process::id());
-        Self {
-            name: UserId(name.to_owned()),
-            life,
-            said: 0,
-        }
+        Self { name: UserId(name.to_owned()), life, said: 0 }
     }
 
     pub(crate) fn message(&mut self, kind: MessageType, content: &str) -> ChatMessage {
@@ -73,13 +69,7 @@ impl Voice {
         id[8..].copy_from_slice(&self.said.to_be_bytes());
         self.said += 1;
         let (sender, content) = (self.name.clone(), content.to_owned());
-        ChatMessage {
-            id: Uuid(id),
-            sender,
-            kind,
-            content,
-            timestamp: now_ns(),
-        }
+        ChatMessage { id: Uuid(id), sender, kind, content, timestamp: now_ns() }
     }
 }
 
@@ -117,15 +107,10 @@ impl Room {
             Err(error) => return Err(error.into()),
         };
         // Those who have not noticed yet that an earlier host has gone still hold its segments.
-        let empty = ChatState {
-            users: Vec::new(),
-            messages: Vec::new(),
-        };
+        let empty = ChatState { users: Vec::new(), messages: Vec::new() };
         let state = patiently(|| SharedRegion::create(format!("{name}.state"), &empty))?;
         let said = patiently(|| {
-            MessageQueue::builder(format!("{name}.said"))
-                .capacity(QUEUE_CAPACITY)
-                .create()
+            MessageQueue::builder(format!("{name}.said")).capacity(QUEUE_CAPACITY).create()
         })?;
         Ok(Some(Self {
             name: name.to_owned(),
@@ -189,11 +174,8 @@ impl Room {
         }
         for user in gone {
             self.members.remove(&user);
-            self.state
-                .update(|state| state.users.retain(|other| *other != user))?;
-            let mut message = self
-                .voice
-                .message(MessageType::Leave, "(the process ended)");
+            self.state.update(|state| state.users.retain(|other| *other != user))?;
+            let mut message = self.voice.message(MessageType::Leave, "(the process ended)");
             message.sender = user;
             self.give(&message)?;
         }
@@ -201,9 +183,7 @@ impl Room {
     }
 
     pub(crate) fn farewell(mut self) -> Result<()> {
-        let message = self
-            .voice
-            .message(MessageType::Leave, "(the host has left)");
+        let message = self.voice.message(MessageType::Leave, "(the host has left)");
         self.give(&message).map(drop)
     }
 }
@@ -225,8 +205,6 @@ pub(crate) fn patiently<T>(mut attempt: impl FnMut() -> barewire::Result<T>) -> 
 }
 
 pub(crate) fn now_ns() -> u64 {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -11,10 +11,7 @@ fn create<T: barewire::layout::FixedLayout>(
     scratch: &Scratch,
     name: &str,
 ) -> barewire::Result<MessageQueue<T>> {
-    MessageQueue::builder(name)
-        .directory(scratch.path())
-        .capacity(4)
-        .create()
+    MessageQueue::builder(name).directory(scratch.path()).capacity(4).create()
 }
 
 fn open<T: barewire::layout::FixedLayout>(
@@ -25,9 +22,7 @@ fn open<T: barewire::layout::FixedLayout>(
 }
 
 fn kind<T>(result: barewire::Result<T>) -> ErrorKind {
-    let Err(error) = result else {
-        panic!("this must fail")
-    };
+    let Err(error) = result else { panic!("this must fail") };
     println!("{error}");
     error.kind()
 }
@@ -37,17 +32,12 @@ fn names_that_do_not_exist_or_exist_already() {
     let scratch = Scratch::new("names");
     assert_eq!(kind(open::<u32>(&scratch, "nobody")), ErrorKind::NotFound);
     let queue = create::<u32>(&scratch, "taken").expect("new");
-    assert_eq!(
-        kind(create::<u32>(&scratch, "taken")),
-        ErrorKind::AlreadyExists
-    );
+    assert_eq!(kind(create::<u32>(&scratch, "taken")), ErrorKind::AlreadyExists);
     for name in ["../escape", "a/../b", "", ".", "a b", "x/y"] {
         assert_eq!(kind(create::<u32>(&scratch, name)), ErrorKind::InvalidName);
         assert_eq!(kind(open::<u32>(&scratch, name)), ErrorKind::InvalidName);
     }
-    let region = SharedRegion::<u32>::builder("taken")
-        .directory(scratch.path())
-        .open();
+    let region = SharedRegion::<u32>::builder("taken").directory(scratch.path()).open();
     assert_eq!(kind(region), ErrorKind::Malformed);
     drop(queue);
     assert_eq!(scratch.files(), [""; 0]);
@@ -76,10 +66,7 @@ fn another_schema_is_refused_with_the_field_that_differs() {
     let error = open::<here::Event>(&scratch, "events").expect_err("another schema");
     assert_eq!(error.kind(), ErrorKind::SchemaMismatch);
     let text = error.to_string();
-    assert!(
-        text.contains("`timestamp`: i64 in the segment, u64 here"),
-        "{text}"
-    );
+    assert!(text.contains("`timestamp`: i64 in the segment, u64 here"), "{text}");
 }
 
 #[test]
@@ -95,10 +82,7 @@ fn files_that_are_no_segments() {
     write("foreign", &[7; 100_000]);
     for name in ["empty", "small", "foreign"] {
         assert_eq!(kind(open::<u32>(&scratch, name)), ErrorKind::Malformed);
-        assert_eq!(
-            kind(create::<u32>(&scratch, name)),
-            ErrorKind::AlreadyExists
-        );
+        assert_eq!(kind(create::<u32>(&scratch, name)), ErrorKind::AlreadyExists);
     }
     write("open", &[7; 100_000]);
     let path = scratch.path().join("open");
@@ -108,10 +92,7 @@ fn files_that_are_no_segments() {
     assert_eq!(kind(open::<u32>(&scratch, "link")), ErrorKind::Untrusted);
     assert_eq!(kind(create::<u32>(&scratch, "link")), ErrorKind::Untrusted);
     std::fs::create_dir(scratch.path().join("directory")).expect("a directory");
-    assert_eq!(
-        kind(open::<u32>(&scratch, "directory")),
-        ErrorKind::Untrusted
-    );
+    assert_eq!(kind(open::<u32>(&scratch, "directory")), ErrorKind::Untrusted);
 
     let queue = create::<u32>(&scratch, "cut").expect("new");
     let path = scratch.path().join("cut");
@@ -125,10 +106,7 @@ fn files_that_are_no_segments() {
     assert_eq!(kind(open::<u32>(&scratch, "version")), ErrorKind::Malformed);
     // Whole, but nobody is attached: what a killed process has left behind.
     write("abandoned", &whole);
-    assert_eq!(
-        kind(open::<u32>(&scratch, "abandoned")),
-        ErrorKind::NotFound
-    );
+    assert_eq!(kind(open::<u32>(&scratch, "abandoned")), ErrorKind::NotFound);
     write("abandoned", &whole);
     create::<u32>(&scratch, "abandoned").expect("takes the place of the abandoned one");
 }
@@ -150,12 +128,7 @@ fn directories_that_cannot_be_trusted() {
     assert_eq!(kind(at("file")), ErrorKind::Untrusted);
     assert_eq!(kind(at("missing/deep")), ErrorKind::Io);
     drop(at("fresh").expect("a directory of its own is made"));
-    assert_eq!(
-        std::fs::read_dir(scratch.path().join("fresh"))
-            .expect("made")
-            .count(),
-        0
-    );
+    assert_eq!(std::fs::read_dir(scratch.path().join("fresh")).expect("made").count(), 0);
 }
 
 #[test]
@@ -163,25 +136,12 @@ fn capacities_and_slots_out_of_range() {
     let scratch = Scratch::new("capacity");
     for capacity in [0, usize::MAX, (1 << 19) + 1] {
         let queue = MessageQueue::<u32>::builder("q").directory(scratch.path());
-        assert_eq!(
-            kind(queue.capacity(capacity).create()),
-            ErrorKind::InvalidArgument
-        );
+        assert_eq!(kind(queue.capacity(capacity).create()), ErrorKind::InvalidArgument);
     }
-    let queue = || {
-        MessageQueue::<String>::builder("q")
-            .directory(scratch.path())
-            .capacity(2)
-    };
+    let queue = || MessageQueue::<String>::builder("q").directory(scratch.path()).capacity(2);
     assert_eq!(kind(queue().create()), ErrorKind::InvalidArgument);
-    assert_eq!(
-        kind(queue().slot_bytes(0).create()),
-        ErrorKind::InvalidArgument
-    );
-    assert_eq!(
-        kind(queue().slot_bytes(usize::MAX).create()),
-        ErrorKind::InvalidArgument
-    );
+    assert_eq!(kind(queue().slot_bytes(0).create()), ErrorKind::InvalidArgument);
+    assert_eq!(kind(queue().slot_bytes(usize::MAX).create()), ErrorKind::InvalidArgument);
     assert_eq!(scratch.files(), [""; 0]);
 }
 
@@ -195,15 +155,8 @@ struct Note {
 fn a_message_larger_than_its_slot_leaves_the_queue_unharmed() {
     let scratch = Scratch::new("large");
     let bounded = create::<Note>(&scratch, "bounded").expect("new");
-    let error = bounded.enqueue(&Note {
-        text: "123456789".into(),
-    });
-    assert!(
-        error
-            .as_ref()
-            .is_err_and(|error| error.to_string().contains("text")),
-        "{error:?}"
-    );
+    let error = bounded.enqueue(&Note { text: "123456789".into() });
+    assert!(error.as_ref().is_err_and(|error| error.to_string().contains("text")), "{error:?}");
     assert_eq!(kind(error), ErrorKind::TooLarge);
     let unbounded = MessageQueue::<String>::builder("unbounded")
         .directory(scratch.path())
@@ -211,34 +164,16 @@ fn a_message_larger_than_its_slot_leaves_the_queue_unharmed() {
         .slot_bytes(9)
         .create()
         .expect("new");
-    assert_eq!(
-        kind(unbounded.enqueue(&"123456789".into())),
-        ErrorKind::TooLarge
-    );
+    assert_eq!(kind(unbounded.enqueue(&"123456789".into())), ErrorKind::TooLarge);
     for round in 0..1000 {
         assert_eq!(bounded.len() + unbounded.len(), 0);
-        bounded
-            .enqueue(&Note {
-                text: round.to_string(),
-            })
-            .expect("it fits");
+        bounded.enqueue(&Note { text: round.to_string() }).expect("it fits");
         unbounded.enqueue(&format!("{round:08}")).expect("it fits");
-        assert_eq!(
-            bounded.peek().expect("whole"),
-            Some(Note {
-                text: round.to_string()
-            })
-        );
-        assert_eq!(
-            unbounded.peek().expect("whole"),
-            Some(format!("{round:08}"))
-        );
+        assert_eq!(bounded.peek().expect("whole"), Some(Note { text: round.to_string() }));
+        assert_eq!(unbounded.peek().expect("whole"), Some(format!("{round:08}")));
         let note = bounded.try_dequeue().expect("works").expect("there is one");
         assert_eq!(note.read().expect("whole").text, round.to_string());
-        let text = unbounded
-            .try_dequeue()
-            .expect("works")
-            .expect("there is one");
+        let text = unbounded.try_dequeue().expect("works").expect("there is one");
         assert_eq!(text.read().expect("whole"), format!("{round:08}"));
     }
 }
@@ -263,9 +198,7 @@ fn a_full_file_system_is_an_error_at_creation() {
         println!("skipped: only root may mount a small tmpfs");
         return;
     }
-    let queue = MessageQueue::<[u8; 1000]>::builder("q")
-        .directory(&path)
-        .capacity(1024);
+    let queue = MessageQueue::<[u8; 1000]>::builder("q").directory(&path).capacity(1024);
     let full = queue.create().map(|_| ());
     let left = std::fs::read_dir(&path).expect("mounted").count();
     // SAFETY: as above.
@@ -277,24 +210,14 @@ fn a_full_file_system_is_an_error_at_creation() {
 
 pub(crate) fn race() {
     let start: u128 = argument(0).parse().expect("a time");
-    let now = || {
-        std::time::UNIX_EPOCH
-            .elapsed()
-            .expect("after 1970")
-            .as_micros()
-    };
+    let now = || std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_micros();
     while now() < start {
         std::hint::spin_loop();
     }
-    match MessageQueue::<u32>::builder("contested")
-        .capacity(4)
-        .create()
-    {
+    match MessageQueue::<u32>::builder("contested").capacity(4).create() {
         Ok(queue) => {
             println!("\nresult won");
-            let message = queue
-                .dequeue_timeout(Duration::from_secs(20))
-                .expect("works");
+            let message = queue.dequeue_timeout(Duration::from_secs(20)).expect("works");
             assert_eq!(message.map(|message| *message), Some(7));
         }
         Err(error) => {
@@ -310,19 +233,12 @@ fn of_many_creators_one_wins() {
     for _ in 0..20 {
         let soon = std::time::UNIX_EPOCH.elapsed().expect("after 1970") + Duration::from_millis(30);
         let time = soon.as_micros().to_string();
-        let mut racers: Vec<_> = (0..4)
-            .map(|_| start("race", scratch.path(), &[&time]))
-            .collect();
-        let won = racers
-            .iter_mut()
-            .map(|racer| racer.line("result "))
-            .filter(|line| line == "won");
+        let mut racers: Vec<_> = (0..4).map(|_| start("race", scratch.path(), &[&time])).collect();
+        let won = racers.iter_mut().map(|racer| racer.line("result ")).filter(|line| line == "won");
         assert_eq!(won.count(), 1);
         let queue = open::<u32>(&scratch, "contested").expect("the winner holds it");
         queue.enqueue(&7).expect("there is room");
-        racers
-            .into_iter()
-            .for_each(|racer| racer.finish(Duration::from_secs(20)));
+        racers.into_iter().for_each(|racer| racer.finish(Duration::from_secs(20)));
         drop(queue);
         assert_eq!(scratch.files(), [""; 0]);
     }

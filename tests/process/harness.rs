@@ -12,10 +12,7 @@ pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
     pub(crate) fn new(name: &str) -> Self {
-        let path = PathBuf::from(format!(
-            "/dev/shm/barewire-test-{}-{name}",
-            std::process::id()
-        ));
+        let path = PathBuf::from(format!("/dev/shm/barewire-test-{}-{name}", std::process::id()));
         std::fs::create_dir(&path).expect("a new directory in /dev/shm");
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions(&path, private).expect("its owner may");
@@ -30,13 +27,7 @@ impl Scratch {
     pub(crate) fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(&self.0).expect("the directory is there");
         entries
-            .map(|entry| {
-                entry
-                    .expect("readable")
-                    .file_name()
-                    .to_string_lossy()
-                    .into_owned()
-            })
+            .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
             .collect()
     }
 }
@@ -56,10 +47,7 @@ pub(crate) fn start(role: &str, directory: &Path, arguments: &[&str]) -> Process
     for (index, argument) in arguments.iter().enumerate() {
         command.env(format!("{ROLE}_{index}"), argument);
     }
-    let child = command
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("this program starts");
+    let child = command.stdout(Stdio::piped()).spawn().expect("this program starts");
     Process(child)
 }
 
@@ -72,10 +60,7 @@ pub(crate) fn run_child(roles: &[(&str, fn())]) {
     let Ok(wanted) = std::env::var(ROLE) else {
         return;
     };
-    let (_, run) = roles
-        .iter()
-        .find(|(role, _)| *role == wanted)
-        .expect("a known role");
+    let (_, run) = roles.iter().find(|(role, _)| *role == wanted).expect("a known role");
     run();
 }
 
@@ -106,10 +91,7 @@ impl Process {
     pub(crate) fn signal(&self, signal: i32) {
         // SAFETY: a plain system call on a child that was not waited for, so its id is its own.
         let result = unsafe { libc::kill(self.id(), signal) };
-        assert_eq!(
-            result, 0,
-            "a child that was not waited for can be signalled"
-        );
+        assert_eq!(result, 0, "a child that was not waited for can be signalled");
     }
 
     pub(crate) fn kill(mut self) {
@@ -125,10 +107,7 @@ impl Process {
                 assert!(status.success(), "a child failed: {status}");
                 return;
             }
-            assert!(
-                Instant::now() < deadline,
-                "a child did not end in {patience:?}"
-            );
+            assert!(Instant::now() < deadline, "a child did not end in {patience:?}");
             std::thread::sleep(Duration::from_millis(2));
         }
     }

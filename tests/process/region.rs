@@ -43,18 +43,12 @@ pub(crate) fn hold_region() {
 fn region(scratch: &Scratch) -> SharedRegion<Wide> {
     SharedRegion::builder("wide")
         .directory(scratch.path())
-        .create(&Wide {
-            count: 0,
-            copies: [0; 200],
-        })
+        .create(&Wide { count: 0, copies: [0; 200] })
         .expect("a new region")
 }
 
 fn assert_whole(value: &Wide) {
-    assert!(
-        value.copies.iter().all(|copy| *copy == value.count),
-        "torn: {value:?}"
-    );
+    assert!(value.copies.iter().all(|copy| *copy == value.count), "torn: {value:?}");
 }
 
 #[test]
@@ -62,18 +56,12 @@ fn updates_are_exclusive_and_readers_see_whole_values() {
     let scratch = Scratch::new("updates");
     let region = region(&scratch);
     let rounds = EACH.to_string();
-    let mut writers: Vec<_> = (0..3)
-        .map(|_| start("update", scratch.path(), &[&rounds]))
-        .collect();
-    writers
-        .iter_mut()
-        .for_each(|writer| _ = writer.line("running"));
+    let mut writers: Vec<_> = (0..3).map(|_| start("update", scratch.path(), &[&rounds])).collect();
+    writers.iter_mut().for_each(|writer| _ = writer.line("running"));
     while region.version() < 3 * EACH {
         assert_whole(&region.read().expect("always readable"));
     }
-    writers
-        .into_iter()
-        .for_each(|writer| writer.finish(Duration::from_secs(60)));
+    writers.into_iter().for_each(|writer| writer.finish(Duration::from_secs(60)));
     assert_eq!(region.read().expect("readable").count, 3 * EACH);
     region.close();
     assert_eq!(scratch.files(), [""; 0]);
@@ -91,9 +79,7 @@ fn a_writer_killed_while_it_holds_the_lock_blocks_nobody() {
         let busy = region.update_timeout(Duration::from_millis(1), bump);
         assert!(busy.expect_err("the holder lives").is_timed_out());
         holder.kill();
-        region
-            .update_timeout(Duration::from_secs(5), bump)
-            .expect("the lock is free again");
+        region.update_timeout(Duration::from_secs(5), bump).expect("the lock is free again");
         let value = region.read().expect("readable");
         assert_whole(&value);
         assert_eq!(value.count, round + 1);
@@ -118,9 +104,7 @@ fn writers_killed_at_random_leave_the_last_whole_value() {
         assert_whole(&value);
         assert!(value.count > before, "the writer had made progress");
         before = value.count;
-        region
-            .update_timeout(Duration::from_secs(5), bump)
-            .expect("nobody is in the way");
+        region.update_timeout(Duration::from_secs(5), bump).expect("nobody is in the way");
     }
     region.close();
     assert_eq!(scratch.files(), [""; 0]);

@@ -71,9 +71,8 @@ pub(super) struct Field {
     pub(super) ty: Any,
 }
 
-const PRIMITIVES: [&str; 13] = [
-    "uint", "int", "u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f32", "f64", "bool",
-];
+const PRIMITIVES: [&str; 13] =
+    ["uint", "int", "u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f32", "f64", "bool"];
 
 const WORDS: [&str; 22] = [
     "uint", "int", "u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f32", "f64", "bool",
@@ -82,10 +81,7 @@ const WORDS: [&str; 22] = [
 
 fn docs(input: ParseStream<'_>) -> syn::Result<Vec<Attribute>> {
     let attributes = input.call(Attribute::parse_outer)?;
-    match attributes
-        .iter()
-        .find(|attribute| !attribute.path().is_ident("doc"))
-    {
+    match attributes.iter().find(|attribute| !attribute.path().is_ident("doc")) {
         Some(other) => Err(error(
             other,
             "only documentation can stand here",
@@ -137,11 +133,7 @@ impl Document {
             }
             attribute.parse_nested_meta(|meta| {
                 if !meta.path.is_ident("crate") {
-                    return Err(error(
-                        &meta.path,
-                        "unknown key",
-                        "the only key here is `crate`",
-                    ));
+                    return Err(error(&meta.path, "unknown key", "the only key here is `crate`"));
                 }
                 let path: LitStr = meta.value()?.parse()?;
                 self.crate_path = path.parse_with(syn::Path::parse_mod_style)?;
@@ -190,20 +182,13 @@ fn definition(input: ParseStream<'_>, found: &mut Option<Ident>) -> syn::Result<
         return Err(error(
             &name,
             &format!("`{text}` cannot be the name of a type"),
-            &format!(
-                "a capital letter, then letters and digits: `{}`",
-                names::camel(&text)
-            ),
+            &format!("a capital letter, then letters and digits: `{}`", names::camel(&text)),
         ));
     }
     *found = Some(name.clone());
     if input.peek(Token![=]) || input.peek(Token![:]) {
         let token: TokenTree = input.parse()?;
-        return Err(error(
-            token,
-            "nothing stands between the name and the type",
-            "remove it",
-        ));
+        return Err(error(token, "nothing stands between the name and the type", "remove it"));
     }
     if input.peek(token::Brace) {
         let token: TokenTree = input.parse()?;
@@ -237,11 +222,7 @@ fn old_brackets(input: ParseStream<'_>) -> syn::Result<Any> {
     let content;
     let bracket = bracketed!(content in input);
     let length = content.to_string();
-    let today = if length.is_empty() {
-        "list<T>".to_owned()
-    } else {
-        format!("list<T>[{length}]")
-    };
+    let today = if length.is_empty() { "list<T>".to_owned() } else { format!("list<T>[{length}]") };
     Err(error_at(
         bracket.span.join(),
         "this is how older BARE wrote a list",
@@ -375,17 +356,9 @@ fn length(input: ParseStream<'_>) -> syn::Result<Length> {
         return Err(content.error("more than a length\nhelp: write `[64]` or `[..64]`"));
     }
     if number.base10_digits() == "0" {
-        return Err(error(
-            &number,
-            "a length is at least 1",
-            "write a larger one",
-        ));
+        return Err(error(&number, "a length is at least 1", "write a larger one"));
     }
-    Ok(if capped {
-        Length::Max(number)
-    } else {
-        Length::Exactly(number)
-    })
+    Ok(if capped { Length::Max(number) } else { Length::Exactly(number) })
 }
 
 /// Only `[..N]`: these have no fixed length.
@@ -452,11 +425,7 @@ fn value(input: ParseStream<'_>, what: &str) -> syn::Result<Option<LitInt>> {
     input.parse::<Token![=]>()?;
     if input.peek(Token![-]) {
         let minus = input.parse::<Token![-]>()?;
-        return Err(error(
-            minus,
-            &format!("{what} cannot be negative"),
-            "count from 0",
-        ));
+        return Err(error(minus, &format!("{what} cannot be negative"), "count from 0"));
     }
     if input.peek(LitInt) {
         // Not as an expression, which would take the `|` of a union too.

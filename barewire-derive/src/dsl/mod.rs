@@ -17,10 +17,8 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
         Err(error) => return error.into_compile_error(),
     };
     rules::check(&mut document);
-    let types = document
-        .definitions
-        .iter()
-        .map(|definition| render::definition(definition, &document));
+    let types =
+        document.definitions.iter().map(|definition| render::definition(definition, &document));
     let failed = document.failed.iter().map(|ident| {
         let input: syn::DeriveInput = syn::parse_quote! {
             #[allow(dead_code)]

@@ -10,11 +10,8 @@ use crate::names;
 /// The items of one definition: the type, and those that are anonymous in it.
 pub(super) fn definition(definition: &Definition, document: &Document) -> TokenStream {
     let crate_path = &document.crate_path;
-    let mut render = Render {
-        document,
-        private: quote!(#crate_path::__private),
-        items: Vec::new(),
-    };
+    let mut render =
+        Render { document, private: quote!(#crate_path::__private), items: Vec::new() };
     let docs = &definition.docs;
     let name = names::plain(&definition.name);
     let doc = if docs.is_empty() {
@@ -41,19 +38,12 @@ struct Rust {
 
 impl Rust {
     fn plain(ty: TokenStream) -> Self {
-        Rust {
-            ty,
-            attribute: TokenStream::new(),
-        }
+        Rust { ty, attribute: TokenStream::new() }
     }
 
     fn attribute(&self) -> TokenStream {
         let attribute = &self.attribute;
-        if attribute.is_empty() {
-            TokenStream::new()
-        } else {
-            quote!(#[bare(#attribute)])
-        }
+        if attribute.is_empty() { TokenStream::new() } else { quote!(#[bare(#attribute)]) }
     }
 }
 
@@ -80,10 +70,7 @@ impl Render<'_> {
         let head = quote!(#doc #derives #crate_attribute #rename);
         let item = match &ty.kind {
             Kind::Struct(fields) => {
-                let fields: Vec<_> = fields
-                    .iter()
-                    .map(|field| self.field(&named, field))
-                    .collect();
+                let fields: Vec<_> = fields.iter().map(|field| self.field(&named, field)).collect();
                 quote!(#head pub struct #rust { #(#fields),* })
             }
             Kind::Enum(members) => {
@@ -111,9 +98,9 @@ impl Render<'_> {
         let equal = (!float).then(|| quote!(#core::cmp::Eq,));
         let ordered = (!float && flat)
             .then(|| quote!(#core::cmp::PartialOrd, #core::cmp::Ord, #core::hash::Hash,));
-        let ordered = if self.any(ty, &|kind| {
-            matches!(kind, Kind::Map(..) | Kind::Struct(_) | Kind::Union(_))
-        }) {
+        let ordered = if self
+            .any(ty, &|kind| matches!(kind, Kind::Map(..) | Kind::Struct(_) | Kind::Union(_)))
+        {
             None
         } else {
             ordered
@@ -226,10 +213,7 @@ impl Render<'_> {
             }
             Kind::Optional(item) => {
                 let Rust { ty, attribute } = self.rust(item, hint);
-                Rust {
-                    ty: quote_spanned!(span=> #private::std::option::Option<#ty>),
-                    attribute,
-                }
+                Rust { ty: quote_spanned!(span=> #private::std::option::Option<#ty>), attribute }
             }
             Kind::List(item, length) => {
                 let item = self.rust(item, hint);
@@ -246,10 +230,7 @@ impl Render<'_> {
                     None => without_comma(inner),
                 };
                 let map = quote!(#private::std::collections::BTreeMap);
-                Rust {
-                    ty: quote_spanned!(span=> #map<#key_ty, #value_ty>),
-                    attribute,
-                }
+                Rust { ty: quote_spanned!(span=> #map<#key_ty, #value_ty>), attribute }
             }
             Kind::User(name) => {
                 let name = identifier(&names::plain(name), name.span());
@@ -269,10 +250,9 @@ impl Render<'_> {
 fn sequence(item: &Rust, length: &Length, private: &TokenStream, span: Span) -> Rust {
     let ty = &item.ty;
     match length {
-        Length::Exactly(number) => Rust {
-            ty: quote_spanned!(span=> [#ty; #number]),
-            attribute: item.attribute.clone(),
-        },
+        Length::Exactly(number) => {
+            Rust { ty: quote_spanned!(span=> [#ty; #number]), attribute: item.attribute.clone() }
+        }
         Length::Max(number) => {
             let inner = inside("item", item);
             Rust {
@@ -326,11 +306,7 @@ fn variant_name(ty: &Any, index: usize) -> String {
         Kind::Optional(item) => format!("Optional{}", variant_name(item, index)),
         Kind::List(item, _) => format!("List{}", variant_name(item, index)),
         Kind::Map(key, value, _) => {
-            format!(
-                "Map{}{}",
-                variant_name(key, index),
-                variant_name(value, index)
-            )
+            format!("Map{}{}", variant_name(key, index), variant_name(value, index))
         }
         Kind::User(name) => names::plain(name),
         Kind::Struct(_) | Kind::Enum(_) | Kind::Union(_) => format!("Member{index}"),
@@ -350,10 +326,7 @@ pub(super) fn written(ty: &Any) -> String {
         Kind::Map(key, value, _) => format!("map<{}><{}>", written(key), written(value)),
         Kind::User(name) => names::plain(name),
         Kind::Enum(members) => {
-            let members = members
-                .iter()
-                .map(|member| names::plain(&member.name))
-                .collect();
+            let members = members.iter().map(|member| names::plain(&member.name)).collect();
             format!("enum {{ {} }}", list(members, " "))
         }
         Kind::Union(members) => {

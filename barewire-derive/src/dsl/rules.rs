@@ -18,28 +18,15 @@ struct Known {
 
 /// Moves the definitions that break a rule to the failed ones.
 pub(super) fn check(document: &mut Document) {
-    let all: Vec<String> = document
-        .definitions
-        .iter()
-        .map(|definition| names::plain(&definition.name))
-        .collect();
+    let all: Vec<String> =
+        document.definitions.iter().map(|definition| names::plain(&definition.name)).collect();
     let mut known: HashMap<String, Known> = HashMap::new();
     for failed in &document.failed {
-        known.insert(
-            names::plain(failed),
-            Known {
-                void: false,
-                key: true,
-            },
-        );
+        known.insert(names::plain(failed), Known { void: false, key: true });
     }
     for definition in std::mem::take(&mut document.definitions) {
         let name = names::plain(&definition.name);
-        let rules = Rules {
-            known: &known,
-            all: &all,
-            definition: &definition,
-        };
+        let rules = Rules { known: &known, all: &all, definition: &definition };
         let result = rules.definition();
         let twice = known.contains_key(&name);
         if !twice {
@@ -86,30 +73,15 @@ impl Rules<'_> {
 
     fn facts(&self, ty: &Any) -> Known {
         match &ty.kind {
-            Kind::Void => Known {
-                void: true,
-                key: false,
-            },
-            Kind::Primitive(name) => Known {
-                void: false,
-                key: !name.starts_with('f'),
-            },
-            Kind::Str(_) | Kind::Data(_) | Kind::Enum(_) => Known {
-                void: false,
-                key: true,
-            },
+            Kind::Void => Known { void: true, key: false },
+            Kind::Primitive(name) => Known { void: false, key: !name.starts_with('f') },
+            Kind::Str(_) | Kind::Data(_) | Kind::Enum(_) => Known { void: false, key: true },
             Kind::User(name) => self
                 .known
                 .get(&names::plain(name))
                 .copied()
-                .unwrap_or(Known {
-                    void: false,
-                    key: true,
-                }),
-            _ => Known {
-                void: false,
-                key: false,
-            },
+                .unwrap_or(Known { void: false, key: true }),
+            _ => Known { void: false, key: false },
         }
     }
 
@@ -177,22 +149,14 @@ impl Rules<'_> {
         }
         if self.all.contains(&text) {
             let message = format!("`{text}` is used before it is defined");
-            return Err(error(
-                name,
-                &message,
-                &format!("move `type {text}` before this type"),
-            ));
+            return Err(error(name, &message, &format!("move `type {text}` before this type")));
         }
         let known: Vec<&str> = self.known.keys().map(String::as_str).collect();
         let help = match names::nearest(&text, &known) {
             Some(guess) => format!("did you mean `{guess}`?"),
             None => format!("define it first: `type {text} ..`"),
         };
-        Err(error(
-            name,
-            &format!("the type `{text}` is not defined"),
-            &help,
-        ))
+        Err(error(name, &format!("the type `{text}` is not defined"), &help))
     }
 
     fn members_distinct<'a>(&self, members: impl Iterator<Item = &'a Any>) -> syn::Result<()> {
@@ -220,11 +184,7 @@ fn distinct<'a>(
     let text = names::plain(name);
     if before.any(|other| names::plain(other) == text) {
         let help = "give one of the two another name";
-        return Err(error(
-            name,
-            &format!("the {what} `{text}` is there twice"),
-            help,
-        ));
+        return Err(error(name, &format!("the {what} `{text}` is there twice"), help));
     }
     Ok(())
 }

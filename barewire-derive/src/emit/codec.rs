@@ -8,11 +8,7 @@ use super::{Paths, number};
 use crate::model::{Fields, Item, Payload, Shape, Variant};
 
 pub(super) fn emit(item: &Item, paths: &Paths) -> TokenStream {
-    let Paths {
-        private,
-        core,
-        input,
-    } = paths;
+    let Paths { private, core, input } = paths;
     let ident = &item.ident;
     let encode = encode(item, paths);
     let decode = decode(item, paths);
@@ -63,9 +59,7 @@ fn encode(item: &Item, paths: &Paths) -> TokenStream {
             quote!(#private::Encoder::uint(__out, match self { #(#arms),* });)
         }
         Shape::Union(variants) => {
-            let arms = variants
-                .iter()
-                .map(|variant| encode_variant(variant, paths));
+            let arms = variants.iter().map(|variant| encode_variant(variant, paths));
             quote!(match self { #(#arms)* })
         }
     }
@@ -95,19 +89,9 @@ fn encode_variant(variant: &Variant, paths: &Paths) -> TokenStream {
 
 fn decode(item: &Item, paths: &Paths) -> TokenStream {
     let Paths { private, core, .. } = paths;
-    let (ok, err) = (
-        quote!(#core::result::Result::Ok),
-        quote!(#core::result::Result::Err),
-    );
+    let (ok, err) = (quote!(#core::result::Result::Ok), quote!(#core::result::Result::Err));
     let all = |fields: &Fields| {
-        construct(
-            fields,
-            fields
-                .fields
-                .iter()
-                .map(|field| paths.decode(field, false))
-                .collect(),
-        )
+        construct(fields, fields.fields.iter().map(|field| paths.decode(field, false)).collect())
     };
     let name = &item.name;
     match &item.shape {
@@ -163,11 +147,7 @@ fn decode(item: &Item, paths: &Paths) -> TokenStream {
 
 /// The least size of a struct: the sum of its fields'. That of any other type is the default.
 fn least(item: &Item, paths: &Paths) -> Option<TokenStream> {
-    let Paths {
-        private,
-        core,
-        input,
-    } = paths;
+    let Paths { private, core, input } = paths;
     let fields = match &item.shape {
         Shape::Struct(fields) => fields.fields.as_slice(),
         Shape::Newtype(field) => std::slice::from_ref(&**field),

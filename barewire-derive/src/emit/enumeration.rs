@@ -21,10 +21,7 @@ pub(super) fn emit(item: &Item, members: &[Member], paths: &Paths) -> TokenStrea
     let (derives, traits) = (paths.layout_derives(), paths.layout_traits(&layout));
     let idents: Vec<_> = members.iter().map(|member| &member.ident).collect();
     let values: Vec<_> = members.iter().map(|member| number(member.value)).collect();
-    let (ok, err) = (
-        quote!(#core::result::Result::Ok),
-        quote!(#core::result::Result::Err),
-    );
+    let (ok, err) = (quote!(#core::result::Result::Ok), quote!(#core::result::Result::Err));
     let value = quote!(match self { #(Self::#idents => #values),* });
     let fixed = quote!(<#ident as #private::FixedLayout<()>>);
     let implementation = fixed_layout(
@@ -61,7 +58,7 @@ pub(super) fn emit(item: &Item, members: &[Member], paths: &Paths) -> TokenStrea
     quote! {
         #[doc = #doc]
         #derives
-        #[allow(dead_code)]
+        #[allow(dead_code, non_camel_case_types)]
         #visibility struct #layout(#core::primitive::#integer);
         #traits
         #implementation

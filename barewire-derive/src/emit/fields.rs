@@ -73,11 +73,7 @@ pub(super) fn pattern(fields: &Fields) -> TokenStream {
             Member::Unnamed(_) => quote!(#binding),
         }
     });
-    if fields.named {
-        quote!({ #(#bindings),* })
-    } else {
-        quote!((#(#bindings),*))
-    }
+    if fields.named { quote!({ #(#bindings),* }) } else { quote!((#(#bindings),*)) }
 }
 
 /// The rest of a constructor: `{ a: .., b: .. }` or `( .., .. )`, in order.

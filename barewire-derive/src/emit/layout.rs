@@ -24,52 +24,28 @@ impl Sibling<'_> {
     }
 
     fn visibility_of<'v>(&'v self, field: &'v Field) -> &'v Visibility {
-        if self.all_visible {
-            self.visibility
-        } else {
-            &field.visibility
-        }
+        if self.all_visible { self.visibility } else { &field.visibility }
     }
 
     /// The struct, its accessors and its traits.
     pub(super) fn emit(&self, paths: &Paths) -> TokenStream {
         let Paths { private, core, .. } = paths;
-        let Sibling {
-            ident,
-            visibility,
-            fields,
-            ..
-        } = self;
-        let (derives, traits, pads) = (
-            paths.layout_derives(),
-            paths.layout_traits(ident),
-            self.pads_name(),
-        );
-        let layouts: Vec<_> = fields
-            .fields
-            .iter()
-            .map(|field| paths.layout_of(field))
-            .collect();
+        let Sibling { ident, visibility, fields, .. } = self;
+        let (derives, traits, pads) =
+            (paths.layout_derives(), paths.layout_traits(ident), self.pads_name());
+        let layouts: Vec<_> = fields.fields.iter().map(|field| paths.layout_of(field)).collect();
         let count = layouts.len();
-        let members = fields
-            .fields
-            .iter()
-            .zip(&layouts)
-            .enumerate()
-            .map(|(index, (field, ty))| {
-                let (name, pad) = (&field.ident, pad(index));
-                let (visible, docs) = (self.visibility_of(field), documentation(field));
-                quote! {
-                    #docs
-                    #visible #name: #ty,
-                    #pad: [#core::primitive::u8; #pads[#index]],
-                }
-            });
-        let accessors = fields
-            .fields
-            .iter()
-            .zip(&layouts)
-            .map(|(field, ty)| self.accessors(field, ty, paths));
+        let members = fields.fields.iter().zip(&layouts).enumerate().map(|(index, (field, ty))| {
+            let (name, pad) = (&field.ident, pad(index));
+            let (visible, docs) = (self.visibility_of(field), documentation(field));
+            quote! {
+                #docs
+                #visible #name: #ty,
+                #pad: [#core::primitive::u8; #pads[#index]],
+            }
+        });
+        let accessors =
+            fields.fields.iter().zip(&layouts).map(|(field, ty)| self.accessors(field, ty, paths));
         let doc = format!("The fixed layout of `{}`.", self.of);
         quote! {
             #[doc(hidden)]
@@ -79,11 +55,11 @@ impl Sibling<'_> {
             ]);
             #[doc = #doc]
             #derives
-            #[allow(dead_code)]
+            #[allow(dead_code, non_camel_case_types)]
             #visibility struct #ident {
                 #(#members)*
             }
-            #[allow(dead_code)]
+            #[allow(dead_code, non_camel_case_types)]
             impl #ident {
                 #(#accessors)*
             }
@@ -176,20 +152,13 @@ pub(super) fn structure(item: &Item, fields: &Fields, paths: &Paths) -> TokenStr
             let name = &field.ident;
             quote!(__layout.#name)
         };
-        fields
-            .fields
-            .iter()
-            .map(|field| one(field, place(field)))
-            .collect()
+        fields.fields.iter().map(|field| one(field, place(field))).collect()
     };
     let store = all(&|field, place| {
         let member = &field.member;
         paths.store(field, &quote!(&self.#member), &place, false)
     });
-    let load = construct(
-        fields,
-        all(&|field, place| paths.load(field, &place, false)),
-    );
+    let load = construct(fields, all(&|field, place| paths.load(field, &place, false)));
     let encode = all(&|field, place| paths.encode_layout(field, &place));
     let decode = all(&|field, place| paths.decode_layout(field, &place));
     let ok = quote!(#core::result::Result::Ok);
@@ -210,16 +179,9 @@ pub(super) fn structure(item: &Item, fields: &Fields, paths: &Paths) -> TokenStr
 
 pub(super) fn newtype(item: &Item, field: &Field, paths: &Paths) -> TokenStream {
     let core = &paths.core;
-    let (name, ty, fixed) = (
-        layout_name(&item.ident),
-        paths.layout_of(field),
-        paths.fixed(field),
-    );
+    let (name, ty, fixed) = (layout_name(&item.ident), paths.layout_of(field), paths.fixed(field));
     let visibility = &item.visibility;
-    let doc = format!(
-        "The fixed layout of `{}`: that of the type inside.",
-        item.ident
-    );
+    let doc = format!("The fixed layout of `{}`: that of the type inside.", item.ident);
     let ok = quote!(#core::result::Result::Ok);
     let (place, member) = (quote!(*__layout), &field.member);
     let store = paths.store(field, &quote!(&self.#member), &place, true);
@@ -237,7 +199,7 @@ pub(super) fn newtype(item: &Item, field: &Field, paths: &Paths) -> TokenStream 
     );
     quote! {
         #[doc = #doc]
-        #[allow(dead_code)]
+        #[allow(dead_code, non_camel_case_types)]
         #visibility type #name = #ty;
         #implementation
     }
@@ -259,12 +221,7 @@ pub(super) fn fixed_layout(
 ) -> TokenStream {
     let Paths { private, core, .. } = paths;
     let (ident, result) = (&item.ident, quote!(#core::result::Result));
-    let Bodies {
-        store,
-        load,
-        encode,
-        decode,
-    } = bodies;
+    let Bodies { store, load, encode, decode } = bodies;
     quote! {
         #[automatically_derived]
         impl #private::FixedLayout<()> for #ident {

@@ -27,11 +27,7 @@ impl Paths {
         let private = quote!(#crate_path::__private);
         let core = quote!(#private::core);
         let input = lifetime.map_or_else(|| quote!('__de), |lifetime| quote!(#lifetime));
-        Paths {
-            private,
-            core,
-            input,
-        }
+        Paths { private, core, input }
     }
 
     fn caps(&self, caps: &Caps) -> TokenStream {
@@ -163,12 +159,7 @@ pub(crate) fn item(item: &Item) -> TokenStream {
 
 fn schema(item: &Item, paths: &Paths) -> TokenStream {
     let private = &paths.private;
-    let Item {
-        ident,
-        name,
-        lifetime,
-        ..
-    } = item;
+    let Item { ident, name, lifetime, .. } = item;
     let cow = paths.cow();
     let definition = match &item.shape {
         Shape::Newtype(field) => paths.schema_of(field),
@@ -250,12 +241,7 @@ fn agreement(item: &Item, paths: &Paths) -> TokenStream {
 /// What stands in for the code of an item that has an error, so that its uses compile.
 pub(crate) fn stub(input: &DeriveInput, crate_path: &syn::Path) -> TokenStream {
     let Paths { private, core, .. } = &Paths::new(crate_path, None);
-    let DeriveInput {
-        ident,
-        vis,
-        generics,
-        ..
-    } = input;
+    let DeriveInput { ident, vis, generics, .. } = input;
     let mut generics = generics.clone();
     for parameter in &mut generics.params {
         match parameter {
@@ -273,7 +259,7 @@ pub(crate) fn stub(input: &DeriveInput, crate_path: &syn::Path) -> TokenStream {
         let name = layout_name(ident);
         let result = quote!(#core::result::Result);
         quote! {
-            #[allow(dead_code, missing_docs)]
+            #[allow(dead_code, missing_docs, non_camel_case_types)]
             #vis type #name = #private::Unbounded;
             impl #head #private::FixedLayout<()> for #ident #tail #clause {
                 type Layout = #private::Unbounded;

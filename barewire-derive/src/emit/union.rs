@@ -10,18 +10,12 @@ use super::{Paths, layout_name, number};
 use crate::model::{Field, Fields, Item, Payload, Variant};
 
 pub(super) fn emit(item: &Item, variants: &[Variant], paths: &Paths) -> TokenStream {
-    let union = Union {
-        item,
-        variants,
-        paths,
-    };
+    let union = Union { item, variants, paths };
     let (declaration, view) = (union.declaration(), union.view());
-    let siblings = variants
-        .iter()
-        .filter_map(|variant| match &variant.payload {
-            Payload::Struct(fields) => Some(union.sibling(variant, fields).emit(paths)),
-            _ => None,
-        });
+    let siblings = variants.iter().filter_map(|variant| match &variant.payload {
+        Payload::Struct(fields) => Some(union.sibling(variant, fields).emit(paths)),
+        _ => None,
+    });
     let implementation = union.implementation();
     let assign = assign_reference(item, &layout_name(&item.ident), paths);
     quote!(#(#siblings)* #declaration #view #implementation #assign)
@@ -71,15 +65,8 @@ impl Union<'_> {
         let tag = quote!(#core::primitive::#tag);
         let usize = quote!(#core::primitive::usize);
         let shape = format_ident!("__BAREWIRE_SHAPE_OF_{}", layout);
-        let members: Vec<_> = self
-            .variants
-            .iter()
-            .filter_map(|v| self.member_layout(v))
-            .collect();
-        let (derives, traits) = (
-            self.paths.layout_derives(),
-            self.paths.layout_traits(&layout),
-        );
+        let members: Vec<_> = self.variants.iter().filter_map(|v| self.member_layout(v)).collect();
+        let (derives, traits) = (self.paths.layout_derives(), self.paths.layout_traits(&layout));
         let doc = format!("The fixed layout of `{ident}`.");
         quote! {
             // The alignment of the payload, its size in words, the padding before and after it.
@@ -103,7 +90,7 @@ impl Union<'_> {
             };
             #[doc = #doc]
             #derives
-            #[allow(dead_code)]
+            #[allow(dead_code, non_camel_case_types)]
             #visibility struct #layout {
                 __tag: #tag,
                 __before: [#core::primitive::u8; #shape[2]],
@@ -120,21 +107,12 @@ impl Union<'_> {
     /// The enum of references that reading gives.
     fn view(&self) -> TokenStream {
         let Paths { private, core, .. } = self.paths;
-        let Item {
-            ident,
-            visibility,
-            name,
-            ..
-        } = self.item;
+        let Item { ident, visibility, name, .. } = self.item;
         let (layout, view) = (layout_name(ident), self.view_name());
         let declared = self.variants.iter().map(|variant| {
             let (ident, docs) = (&variant.ident, &variant.docs);
             let text = format!("`{}::{ident}`, read in place.", self.item.ident);
-            let docs = if docs.is_empty() {
-                quote!(#[doc = #text])
-            } else {
-                quote!(#(#docs)*)
-            };
+            let docs = if docs.is_empty() { quote!(#[doc = #text]) } else { quote!(#(#docs)*) };
             match self.member_layout(variant) {
                 Some(member) => quote!(#docs #ident(&'__a #member)),
                 None => quote!(#docs #ident),
@@ -155,7 +133,7 @@ impl Union<'_> {
         quote! {
             #[doc = #doc]
             #[derive(#core::clone::Clone, #core::marker::Copy)]
-            #[allow(dead_code)]
+            #[allow(dead_code, non_camel_case_types)]
             #visibility enum #view<'__a> {
                 #(#declared),*
             }
@@ -216,10 +194,7 @@ impl Union<'_> {
     fn implementation(&self) -> TokenStream {
         let Paths { private, core, .. } = self.paths;
         let (layout, zeroed) = (layout_name(&self.item.ident), self.zeroed());
-        let (ok, err) = (
-            quote!(#core::result::Result::Ok),
-            quote!(#core::result::Result::Err),
-        );
+        let (ok, err) = (quote!(#core::result::Result::Ok), quote!(#core::result::Result::Err));
         let name = &self.item.name;
         let store = self.variants.iter().map(|variant| self.store(variant));
         let load = self.variants.iter().map(|variant| self.load(variant));
@@ -259,10 +234,8 @@ impl Union<'_> {
             return quote!(Self::#ident => __layout.__tag = #tag,);
         };
         let name = &self.item.name;
-        let cast = self.member_mut(
-            &member,
-            &quote!(#private::LayoutError::unknown_tag(#name, #tag)),
-        );
+        let cast =
+            self.member_mut(&member, &quote!(#private::LayoutError::unknown_tag(#name, #tag)));
         let (pattern, stores) = match &variant.payload {
             Payload::Single(field) => {
                 let (binding, place) = (binding(0), quote!(*__member));
@@ -272,8 +245,7 @@ impl Union<'_> {
             Payload::Struct(fields) => {
                 let each = fields.fields.iter().enumerate().map(|(index, field)| {
                     let binding = binding(index);
-                    self.paths
-                        .store(field, &quote!(#binding), &place_of(field), false)
+                    self.paths.store(field, &quote!(#binding), &place_of(field), false)
                 });
                 (pattern(fields), quote!(#(#each)*))
             }

@@ -82,10 +82,7 @@ impl<'de> Decoder<'de> {
 
     #[cold]
     fn ended(&self, needed: u64) -> DecodeError {
-        self.fault(DecodeErrorKind::UnexpectedEnd {
-            needed,
-            left: self.remaining() as u64,
-        })
+        self.fault(DecodeErrorKind::UnexpectedEnd { needed, left: self.remaining() as u64 })
     }
 
     /// Takes the next `count` octets.
@@ -227,10 +224,7 @@ impl<'de> Decoder<'de> {
         if needed <= left {
             return Ok(count as usize);
         }
-        Err(DecodeError::new(
-            start,
-            DecodeErrorKind::UnexpectedEnd { needed, left },
-        ))
+        Err(DecodeError::new(start, DecodeErrorKind::UnexpectedEnd { needed, left }))
     }
 
     /// Ends the reading.

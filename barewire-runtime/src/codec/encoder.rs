@@ -39,18 +39,12 @@ macro_rules! numbers {
 impl<'a> Encoder<'a> {
     /// Appends to `buffer`.
     pub fn new(buffer: &'a mut Vec<u8>) -> Self {
-        Self {
-            buffer,
-            deterministic: false,
-        }
+        Self { buffer, deterministic: false }
     }
 
     /// Appends to `buffer`, with maps in order and one NaN.
     pub fn deterministic(buffer: &'a mut Vec<u8>) -> Self {
-        Self {
-            buffer,
-            deterministic: true,
-        }
+        Self { buffer, deterministic: true }
     }
 
     /// Whether equal values must give equal octets.
@@ -65,22 +59,14 @@ impl<'a> Encoder<'a> {
     #[inline]
     pub fn f32(&mut self, value: f32) {
         let canonical = self.deterministic && value.is_nan();
-        self.u32(if canonical {
-            0x7fc0_0000
-        } else {
-            value.to_bits()
-        });
+        self.u32(if canonical { 0x7fc0_0000 } else { value.to_bits() });
     }
 
     /// Appends an `f64`.
     #[inline]
     pub fn f64(&mut self, value: f64) {
         let canonical = self.deterministic && value.is_nan();
-        self.u64(if canonical {
-            0x7ff8_0000_0000_0000
-        } else {
-            value.to_bits()
-        });
+        self.u64(if canonical { 0x7ff8_0000_0000_0000 } else { value.to_bits() });
     }
 
     /// Appends a `uint`: seven bits an octet, the lowest first (LEB128).

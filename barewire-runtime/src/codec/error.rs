@@ -73,11 +73,7 @@ impl DecodeError {
     #[cold]
     #[must_use]
     pub fn new(offset: usize, kind: DecodeErrorKind) -> Self {
-        Self(Box::new(Inner {
-            offset,
-            path: String::new(),
-            kind,
-        }))
+        Self(Box::new(Inner { offset, path: String::new(), kind }))
     }
 
     #[doc(hidden)]
@@ -143,10 +139,7 @@ impl fmt::Display for DecodeErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::UnexpectedEnd { needed, left } => {
-                write!(
-                    f,
-                    "the input ends too early: {needed} more octets needed, {left} left"
-                )
+                write!(f, "the input ends too early: {needed} more octets needed, {left} left")
             }
             Self::NotMinimal => f.write_str("a number takes more octets than it needs"),
             Self::Overflow => f.write_str("a number does not fit into 64 bits"),
@@ -156,10 +149,7 @@ impl fmt::Display for DecodeErrorKind {
             Self::UnknownTag { name, tag } => write!(f, "{name} has no member with tag {tag}"),
             Self::DuplicateKey => f.write_str("a key stands twice in the map"),
             Self::OverCap { count, cap } => {
-                write!(
-                    f,
-                    "{count} are more than the cap of the fixed layout, {cap}"
-                )
+                write!(f, "{count} are more than the cap of the fixed layout, {cap}")
             }
             Self::Unbounded => f.write_str("the type has no cap, and so no fixed layout"),
             Self::Trailing(count) => write!(f, "{count} octets are left over after the value"),
@@ -171,10 +161,6 @@ impl std::error::Error for DecodeError {}
 
 /// Puts one step before a path.
 pub(crate) fn prefix(path: &mut String, step: &str) {
-    let dot = if path.is_empty() || path.starts_with('[') {
-        ""
-    } else {
-        "."
-    };
+    let dot = if path.is_empty() || path.starts_with('[') { "" } else { "." };
     *path = format!("{step}{dot}{path}");
 }

@@ -71,10 +71,7 @@ macro_rules! decode_number {
             ) -> Result<Vec<Self>, DecodeError> {
                 let octets = input.take(count.saturating_mul(size_of::<Self>()))?;
                 let (items, _) = octets.as_chunks();
-                Ok(items
-                    .iter()
-                    .map(|item| Self::from_le_bytes(*item))
-                    .collect())
+                Ok(items.iter().map(|item| Self::from_le_bytes(*item)).collect())
             }
         }
     };
@@ -234,11 +231,7 @@ impl<T: Encode> Encode for Option<T> {
 impl<'de, T: Decode<'de>> Decode<'de> for Option<T> {
     #[inline]
     fn decode(input: &mut Decoder<'de>) -> Result<Self, DecodeError> {
-        if input.bool()? {
-            T::decode(input).map(Some)
-        } else {
-            Ok(None)
-        }
+        if input.bool()? { T::decode(input).map(Some) } else { Ok(None) }
     }
 }
 
@@ -283,9 +276,7 @@ impl<'de, T: Decode<'de>, const N: usize> Decode<'de> for [T; N] {
             return Err(DecodeError::new(offset, short));
         }
         let items = T::decode_items(N, input)?;
-        items
-            .try_into()
-            .map_err(|_| DecodeError::new(offset, short))
+        items.try_into().map_err(|_| DecodeError::new(offset, short))
     }
 }
 

@@ -16,15 +16,9 @@ fn vector<T: Encode + for<'de> Decode<'de> + PartialEq + Debug>(value: T, hex: &
     assert_eq!(encode(&value), octets, "{value:?}");
     assert_eq!(decode::<T>(&octets).unwrap(), value);
     let longer = [octets.as_slice(), &[0]].concat();
-    assert!(
-        decode::<T>(&longer).is_err(),
-        "{value:?} and one more octet"
-    );
+    assert!(decode::<T>(&longer).is_err(), "{value:?} and one more octet");
     for end in 0..octets.len() {
-        assert!(
-            decode::<T>(&octets[..end]).is_err(),
-            "{value:?} cut at {end}"
-        );
+        assert!(decode::<T>(&octets[..end]).is_err(), "{value:?} cut at {end}");
     }
 }
 
@@ -94,38 +88,17 @@ fn refusals() {
     assert_eq!(refused::<UInt>("80808080808080808000"), Kind::NotMinimal);
     assert_eq!(refused::<bool>("02"), Kind::NotBool(2));
     assert_eq!(refused::<Option<u8>>("0205"), Kind::NotBool(2));
-    assert!(matches!(
-        refused::<String>("01"),
-        Kind::UnexpectedEnd { .. }
-    ));
+    assert!(matches!(refused::<String>("01"), Kind::UnexpectedEnd { .. }));
     for text in ["02c080", "03eda080", "01ff"] {
         assert_eq!(refused::<String>(text), Kind::NotUtf8);
     }
-    assert_eq!(
-        refused::<BTreeMap<u8, bool>>("0201000101"),
-        Kind::DuplicateKey
-    );
-    assert_eq!(
-        refused::<HashMap<u8, bool>>("0201000101"),
-        Kind::DuplicateKey
-    );
+    assert_eq!(refused::<BTreeMap<u8, bool>>("0201000101"), Kind::DuplicateKey);
+    assert_eq!(refused::<HashMap<u8, bool>>("0201000101"), Kind::DuplicateKey);
     let endless = "ffffffffffffffffff01";
-    assert!(matches!(
-        refused::<Vec<u64>>(endless),
-        Kind::UnexpectedEnd { .. }
-    ));
-    assert!(matches!(
-        refused::<Vec<()>>(endless),
-        Kind::UnexpectedEnd { .. }
-    ));
-    assert!(matches!(
-        refused::<Vec<u8>>(endless),
-        Kind::UnexpectedEnd { .. }
-    ));
-    assert!(matches!(
-        refused::<BTreeMap<u8, u8>>(endless),
-        Kind::UnexpectedEnd { .. }
-    ));
+    assert!(matches!(refused::<Vec<u64>>(endless), Kind::UnexpectedEnd { .. }));
+    assert!(matches!(refused::<Vec<()>>(endless), Kind::UnexpectedEnd { .. }));
+    assert!(matches!(refused::<Vec<u8>>(endless), Kind::UnexpectedEnd { .. }));
+    assert!(matches!(refused::<BTreeMap<u8, u8>>(endless), Kind::UnexpectedEnd { .. }));
 }
 
 #[test]

@@ -116,11 +116,7 @@ impl<'q, T: FixedLayout> Message<'q, T> {
         let mut bytes = [0; HEADER_BYTES];
         bytes.copy_from_slice(queue.held_bytes(taken.block, 0, HEADER_BYTES));
         let header = MessageHeader::from_bytes(&bytes, taken.redelivered);
-        Self {
-            queue,
-            block: taken.block,
-            header,
-        }
+        Self { queue, block: taken.block, header }
     }
 
     fn layout(&self) -> &T::Layout {
@@ -151,11 +147,7 @@ impl<'q, T: FixedLayout> Message<'q, T> {
         T: for<'de> Decode<'de>,
     {
         let invalid = |error: &dyn fmt::Display| {
-            Error::new(
-                ErrorKind::InvalidValue,
-                self.queue.name(),
-                error.to_string(),
-            )
+            Error::new(ErrorKind::InvalidValue, self.queue.name(), error.to_string())
         };
         if self.queue.is_encoded() {
             codec::decode(self.bytes()).map_err(|error| invalid(&error))
@@ -190,9 +182,7 @@ impl<T: FixedLayout> Drop for Message<'_, T> {
 
 impl<T: FixedLayout> fmt::Debug for Message<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Message")
-            .field("header", &self.header)
-            .finish_non_exhaustive()
+        f.debug_struct("Message").field("header", &self.header).finish_non_exhaustive()
     }
 }
 
@@ -210,12 +200,7 @@ pub struct Loan<'q, T: FixedLayout> {
 
 impl<'q, T: FixedLayout> Loan<'q, T> {
     pub(super) fn new(queue: &'q MessageQueue<T>, block: u32) -> Self {
-        let mut loan = Self {
-            queue,
-            block,
-            kind: 0,
-            _writes: PhantomData,
-        };
+        let mut loan = Self { queue, block, kind: 0, _writes: PhantomData };
         loan.bytes_mut().fill(0);
         loan
     }
@@ -231,8 +216,7 @@ impl<'q, T: FixedLayout> Loan<'q, T> {
     ///
     /// None today; a queue may come to be closed.
     pub fn send(self) -> Result<()> {
-        self.queue
-            .stamp(self.block, self.kind, size_of::<T::Layout>());
+        self.queue.stamp(self.block, self.kind, size_of::<T::Layout>());
         let sent = self.queue.publish(self.block, None);
         if sent.is_ok() {
             std::mem::forget(self);
@@ -241,8 +225,7 @@ impl<'q, T: FixedLayout> Loan<'q, T> {
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
-        self.queue
-            .held_bytes_mut(self.block, HEADER_BYTES, size_of::<T::Layout>())
+        self.queue.held_bytes_mut(self.block, HEADER_BYTES, size_of::<T::Layout>())
     }
 }
 
@@ -250,10 +233,7 @@ impl<T: FixedLayout> Deref for Loan<'_, T> {
     type Target = T::Layout;
 
     fn deref(&self) -> &T::Layout {
-        layout_of::<T>(
-            self.queue
-                .held_bytes(self.block, HEADER_BYTES, size_of::<T::Layout>()),
-        )
+        layout_of::<T>(self.queue.held_bytes(self.block, HEADER_BYTES, size_of::<T::Layout>()))
     }
 }
 
@@ -274,8 +254,6 @@ impl<T: FixedLayout> Drop for Loan<'_, T> {
 
 impl<T: FixedLayout> fmt::Debug for Loan<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Loan")
-            .field("block", &self.block)
-            .finish_non_exhaustive()
+        f.debug_struct("Loan").field("block", &self.block).finish_non_exhaustive()
     }
 }

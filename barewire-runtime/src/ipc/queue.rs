@@ -63,12 +63,7 @@ impl<T: FixedLayout> QueueBuilder<T> {
     }
 
     fn plan(&self) -> Plan<'_> {
-        Plan {
-            name: &self.name,
-            directory: self.directory.clone(),
-            kind: Kind::Queue,
-            ty: T::TYPE,
-        }
+        Plan { name: &self.name, directory: self.directory.clone(), kind: Kind::Queue, ty: T::TYPE }
     }
 
     /// Makes the queue.
@@ -109,13 +104,9 @@ impl<T: FixedLayout> QueueBuilder<T> {
         let blocks = capacity + SPARE_BLOCKS;
         let stride = (HEADER_BYTES + payload).next_multiple_of(64) as u64;
         let words = Shape::word_bytes(capacity, blocks) as u64;
-        let body = blocks
-            .checked_mul(stride)
-            .and_then(|bytes| bytes.checked_add(words));
+        let body = blocks.checked_mul(stride).and_then(|bytes| bytes.checked_add(words));
         let Some(body) = body else {
-            return Err(invalid(
-                "the queue would be larger than a segment can be".to_owned(),
-            ));
+            return Err(invalid("the queue would be larger than a segment can be".to_owned()));
         };
         let mut geometry = Geometry::default();
         geometry[CAPACITY] = capacity;
@@ -205,11 +196,7 @@ impl<T: FixedLayout> MessageQueue<T> {
         let layout = read_geometry(&segment);
         let expected = size_of::<T::Layout>();
         let legal = layout.filter(|(_, _, _, payload)| {
-            if is_bounded(T::TYPE) {
-                *payload == expected
-            } else {
-                *payload <= MAX_SLOT_BYTES
-            }
+            if is_bounded(T::TYPE) { *payload == expected } else { *payload <= MAX_SLOT_BYTES }
         });
         let Some((shape, data, stride, payload)) = legal else {
             let detail = "has a header whose sizes do not fit together";
@@ -376,20 +363,14 @@ impl<T: FixedLayout> MessageQueue<T> {
         }
         let mut layout = boxed_layout::<T>().map_err(invalid)?;
         layout.as_mut_bytes().copy_from_slice(&bytes);
-        T::load(&layout)
-            .map(Some)
-            .map_err(|error| invalid(error.to_string()))
+        T::load(&layout).map(Some).map_err(|error| invalid(error.to_string()))
     }
 
     /// Detaches from the queue; the last one out removes it. Dropping it does the same.
     pub fn close(self) {}
 
     fn ring(&self) -> Ring<'_> {
-        Ring {
-            map: self.segment.map(),
-            shape: self.shape,
-            me: self.segment.index(),
-        }
+        Ring { map: self.segment.map(), shape: self.shape, me: self.segment.index() }
     }
 
     fn recover(&self) {
@@ -408,30 +389,20 @@ impl<T: FixedLayout> MessageQueue<T> {
 
     fn take_until(&self, deadline: Option<Instant>) -> Option<Taken> {
         let attempt = || Ok::<_, std::convert::Infallible>(self.ring().take());
-        match self
-            .ring()
-            .items()
-            .wait(deadline, attempt, || self.recover())
-        {
+        match self.ring().items().wait(deadline, attempt, || self.recover()) {
             Ok(taken) => taken,
         }
     }
 
     fn claim(&self, deadline: Option<Instant>) -> Result<u32> {
         let attempt = || Ok::<_, Error>(self.ring().claim(&self.hint));
-        let claimed = self
-            .ring()
-            .space()
-            .wait(deadline, attempt, || self.recover())?;
+        let claimed = self.ring().space().wait(deadline, attempt, || self.recover())?;
         claimed.ok_or_else(|| self.timed_out("no slot became free"))
     }
 
     pub(super) fn publish(&self, block: u32, deadline: Option<Instant>) -> Result<()> {
         let attempt = || Ok::<_, Error>(self.ring().publish(block).then_some(()));
-        let sent = self
-            .ring()
-            .space()
-            .wait(deadline, attempt, || self.recover())?;
+        let sent = self.ring().space().wait(deadline, attempt, || self.recover())?;
         sent.ok_or_else(|| self.timed_out("the queue stayed full"))
     }
 
@@ -481,13 +452,9 @@ impl<T: FixedLayout> MessageQueue<T> {
             return Ok(encoded.len());
         }
         let Ok(layout) = T::Layout::mut_from_bytes(payload) else {
-            return Err(too_large(
-                "the slot does not hold the type's layout".to_owned(),
-            ));
+            return Err(too_large("the slot does not hold the type's layout".to_owned()));
         };
-        message
-            .store(layout)
-            .map_err(|error| too_large(error.to_string()))?;
+        message.store(layout).map_err(|error| too_large(error.to_string()))?;
         Ok(self.payload)
     }
 
@@ -500,8 +467,7 @@ impl<T: FixedLayout> MessageQueue<T> {
             bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
             redelivered: false,
         };
-        self.held_bytes_mut(block, 0, HEADER_BYTES)
-            .copy_from_slice(&header.to_bytes());
+        self.held_bytes_mut(block, 0, HEADER_BYTES).copy_from_slice(&header.to_bytes());
     }
 
     pub(super) fn is_encoded(&self) -> bool {
@@ -514,9 +480,7 @@ impl<T: FixedLayout> MessageQueue<T> {
 
     fn address(&self, block: u32, from: usize, len: usize) -> *mut u8 {
         let block = u64::from(block) % self.shape.blocks;
-        self.segment
-            .map()
-            .bytes(self.data + block as usize * self.stride + from, len)
+        self.segment.map().bytes(self.data + block as usize * self.stride + from, len)
     }
 
     /// Bytes of a block that this participant holds.
@@ -528,10 +492,7 @@ impl<T: FixedLayout> MessageQueue<T> {
     }
 
     /// Bytes of a block that this participant is filling; the caller is the only one who does.
-    #[expect(
-        clippy::mut_from_ref,
-        reason = "the claim of the block is what is exclusive"
-    )]
+    #[expect(clippy::mut_from_ref, reason = "the claim of the block is what is exclusive")]
     pub(super) fn held_bytes_mut(&self, block: u32, from: usize, len: usize) -> &mut [u8] {
         let address = self.address(block, from, len);
         // SAFETY: in bounds, as `address` checks; a block in state WRITING belongs to the one call
@@ -542,12 +503,12 @@ impl<T: FixedLayout> MessageQueue<T> {
     /// Copies a block that may be taken away and filled anew meanwhile; the caller checks.
     fn copy_block(&self, block: u32) -> (MessageHeader, Vec<u8>) {
         let total = HEADER_BYTES + self.payload;
-        let source = self.address(block, 0, total);
         let mut bytes = Vec::with_capacity(total);
         for at in 0..total {
+            let source = self.address(block, at, 1);
             // SAFETY: in bounds, as `address` checks. The read is volatile, since another process
             // may write meanwhile; what such a read yields is thrown away by the caller.
-            bytes.push(unsafe { source.add(at).read_volatile() });
+            bytes.push(unsafe { source.read_volatile() });
         }
         let payload = bytes.split_off(HEADER_BYTES);
         let mut header = [0; HEADER_BYTES];
@@ -586,25 +547,14 @@ fn read_geometry(segment: &Segment) -> Option<(Shape, usize, usize, usize)> {
         return None;
     }
     let words = Shape::word_bytes(capacity, blocks);
-    let needed = usize::try_from(blocks.checked_mul(stride)?)
-        .ok()?
-        .checked_add(words)?;
-    let shape = Shape {
-        base,
-        capacity,
-        blocks,
-    };
+    let needed = usize::try_from(blocks.checked_mul(stride)?).ok()?.checked_add(words)?;
+    let shape = Shape { base, capacity, blocks };
     (needed <= bytes).then_some((shape, base + words, stride as usize, payload as usize))
 }
 
 /// Gives back what a dead participant of a queue held.
 fn sweep_segment(segment: &Segment, dead: u8, still_dead: &dyn Fn() -> bool) {
     if let Some((shape, ..)) = read_geometry(segment) {
-        Ring {
-            map: segment.map(),
-            shape,
-            me: segment.index(),
-        }
-        .sweep(dead, still_dead);
+        Ring { map: segment.map(), shape, me: segment.index() }.sweep(dead, still_dead);
     }
 }

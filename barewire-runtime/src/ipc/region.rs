@@ -118,11 +118,7 @@ pub struct SharedRegion<T: FixedLayout> {
 impl<T: FixedLayout> SharedRegion<T> {
     /// Begins to describe a region to create or open.
     pub fn builder(name: impl Into<String>) -> RegionBuilder<T> {
-        RegionBuilder {
-            name: name.into(),
-            directory: None,
-            _value: PhantomData,
-        }
+        RegionBuilder { name: name.into(), directory: None, _value: PhantomData }
     }
 
     /// Makes a region in the standard directory with its first value.
@@ -159,10 +155,7 @@ impl<T: FixedLayout> SharedRegion<T> {
             && segment.geometry()[STRIDE] == stride
             && segment.body().1 as u64 >= DATA as u64 + BUFFERS * stride;
         if sane {
-            return Ok(Self {
-                segment,
-                _value: PhantomData,
-            });
+            return Ok(Self { segment, _value: PhantomData });
         }
         let detail = "has a header whose sizes do not fit together";
         Err(Error::new(ErrorKind::Malformed, segment.name(), detail))
@@ -238,9 +231,7 @@ impl<T: FixedLayout> SharedRegion<T> {
     pub fn close(self) {}
 
     fn words(&self) -> Words<'_> {
-        Words {
-            segment: &self.segment,
-        }
+        Words { segment: &self.segment }
     }
 
     fn load(&self, layout: &T::Layout) -> Result<T> {
@@ -256,19 +247,12 @@ impl<T: FixedLayout> Drop for SharedRegion<T> {
 }
 
 fn zeroed<T: FixedLayout>(name: &str) -> Result<Box<T::Layout>> {
-    T::Layout::new_box_zeroed().map_err(|_| {
-        Error::new(
-            ErrorKind::NoSpace,
-            name,
-            "no memory for a copy of the value",
-        )
-    })
+    T::Layout::new_box_zeroed()
+        .map_err(|_| Error::new(ErrorKind::NoSpace, name, "no memory for a copy of the value"))
 }
 
 fn store<T: FixedLayout>(name: &str, value: &T, layout: &mut T::Layout) -> Result<()> {
-    value
-        .store(layout)
-        .map_err(|error| Error::new(ErrorKind::TooLarge, name, error.to_string()))
+    value.store(layout).map_err(|error| Error::new(ErrorKind::TooLarge, name, error.to_string()))
 }
 
 /// The words of one region.
@@ -299,10 +283,7 @@ impl<'a> Words<'a> {
 
     fn turn(self) -> Event<'a> {
         let base = self.segment.body().0 + TURN_EVENT;
-        Event {
-            sequence: self.segment.map().u32(base),
-            sleepers: self.segment.map().u32(base + 4),
-        }
+        Event { sequence: self.segment.map().u32(base), sleepers: self.segment.map().u32(base + 4) }
     }
 
     fn buffer(self, version: u64) -> usize {
@@ -316,11 +297,7 @@ impl<'a> Words<'a> {
             let version = self.current().load(Ordering::Acquire);
             let base = self.buffer(version);
             for (word, chunk) in target.chunks_mut(8).enumerate() {
-                let value = self
-                    .segment
-                    .map()
-                    .u64(base + word * 8)
-                    .load(Ordering::Relaxed);
+                let value = self.segment.map().u64(base + word * 8).load(Ordering::Relaxed);
                 chunk.copy_from_slice(&value.to_le_bytes()[..chunk.len()]);
             }
             // Whoever overwrites this buffer has seen the third later version published first.
@@ -339,10 +316,7 @@ impl<'a> Words<'a> {
             let mut bytes = [0; 8];
             bytes[..chunk.len()].copy_from_slice(chunk);
             let value = u64::from_le_bytes(bytes);
-            self.segment
-                .map()
-                .u64(base + word * 8)
-                .store(value, Ordering::Relaxed);
+            self.segment.map().u64(base + word * 8).store(value, Ordering::Relaxed);
         }
     }
 
@@ -353,21 +327,14 @@ impl<'a> Words<'a> {
         }
         let lock = (seen | (u64::from(self.segment.index()) + 1)).wrapping_add(256);
         let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
-        let taken = self
-            .writer()
-            .compare_exchange(seen, lock, acquire, relaxed)
-            .is_ok();
+        let taken = self.writer().compare_exchange(seen, lock, acquire, relaxed).is_ok();
         taken.then_some(Turn { words: self, lock })
     }
 
     /// Frees the lock if it still stands as `held`.
     fn free(self, held: u64) {
         let (release, relaxed) = (Ordering::Release, Ordering::Relaxed);
-        if self
-            .writer()
-            .compare_exchange(held, held & !0xff, release, relaxed)
-            .is_ok()
-        {
+        if self.writer().compare_exchange(held, held & !0xff, release, relaxed).is_ok() {
             self.turn().notify();
         }
     }

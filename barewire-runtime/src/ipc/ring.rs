@@ -153,10 +153,7 @@ impl<'a> Ring<'a> {
     }
     fn event(&self, at: usize) -> Event<'a> {
         let word = |at: usize| -> &'a AtomicU32 { self.map.u32(self.shape.base + at) };
-        Event {
-            sequence: word(at),
-            sleepers: word(at + 4),
-        }
+        Event { sequence: word(at), sleepers: word(at + 4) }
     }
 
     /// Notified when a message has become visible.
@@ -180,11 +177,7 @@ impl<'a> Ring<'a> {
         let count = self.shape.blocks as usize;
         let start = hint.load(Ordering::Relaxed) % count;
         for step in 0..count {
-            let index = if start + step < count {
-                start + step
-            } else {
-                start + step - count
-            };
+            let index = if start + step < count { start + step } else { start + step - count };
             let word = self.block(index as u32);
             let seen = Block(word.load(Ordering::Relaxed));
             if seen.state() != BLOCK_FREE {
@@ -224,13 +217,10 @@ impl<'a> Ring<'a> {
 
     /// Takes the oldest message; one that a dead consumer had taken goes first.
     pub(super) fn take(&self) -> Option<Taken> {
-        if self.word(RETURNED).load(Ordering::Acquire) & 1 != 0 {
-            if let Some(block) = self.take_returned() {
-                return Some(Taken {
-                    block,
-                    redelivered: true,
-                });
-            }
+        if self.word(RETURNED).load(Ordering::Acquire) & 1 != 0
+            && let Some(block) = self.take_returned()
+        {
+            return Some(Taken { block, redelivered: true });
         }
         loop {
             let position = self.head().load(Ordering::Acquire);
@@ -244,10 +234,7 @@ impl<'a> Ring<'a> {
                         self.finish(position, taken);
                         self.forward(self.head(), position);
                         self.space().notify();
-                        return Some(Taken {
-                            block: seen.block(),
-                            redelivered: false,
-                        });
+                        return Some(Taken { block: seen.block(), redelivered: false });
                     }
                 }
                 (0, CELL_TAKEN) => {
@@ -384,6 +371,5 @@ impl<'a> Ring<'a> {
 }
 
 fn exchange(word: &AtomicU64, from: u64, to: u64) -> bool {
-    word.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed)
-        .is_ok()
+    word.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
 }

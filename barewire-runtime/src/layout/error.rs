@@ -66,10 +66,7 @@ impl LayoutError {
     }
 
     pub(crate) fn over_cap(count: usize, cap: usize) -> Self {
-        Self::new(LayoutErrorKind::OverCap {
-            count: count as u64,
-            cap: cap as u64,
-        })
+        Self::new(LayoutErrorKind::OverCap { count: count as u64, cap: cap as u64 })
     }
 
     /// The same fault, seen from the struct whose field it is in.

@@ -193,7 +193,10 @@ macro_rules! unbounded {
                 Err(LayoutError::new(LayoutErrorKind::Unbounded))
             }
 
-            fn decode_layout(input: &mut Decoder<'_>, _: &mut Unbounded) -> Result<(), DecodeError> {
+            fn decode_layout(
+                input: &mut Decoder<'_>,
+                _: &mut Unbounded,
+            ) -> Result<(), DecodeError> {
                 Err(DecodeError::new(input.offset(), DecodeErrorKind::Unbounded))
             }
         }
@@ -225,8 +228,7 @@ impl<const N: usize> FixedLayout<Max<N>> for String {
 
     fn decode_layout(input: &mut Decoder<'_>, out: &mut Str<N>) -> Result<(), DecodeError> {
         let start = input.offset();
-        out.set(input.str()?)
-            .map_err(|error| error.while_decoding(start))
+        out.set(input.str()?).map_err(|error| error.while_decoding(start))
     }
 }
 
@@ -251,9 +253,7 @@ impl<T: FixedLayout<C>, C, const N: usize> FixedLayout<Max<N, C>> for Vec<T> {
     fn decode_layout(input: &mut Decoder<'_>, out: &mut Self::Layout) -> Result<(), DecodeError> {
         let start = input.offset();
         let count = input.count(least_size::<T, C>())?;
-        let places = out
-            .start(count)
-            .map_err(|error| error.while_decoding(start))?;
+        let places = out.start(count).map_err(|error| error.while_decoding(start))?;
         T::decode_all(input, places)
     }
 }
@@ -267,9 +267,7 @@ impl<T: FixedLayout<C>, C, const N: usize> FixedLayout<C> for [T; N] {
 
     fn load(layout: &Self::Layout) -> Result<Self, LayoutError> {
         let items: Vec<T> = T::load_all(layout)?;
-        items
-            .try_into()
-            .map_err(|items: Vec<T>| LayoutError::over_cap(items.len(), N))
+        items.try_into().map_err(|items: Vec<T>| LayoutError::over_cap(items.len(), N))
     }
 
     fn encode_layout(layout: &Self::Layout, out: &mut Encoder<'_>) -> Result<(), LayoutError> {
@@ -306,11 +304,7 @@ impl<T: FixedLayout<C>, C> FixedLayout<C> for Option<T> {
     fn decode_layout(input: &mut Decoder<'_>, out: &mut Self::Layout) -> Result<(), DecodeError> {
         let present = input.bool()?;
         let place = out.start(present);
-        if present {
-            T::decode_layout(input, place)
-        } else {
-            Ok(())
-        }
+        if present { T::decode_layout(input, place) } else { Ok(()) }
     }
 }
 

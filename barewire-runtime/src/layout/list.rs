@@ -119,10 +119,7 @@ impl<T: Layout, const N: usize> List<T, N> {
     /// If the list is full.
     pub fn push(&mut self, item: T) -> Result<(), LayoutError> {
         let len = self.len()?;
-        let place = self
-            .items
-            .get_mut(len)
-            .ok_or_else(|| LayoutError::over_cap(len + 1, N))?;
+        let place = self.items.get_mut(len).ok_or_else(|| LayoutError::over_cap(len + 1, N))?;
         *place = item;
         self.count = Count::new(len + 1);
         Ok(())

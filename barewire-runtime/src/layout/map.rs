@@ -23,10 +23,7 @@ impl<K: Layout, V: Layout> Pair<K, V> {
     /// A pair.
     #[must_use]
     pub fn new(key: K, value: V) -> Self {
-        Self {
-            key: Unalign::new(key),
-            value: Unalign::new(value),
-        }
+        Self { key: Unalign::new(key), value: Unalign::new(value) }
     }
 
     /// A copy of the key.

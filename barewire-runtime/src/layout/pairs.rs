@@ -75,7 +75,10 @@ macro_rules! map {
 
 map!(BTreeMap, [Ord], |pairs| pairs);
 // As encoding does: never in the order of the hashes.
-map!(HashMap, [Eq, Hash, Encode], |pairs| in_order(pairs, |(key, _)| *key), S: BuildHasher, Default);
+map!(
+    HashMap, [Eq, Hash, Encode], |pairs| in_order(pairs, |(key, _)| *key),
+    S: BuildHasher, Default
+);
 
 fn store_unaligned<T: FixedLayout<C>, C>(
     value: &T,

@@ -24,9 +24,7 @@ impl Bool {
     ///
     /// If the byte is neither 0 nor 1.
     pub fn get(self) -> Result<bool, LayoutError> {
-        self.0
-            .flag()
-            .ok_or_else(|| LayoutError::new(LayoutErrorKind::NotBool))
+        self.0.flag().ok_or_else(|| LayoutError::new(LayoutErrorKind::NotBool))
     }
 }
 

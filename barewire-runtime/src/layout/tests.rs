@@ -67,11 +67,7 @@ where
         let mut octets = Vec::new();
         let encoded = T::encode_layout(&foreign, &mut Encoder::new(&mut octets));
         let loaded = T::load(&foreign);
-        assert_eq!(
-            encoded.as_ref().err(),
-            loaded.as_ref().err(),
-            "byte {at} of {value:?}"
-        );
+        assert_eq!(encoded.as_ref().err(), loaded.as_ref().err(), "byte {at} of {value:?}");
         if encoded.is_ok() {
             decode::<T>(&octets).unwrap();
         }
@@ -92,10 +88,7 @@ where
         }
         (Err(_), Err(_)) => {}
         (Ok(_), Err(error)) => {
-            assert!(
-                matches!(error.kind(), DecodeErrorKind::OverCap { .. }),
-                "{error}"
-            );
+            assert!(matches!(error.kind(), DecodeErrorKind::OverCap { .. }), "{error}");
         }
         (Err(error), Ok(())) => panic!("{octets:x?}: only the owned form is refused: {error}"),
     }
@@ -155,10 +148,7 @@ fn maps() {
         ("aa".to_owned(), vec![]),
     ]));
     type Names = BTreeMap<u8, String>;
-    assert_eq!(
-        size_of::<<Names as FixedLayout<Max<2, ((), Max<3>)>>>::Layout>(),
-        4 + 2 * 8
-    );
+    assert_eq!(size_of::<<Names as FixedLayout<Max<2, ((), Max<3>)>>>::Layout>(), 4 + 2 * 8);
 }
 
 #[test]

@@ -49,9 +49,7 @@ impl Directory {
         file::make_directory(&path)
             .map_err(|error| Error::system(&subject, "cannot make the directory", error))?;
         let handle = file::open_directory(&path).map_err(|error| {
-            let link = path
-                .symlink_metadata()
-                .is_ok_and(|data| !data.file_type().is_dir());
+            let link = path.symlink_metadata().is_ok_and(|data| !data.file_type().is_dir());
             if link {
                 Error::new(
                     ErrorKind::Untrusted,
@@ -169,21 +167,14 @@ pub(super) fn is_inhabited(file: &File) -> std::io::Result<bool> {
 /// Refuses every name that is not plainly a name.
 pub(crate) fn check_name(name: &str) -> Result<()> {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    let starts = name
-        .as_bytes()
-        .first()
-        .is_some_and(u8::is_ascii_alphanumeric);
+    let starts = name.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric);
     if starts && name.len() <= MAX_NAME_BYTES && name.bytes().all(legal) {
         return Ok(());
     }
     let shown = name.chars().take(40).collect::<String>();
     let detail = "is no name for a segment: use 1 to 128 of A-Z a-z 0-9 . _ - and begin with a \
                   letter or a digit";
-    Err(Error::new(
-        ErrorKind::InvalidName,
-        format!("{shown:?}"),
-        detail,
-    ))
+    Err(Error::new(ErrorKind::InvalidName, format!("{shown:?}"), detail))
 }
 
 #[cfg(test)]
@@ -192,9 +183,7 @@ mod tests {
 
     #[test]
     fn names_cannot_leave_the_directory() {
-        for name in [
-            "", ".", "..", "a/b", "/a", "../a", "a\0b", ".hidden", "-x", "é", "a b",
-        ] {
+        for name in ["", ".", "..", "a/b", "/a", "../a", "a\0b", ".hidden", "-x", "é", "a b"] {
             let error = check_name(name).expect_err(name);
             assert_eq!(error.kind(), ErrorKind::InvalidName);
         }

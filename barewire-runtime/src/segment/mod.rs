@@ -135,11 +135,7 @@ impl Segment {
                 Err(error) => return Err(fault("cannot name the segment")(error)),
             }
         }
-        Err(Error::new(
-            ErrorKind::AlreadyExists,
-            plan.name,
-            "is being made by others just now",
-        ))
+        Err(Error::new(ErrorKind::AlreadyExists, plan.name, "is being made by others just now"))
     }
 
     /// Opens a segment that somebody alive is attached to, checks it whole, and attaches to it.
@@ -310,10 +306,8 @@ fn write_header(
 ) {
     let set = |at: usize, value: u64| map.u64(at).store(value, Ordering::Relaxed);
     set(0, header::MAGIC);
-    map.u32(header::VERSION_AT)
-        .store(header::FORMAT_VERSION, Ordering::Relaxed);
-    map.u32(header::KIND_AT)
-        .store(plan.kind as u32, Ordering::Relaxed);
+    map.u32(header::VERSION_AT).store(header::FORMAT_VERSION, Ordering::Relaxed);
+    map.u32(header::KIND_AT).store(plan.kind as u32, Ordering::Relaxed);
     set(header::TOTAL_AT, map.len() as u64);
     set(header::TEXT_AT, header::TEXT_START as u64);
     set(header::TEXT_BYTES_AT, text.len() as u64);
@@ -346,17 +340,12 @@ fn copy_out(map: &Mapping, at: usize, len: usize) -> Vec<u8> {
 fn read_header(map: &Mapping, plan: &Plan<'_>) -> Result<(usize, usize, Geometry)> {
     let get = |at: usize| map.u64(at).load(Ordering::Relaxed);
     if get(0) != header::MAGIC {
-        return Err(malformed(
-            plan.name,
-            "is not a segment (its first bytes are foreign)",
-        ));
+        return Err(malformed(plan.name, "is not a segment (its first bytes are foreign)"));
     }
     let version = map.u32(header::VERSION_AT).load(Ordering::Relaxed);
     if version != header::FORMAT_VERSION {
-        let detail = format!(
-            "has format version {version}, this program knows {}",
-            header::FORMAT_VERSION
-        );
+        let detail =
+            format!("has format version {version}, this program knows {}", header::FORMAT_VERSION);
         return Err(malformed(plan.name, detail));
     }
     if get(header::TOTAL_AT) != map.len() as u64 {
@@ -372,39 +361,21 @@ fn read_header(map: &Mapping, plan: &Plan<'_>) -> Result<(usize, usize, Geometry
         let legal = at >= least as u64 && end <= map.len() as u64;
         legal.then_some((at as usize, len as usize))
     };
-    let text = range(
-        get(header::TEXT_AT),
-        get(header::TEXT_BYTES_AT),
-        header::TEXT_START,
-    );
-    let body = range(
-        get(header::BODY_AT),
-        get(header::BODY_BYTES_AT),
-        header::TEXT_START,
-    );
+    let text = range(get(header::TEXT_AT), get(header::TEXT_BYTES_AT), header::TEXT_START);
+    let body = range(get(header::BODY_AT), get(header::BODY_BYTES_AT), header::TEXT_START);
     let (Some(text), Some(body)) = (text, body) else {
-        return Err(malformed(
-            plan.name,
-            "has a header that points outside the file",
-        ));
+        return Err(malformed(plan.name, "has a header that points outside the file"));
     };
     if body.0 % header::BODY_ALIGN != 0 || text.1 > header::MAX_TEXT_BYTES {
         return Err(malformed(plan.name, "has a header with impossible offsets"));
     }
     let kind = map.u32(header::KIND_AT).load(Ordering::Relaxed);
     if kind != plan.kind as u32 {
-        let detail = format!(
-            "is {}, not {}",
-            Kind::name(kind),
-            Kind::name(plan.kind as u32)
-        );
+        let detail = format!("is {}, not {}", Kind::name(kind), Kind::name(plan.kind as u32));
         return Err(malformed(plan.name, detail));
     }
-    let layout_id = Fingerprint(
-        copy_out(map, header::LAYOUT_ID_AT, 16)
-            .try_into()
-            .unwrap_or_default(),
-    );
+    let layout_id =
+        Fingerprint(copy_out(map, header::LAYOUT_ID_AT, 16).try_into().unwrap_or_default());
     if layout_id != plan.ty.layout_id() {
         return Err(mismatch(plan, &copy_out(map, text.0, text.1)));
     }

@@ -23,9 +23,7 @@ fn entry(index: usize) -> usize {
 
 impl Segment {
     fn state(&self, index: usize) -> u64 {
-        self.map
-            .u64(entry(index) + PARTICIPANT_STATE)
-            .load(Ordering::SeqCst)
+        self.map.u64(entry(index) + PARTICIPANT_STATE).load(Ordering::SeqCst)
     }
 
     /// Takes an entry, sweeping its last holder first if that one died.
@@ -51,19 +49,13 @@ impl Segment {
             set(PARTICIPANT_INCARNATION, low);
             set(PARTICIPANT_INCARNATION + 8, high);
             set(PARTICIPANT_PROCESS, u64::from(std::process::id()));
-            self.map
-                .u64(words + PARTICIPANT_STATE)
-                .store(life, Ordering::SeqCst);
+            self.map.u64(words + PARTICIPANT_STATE).store(life, Ordering::SeqCst);
             self.index = index as u8;
             self.incarnation = incarnation;
             return Ok(());
         }
         let detail = format!("{MAX_PARTICIPANTS} participants are attached, which is the limit");
-        Err(Error::new(
-            ErrorKind::TooManyParticipants,
-            &*self.name,
-            detail,
-        ))
+        Err(Error::new(ErrorKind::TooManyParticipants, &*self.name, detail))
     }
 
     /// Sweeps every participant that has died.
@@ -91,9 +83,7 @@ impl Segment {
 
     /// Ends this handle's own life, after its holdings were given back.
     pub(super) fn free_own_entry(&self) {
-        let word = self
-            .map
-            .u64(entry(usize::from(self.index)) + PARTICIPANT_STATE);
+        let word = self.map.u64(entry(usize::from(self.index)) + PARTICIPANT_STATE);
         word.fetch_and(!ATTACHED, Ordering::SeqCst);
     }
 }

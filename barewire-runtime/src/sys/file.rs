@@ -66,24 +66,13 @@ pub(crate) fn create_unnamed(directory: &OwnedFd, bytes: u64) -> io::Result<File
 /// Gives an unnamed file its name, in one step; an existing entry is an error.
 pub(crate) fn link(file: &File, directory: &OwnedFd, name: &str) -> io::Result<()> {
     let source = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
-    Ok(fs::linkat(
-        fs::CWD,
-        &source,
-        directory,
-        name,
-        AtFlags::SYMLINK_FOLLOW,
-    )?)
+    Ok(fs::linkat(fs::CWD, &source, directory, name, AtFlags::SYMLINK_FOLLOW)?)
 }
 
 /// Opens an entry for reading and writing; a link in its place is an error, a FIFO never blocks.
 pub(crate) fn open(directory: &OwnedFd, name: &str) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    Ok(File::from(fs::openat(
-        directory,
-        name,
-        flags,
-        Mode::empty(),
-    )?))
+    Ok(File::from(fs::openat(directory, name, flags, Mode::empty())?))
 }
 
 /// Removes an entry.
@@ -95,10 +84,11 @@ pub(crate) fn unlink(directory: &OwnedFd, name: &str) -> io::Result<()> {
 pub(crate) fn names(directory: &OwnedFd) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::Dir::read_from(directory)? {
-        if let Ok(name) = entry?.file_name().to_str() {
-            if name != "." && name != ".." {
-                names.push(name.to_owned());
-            }
+        if let Ok(name) = entry?.file_name().to_str()
+            && name != "."
+            && name != ".."
+        {
+            names.push(name.to_owned());
         }
     }
     Ok(names)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::thread::futex::{Flags, Timespec, wait as futex_wait, wake as futex_wake};
 
-/// Sleeps until `word` is woken, is no longer `expected`, or `timeout` has passed; may return early.
+/// Sleeps until `word` is woken or differs from `expected`, for `timeout` at most; perhaps less.
 pub(crate) fn wait(word: &AtomicU32, expected: u32, timeout: Duration) {
     let timeout = Timespec {
         tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),

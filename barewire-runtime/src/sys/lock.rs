@@ -23,20 +23,12 @@ fn control(file: &File, command: libc::c_int, lock: &mut libc::flock) -> io::Res
     // SAFETY: the descriptor is open for as long as `file` lives, and `lock` is a valid `flock`
     // that the call may overwrite.
     let result = unsafe { libc::fcntl(file.as_raw_fd(), command, lock as *mut libc::flock) };
-    if result == -1 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Takes the exclusive lock of `len` bytes from `start`; false if somebody else holds any of them.
 pub(crate) fn try_lock(file: &File, start: u64, len: u64) -> io::Result<bool> {
-    match control(
-        file,
-        libc::F_OFD_SETLK,
-        &mut range(libc::F_WRLCK, start, len)?,
-    ) {
+    match control(file, libc::F_OFD_SETLK, &mut range(libc::F_WRLCK, start, len)?) {
         Ok(()) => Ok(true),
         Err(error) => match error.raw_os_error() {
             Some(libc::EAGAIN | libc::EACCES) => Ok(false),
@@ -47,11 +39,7 @@ pub(crate) fn try_lock(file: &File, start: u64, len: u64) -> io::Result<bool> {
 
 /// Gives the lock back.
 pub(crate) fn unlock(file: &File, start: u64, len: u64) -> io::Result<()> {
-    control(
-        file,
-        libc::F_OFD_SETLK,
-        &mut range(libc::F_UNLCK, start, len)?,
-    )
+    control(file, libc::F_OFD_SETLK, &mut range(libc::F_UNLCK, start, len)?)
 }
 
 /// Whether another open file holds a lock on any of the bytes.

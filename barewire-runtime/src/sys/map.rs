@@ -26,10 +26,7 @@ impl Mapping {
     /// The address of `len` bytes from `offset`, which must lie inside the mapping.
     #[inline]
     pub(crate) fn bytes(&self, offset: usize, len: usize) -> *mut u8 {
-        assert!(
-            offset <= self.len() && len <= self.len() - offset,
-            "offset outside the mapping"
-        );
+        assert!(offset <= self.len() && len <= self.len() - offset, "offset outside the mapping");
         // SAFETY: the assertion keeps the result inside the mapping.
         unsafe { self.0.as_mut_ptr().add(offset) }
     }

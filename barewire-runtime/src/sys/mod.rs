@@ -16,9 +16,7 @@ compile_error!("the fixed layout is little-endian; big-endian targets are not su
 /// The time of day in nanoseconds since 1970, 0 if the clock stands before that.
 pub(crate) fn now_ns() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.map_or(0, |elapsed| {
-        u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
-    })
+    now.map_or(0, |elapsed| u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX))
 }
 
 /// 128 bits from the kernel's random source.

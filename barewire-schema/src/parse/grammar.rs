@@ -18,11 +18,7 @@ struct Parser<'t, 'a> {
 
 /// All definitions, and what is wrong; after an error it goes on with the next definition.
 pub(super) fn definitions(tokens: &[Token<'_>]) -> (Vec<(Name, Type)>, Vec<ParseError>) {
-    let mut parser = Parser {
-        tokens,
-        at: 0,
-        depth: 0,
-    };
+    let mut parser = Parser { tokens, at: 0, depth: 0 };
     let (mut types, mut errors) = (Vec::new(), Vec::new());
     while parser.peek() != Kind::End {
         match parser.definition() {
@@ -39,10 +35,7 @@ pub(super) fn definitions(tokens: &[Token<'_>]) -> (Vec<(Name, Type)>, Vec<Parse
 impl<'a> Parser<'_, 'a> {
     fn token(&self) -> Token<'a> {
         // The last token is `End`, and nothing goes beyond it.
-        self.tokens.get(self.at).copied().unwrap_or(Token {
-            kind: Kind::End,
-            place: Place::START,
-        })
+        self.tokens.get(self.at).copied().unwrap_or(Token { kind: Kind::End, place: Place::START })
     }
 
     fn peek(&self) -> Kind<'a> {
@@ -71,18 +64,12 @@ impl<'a> Parser<'_, 'a> {
         if self.accept(sign) {
             return Ok(());
         }
-        self.error(format!(
-            "expected `{sign}` {place}, found {}",
-            show(self.peek())
-        ))
+        self.error(format!("expected `{sign}` {place}, found {}", show(self.peek())))
     }
 
     fn number(&mut self, place: &str) -> Parsed<u64> {
         let Kind::Number(number) = self.peek() else {
-            return self.error(format!(
-                "expected a number {place}, found {}",
-                show(self.peek())
-            ));
+            return self.error(format!("expected a number {place}, found {}", show(self.peek())));
         };
         self.next();
         Ok(number)
@@ -171,9 +158,7 @@ impl<'a> Parser<'_, 'a> {
             "bool" => Type::Bool,
             "void" => Type::Void,
             "str" => {
-                return Ok(Type::Str {
-                    cap: self.bracket("str", false)?.cap(),
-                });
+                return Ok(Type::Str { cap: self.bracket("str", false)?.cap() });
             }
             "data" => return self.data(),
             "optional" => return Ok(Type::Optional(self.angle("optional")?.into())),
@@ -181,10 +166,7 @@ impl<'a> Parser<'_, 'a> {
                 let item = self.angle("list")?.into();
                 return Ok(match self.bracket("list", true)? {
                     Bracket::Exact(len) => Type::ListFixed { item, len },
-                    other => Type::List {
-                        item,
-                        cap: other.cap(),
-                    },
+                    other => Type::List { item, cap: other.cap() },
                 });
             }
             "map" => {
@@ -193,20 +175,13 @@ impl<'a> Parser<'_, 'a> {
                 }
                 let key = self.angle("map")?.into();
                 let value = self.angle("map")?.into();
-                return Ok(Type::Map {
-                    key,
-                    value,
-                    cap: self.bracket("map", false)?.cap(),
-                });
+                return Ok(Type::Map { key, value, cap: self.bracket("map", false)?.cap() });
             }
             "enum" => return self.enumeration(),
             "union" => return self.union(),
             "struct" => return self.structure(),
             "string" => return older(token, "str"),
-            name => Type::User {
-                name: name.to_owned().into(),
-                definition: None,
-            },
+            name => Type::User { name: name.to_owned().into(), definition: None },
         };
         Ok(simple)
     }
@@ -230,10 +205,9 @@ impl<'a> Parser<'_, 'a> {
 
     fn data(&mut self) -> Parsed<Type> {
         let token = self.token();
-        if let (true, Some(Kind::Number(len))) = (
-            token.kind == Kind::Sign('<'),
-            self.tokens.get(self.at + 1).map(|token| token.kind),
-        ) {
+        if let (true, Some(Kind::Number(len))) =
+            (token.kind == Kind::Sign('<'), self.tokens.get(self.at + 1).map(|token| token.kind))
+        {
             return older(token, &format!("data[{len}]"));
         }
         Ok(match self.bracket("data", true)? {
@@ -260,9 +234,7 @@ impl<'a> Parser<'_, 'a> {
         } else if exact {
             Bracket::Exact(self.number("in brackets")?)
         } else {
-            return self.error(format!(
-                "{of} has no exact length; a cap is written `{of}[..64]`"
-            ));
+            return self.error(format!("{of} has no exact length; a cap is written `{of}[..64]`"));
         };
         self.expect(']', "after the number")?;
         Ok(bracket)
@@ -274,16 +246,11 @@ impl<'a> Parser<'_, 'a> {
         while !self.accept('}') {
             let Kind::Word(name) = self.peek() else {
                 let found = show(self.peek());
-                return self.error(format!(
-                    "expected a member of the enum or `}}`, found {found}"
-                ));
+                return self.error(format!("expected a member of the enum or `}}`, found {found}"));
             };
             self.next();
             let value = self.value(&mut next)?;
-            members.push(EnumMember {
-                name: name.to_owned().into(),
-                value,
-            });
+            members.push(EnumMember { name: name.to_owned().into(), value });
             self.no_comma()?;
         }
         Ok(Type::Enum(members.into()))
@@ -314,11 +281,7 @@ impl<'a> Parser<'_, 'a> {
 
     /// ` = 5`, or the number after the last one.
     fn value(&mut self, next: &mut Option<u64>) -> Parsed<u64> {
-        let value = if self.accept('=') {
-            Some(self.number("after `=`")?)
-        } else {
-            *next
-        };
+        let value = if self.accept('=') { Some(self.number("after `=`")?) } else { *next };
         let Some(value) = value else {
             return self.error("the number after the largest one does not fit into 64 bits");
         };
@@ -337,10 +300,7 @@ impl<'a> Parser<'_, 'a> {
             self.next();
             self.expect(':', &format!("after the field `{name}`"))?;
             let ty = self.ty()?.into();
-            fields.push(Field {
-                name: name.to_owned().into(),
-                ty,
-            });
+            fields.push(Field { name: name.to_owned().into(), ty });
             self.no_comma()?;
         }
         Ok(Type::Struct(fields.into()))
@@ -363,10 +323,7 @@ impl Bracket {
 }
 
 fn older<T>(token: Token<'_>, today: &str) -> Parsed<T> {
-    Err(ParseError::new(
-        token.place,
-        format!("an older spelling: today it is `{today}`"),
-    ))
+    Err(ParseError::new(token.place, format!("an older spelling: today it is `{today}`")))
 }
 
 fn word_of(kind: Kind<'_>) -> String {

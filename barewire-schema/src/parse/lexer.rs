@@ -40,10 +40,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, ParseError> {
     for (index, line) in text.lines().enumerate() {
         let (mut rest, mut column) = (line, 1);
         while let Some(first) = rest.chars().next() {
-            let place = Place {
-                line: index + 1,
-                column,
-            };
+            let place = Place { line: index + 1, column };
             let word =
                 |legal: fn(char) -> bool| rest.find(|c: char| !legal(c)).unwrap_or(rest.len());
             let (kind, len) = if first.is_whitespace() {
@@ -62,10 +59,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, ParseError> {
             } else if first.is_ascii_digit() {
                 let len = word(|c| c.is_ascii_digit());
                 let Ok(number) = rest[..len].parse() else {
-                    return Err(ParseError::new(
-                        place,
-                        "the number does not fit into 64 bits",
-                    ));
+                    return Err(ParseError::new(place, "the number does not fit into 64 bits"));
                 };
                 (Kind::Number(number), len)
             } else if rest.starts_with("..") {
@@ -86,16 +80,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, ParseError> {
         }
     }
     let lines = text.lines().count().max(1);
-    let column = text
-        .lines()
-        .last()
-        .map_or(1, |line| line.chars().count() + 1);
-    tokens.push(Token {
-        kind: Kind::End,
-        place: Place {
-            line: lines,
-            column,
-        },
-    });
+    let column = text.lines().last().map_or(1, |line| line.chars().count() + 1);
+    tokens.push(Token { kind: Kind::End, place: Place { line: lines, column } });
     Ok(tokens)
 }

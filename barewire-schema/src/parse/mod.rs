@@ -1,4 +1,4 @@
-//! Reads BARE text: today's grammar, caps as `str[..64]` or in a comment, errors by line and column.
+//! Reads BARE text: today's grammar, caps as `str[..64]` or in a comment, errors with a place.
 
 mod caps;
 mod grammar;
@@ -23,11 +23,7 @@ pub struct ParseError {
 
 impl ParseError {
     fn new(place: lexer::Place, message: impl Into<String>) -> Self {
-        Self {
-            line: place.line,
-            column: place.column,
-            message: message.into(),
-        }
+        Self { line: place.line, column: place.column, message: message.into() }
     }
 
     /// The line, from 1.
@@ -83,19 +79,12 @@ impl std::error::Error for ParseErrors {}
 pub(crate) fn parse(text: &str) -> Result<Vec<(Name, Type)>, ParseErrors> {
     if text.len() > MAX_TEXT_BYTES {
         let message = format!("the text is longer than {MAX_TEXT_BYTES} bytes");
-        return Err(ParseErrors(vec![ParseError::new(
-            lexer::Place::START,
-            message,
-        )]));
+        return Err(ParseErrors(vec![ParseError::new(lexer::Place::START, message)]));
     }
     let tokens = lexer::tokens(text).map_err(|error| ParseErrors(vec![error]))?;
     let (types, mut errors) = grammar::definitions(&tokens);
     errors.truncate(MAX_ERRORS);
-    if errors.is_empty() {
-        Ok(types)
-    } else {
-        Err(ParseErrors(errors))
-    }
+    if errors.is_empty() { Ok(types) } else { Err(ParseErrors(errors)) }
 }
 
 #[cfg(test)]
@@ -139,15 +128,9 @@ mod tests {
 
     #[test]
     fn caps_may_stand_inline() {
-        let schema = Schema::parse(
-            "",
-            "type A struct { a: str[..64] b: list<data[..2]>[..3] }",
-        );
+        let schema = Schema::parse("", "type A struct { a: str[..64] b: list<data[..2]>[..3] }");
         let expected = structure([("a", string_max(64)), ("b", list_max(data_max(2), 3))]);
-        assert_eq!(
-            schema.expect("valid").types().next(),
-            Some(("A", &expected))
-        );
+        assert_eq!(schema.expect("valid").types().next(), Some(("A", &expected)));
     }
 
     #[test]
@@ -197,8 +180,10 @@ mod tests {
                     type U union { | u8 = 7 | str | Point | }\r\ntype E enum { A B = 300 C }";
         let schema = Schema::parse("", text).map(Schema::validate).expect(text);
         let schema = schema.expect(text);
-        assert_eq!(schema.get("U").map(ToString::to_string).as_deref(),
-            Some("union { u8 = 7 | str | Point }"));
+        assert_eq!(
+            schema.get("U").map(ToString::to_string).as_deref(),
+            Some("union { u8 = 7 | str | Point }")
+        );
         assert_eq!(schema.root().to_string(), "enum { A B = 300 C }");
         assert_eq!(schema.get("Point").and_then(Type::fixed_size), Some(8));
     }
@@ -236,10 +221,7 @@ mod tests {
             let last = step - 1;
             text += &format!("type A{step} struct {{ a: A{last} b: A{last} }}\n");
         }
-        let errors = Schema::parse("", &text)
-            .expect("BARE")
-            .validate()
-            .expect_err("too large");
+        let errors = Schema::parse("", &text).expect("BARE").validate().expect_err("too large");
         assert!(errors.to_string().contains("too large"), "{errors}");
     }
 }

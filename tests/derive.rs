@@ -135,7 +135,10 @@ mod chat {
             n: uint
             z: int
         }
-        type Event union { | User = 3 | void | str[..3] | data[..4] | Status = 9 | struct { x: f32 } | map<u8><u8>[..2]}
+        type Event union {
+            | User = 3 | void | str[..3] | data[..4] | Status = 9 | struct { x: f32 }
+            | map<u8><u8>[..2]
+        }
     }
 }
 #[test]

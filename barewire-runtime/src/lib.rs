@@ -7,6 +7,7 @@ pub mod codec;
 mod error;
 pub mod ipc;
 pub mod layout;
+pub mod memory;
 pub mod segment;
 mod sync;
 mod sys;

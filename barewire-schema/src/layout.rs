@@ -8,7 +8,7 @@
 //! | `data[N]`, `list<T>[N]` | the items in a row |
 //! | `enum` | a 32-bit integer, 64-bit if a value needs it |
 //! | `optional<T>` | a flag as wide as T's alignment, then T |
-//! | `str`, `data`, `list<T>` with a cap | a count of max(4, alignment of T) bytes, then all items |
+//! | `str`, `data`, `list<T>`, capped | a count of max(4, alignment of T) bytes, then the items |
 //! | `map<K><V>` with a cap | a count of four bytes, then pairs without padding, alignment 1 |
 //! | `union` | a tag as for an enum, then the largest member, padded |
 //! | `struct` | the fields in order, padded as C does |

@@ -193,7 +193,7 @@ impl Type {
 ///
 /// ```
 /// use barewire_schema::{BareSchema, Max};
-/// assert_eq!(<Vec<String>>::TYPE.to_string(), "list<str>");
+/// assert_eq!(<Vec<String> as BareSchema>::TYPE.to_string(), "list<str>");
 /// let capped = <Vec<String> as BareSchema<Max<8, Max<16>>>>::TYPE;
 /// assert_eq!(capped.to_string(), "list<str[..16]>[..8]");
 /// ```

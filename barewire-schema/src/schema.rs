@@ -67,7 +67,7 @@ impl Schema<Draft> {
     ///
     /// ```
     /// use barewire_schema::{BareSchema, Schema};
-    /// let schema = Schema::from_type(<Vec<Option<u32>>>::TYPE);
+    /// let schema = Schema::from_type(<Vec<Option<u32>> as BareSchema>::TYPE);
     /// assert_eq!(schema.to_string(), "type Root list<optional<u32>>\n");
     /// ```
     #[must_use]

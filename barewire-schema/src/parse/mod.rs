@@ -224,4 +224,24 @@ mod tests {
         let errors = Schema::parse("", &text).expect("BARE").validate().expect_err("too large");
         assert!(errors.to_string().contains("too large"), "{errors}");
     }
+    #[test]
+    fn hostile_text_is_answered_in_bounded_time() {
+        let fields: String = (0..60_000).map(|index| format!("f{index}:u8 ")).collect();
+        let caps: String = (0..4_000).map(|index| format!(" .f{index}=1")).collect();
+        let tags: String = "u8|".repeat(200_000);
+        let big: String = (0..5_000).map(|index| format!("a{index}:u8 ")).collect();
+        let copies: String = (1..30_000).map(|index| format!("type A{index} A0\n")).collect();
+        for text in [
+            format!("type A struct {{{fields}}}"),
+            format!("#barewire: max{caps}\ntype A struct {{{}}}", fields.replace("u8", "str")),
+            format!("type A union {{{tags}}}"),
+            format!("type A0 struct {{{big}}}\n{copies}"),
+            "type ".repeat(200_000),
+            "u8\n".repeat(300_000),
+        ] {
+            if let Ok(draft) = Schema::parse("", &text) {
+                let _ = draft.validate();
+            }
+        }
+    }
 }

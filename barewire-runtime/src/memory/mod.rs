@@ -1,0 +1,30 @@
+//! Memory with typed values in it: regions, views, field paths, and the units they count in.
+//!
+//! A [`Region`] is memory of this process, a file that it has mapped for itself, or a file that
+//! several processes map at once. Its tag decides what may be done: references into memory exist
+//! only where nobody else writes ([`InPlace`]); [`Shared`] memory is copied out first, then checked.
+//!
+//! ```
+//! use barewire_runtime::memory::{Bytes, FieldPath, Offset, Region, ViewMut};
+//!
+//! let mut region = Region::owned(Bytes::kib(1)?)?;
+//! let mut view = ViewMut::<[u32; 4]>::new(&mut region, Offset::new(64))?;
+//! view.set("[2]", 7_u32.into())?;
+//! assert_eq!(view.as_layout()?, &[0, 0, 7, 0]);
+//!
+//! let third = FieldPath::<[u32; 4], u32>::new("[2]")?; // checked against the schema, once
+//! assert_eq!(view.read(&third)?, 7);
+//! # Ok::<(), barewire_runtime::Error>(())
+//! ```
+
+mod path;
+mod region;
+#[cfg(test)]
+mod tests;
+mod units;
+mod view;
+
+pub use path::{FieldPath, Path, Place};
+pub use region::{InPlace, Mapped, Private, Region, Shared, Tag};
+pub use units::{Bytes, Offset};
+pub use view::{View, ViewMut};

@@ -50,5 +50,5 @@ pub use barewire_derive::{BareSchema, schema};
 pub use barewire_runtime::__private;
 pub use barewire_runtime::ipc::{Loan, Message, MessageQueue, SharedRegion};
 pub use barewire_runtime::{
-    BareSchema, Error, ErrorKind, Result, codec, ipc, layout, schema_model, segment,
+    BareSchema, Error, ErrorKind, Result, codec, ipc, layout, memory, schema_model, segment, value,
 };

@@ -68,7 +68,7 @@ impl Source {
             }
             12 => {
                 let cap = 1 + self.random.below(40);
-                let ty = if cap % 2 == 0 { string_max(cap) } else { data_max(cap) };
+                let ty = if cap.is_multiple_of(2) { string_max(cap) } else { data_max(cap) };
                 (ty, format!("struct {{ uint8_t count[4]; uint8_t items[{cap}]; }}"))
             }
             13 => {

@@ -2,7 +2,7 @@
 //!
 //! A [`Region`] is memory of this process, a file that it has mapped for itself, or a file that
 //! several processes map at once. Its tag decides what may be done: references into memory exist
-//! only where nobody else writes ([`InPlace`]); [`Shared`] memory is copied out first, then checked.
+//! only where nobody else writes ([`InPlace`]); [`Shared`] memory is copied out first.
 //!
 //! ```
 //! use barewire_runtime::memory::{Bytes, FieldPath, Offset, Region, ViewMut};
@@ -15,6 +15,15 @@
 //! let third = FieldPath::<[u32; 4], u32>::new("[2]")?; // checked against the schema, once
 //! assert_eq!(view.read(&third)?, 7);
 //! # Ok::<(), barewire_runtime::Error>(())
+//! ```
+//!
+//! A reference into memory that others may write does not compile:
+//!
+//! ```compile_fail,E0599
+//! use barewire_runtime::memory::{Shared, View};
+//! fn peek(view: &View<'_, u32, Shared>) -> u32 {
+//!     *view.as_layout().unwrap()
+//! }
 //! ```
 
 mod path;

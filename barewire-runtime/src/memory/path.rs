@@ -260,7 +260,7 @@ impl fmt::Display for Path {
 pub struct FieldPath<T, F, C = ()> {
     pub(super) path: Path,
     pub(super) place: Place<'static>,
-    part: PhantomData<fn(&T) -> (F, C)>,
+    part: PhantomData<(T, F, C)>,
 }
 
 impl<T: FixedLayout, F: FixedLayout<C>, C> FieldPath<T, F, C> {

@@ -141,7 +141,8 @@ impl Region<Shared> {
 
 impl<R: Tag> Region<R> {
     fn of(file: File, path: &Path) -> Result<Self> {
-        let map = MmapRaw::map_raw(&file).map_err(|error| system(path, "cannot be mapped", error))?;
+        let map =
+            MmapRaw::map_raw(&file).map_err(|error| system(path, "cannot be mapped", error))?;
         let size = map.len();
         Ok(Self { memory: Memory::File(map, file), size, tag: PhantomData })
     }
@@ -173,7 +174,8 @@ impl<R: Tag> Region<R> {
         match start.filter(|start| start.checked_add(len).is_some_and(|end| end <= self.size)) {
             Some(start) => Ok(start),
             None => {
-                let detail = format!("expected {len} bytes at {at}, found a region of {}", self.size());
+                let detail =
+                    format!("expected {len} bytes at {at}, found a region of {}", self.size());
                 Err(Error::new(ErrorKind::InvalidArgument, "region", detail))
             }
         }
@@ -255,9 +257,7 @@ fn atomics(map: &MmapRaw, start: usize) -> &[AtomicU8] {
 fn system(path: &Path, doing: &'static str, error: std::io::Error) -> Error {
     let subject = path.display().to_string();
     match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            Error::new(ErrorKind::NotFound, subject, doing).with(error)
-        }
+        std::io::ErrorKind::NotFound => Error::new(ErrorKind::NotFound, subject, doing).with(error),
         std::io::ErrorKind::AlreadyExists => {
             Error::new(ErrorKind::AlreadyExists, subject, doing).with(error)
         }
@@ -284,8 +284,7 @@ fn create(path: &Path, size: Bytes, how: Lock) -> Result<File> {
         let detail = "expected a size of at least 1 byte, found 0";
         return Err(Error::new(ErrorKind::InvalidArgument, path.display().to_string(), detail));
     }
-    let created =
-        OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path);
+    let created = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path);
     let file = created.map_err(|error| system(path, "cannot be created", error))?;
     let reserve = || {
         lock(&file, path, how)?;

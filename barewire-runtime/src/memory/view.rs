@@ -231,9 +231,7 @@ impl<'r, T: FixedLayout, R: Tag> ViewMut<'r, T, R> {
         let at = self.writable(path.as_str(), &place)?;
         let size = place.ty().layout().map_or(0, |layout| layout.size);
         let mut bytes = vec![0; super::Bytes::new(size).to_usize()?];
-        value
-            .store(place.ty(), &mut bytes)
-            .map_err(|error| value_error(path.as_str(), &error))?;
+        value.store(place.ty(), &mut bytes).map_err(|error| value_error(path.as_str(), &error))?;
         self.region.write(at, &bytes)
     }
 

@@ -159,7 +159,11 @@ fn octets(ty: &Type, value: &Value) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 4000,
+        failure_persistence: None,
+        ..Default::default()
+    })]
 
     #[test]
     fn the_octets_of_a_value_are_those_of_its_layout(seed: u64) {

@@ -256,7 +256,7 @@ impl fmt::Display for Path {
 ///
 /// `C` are the caps of `F`, which its field states: a `FieldPath<Reading, String, Max<32>>` leads
 /// to a string of at most 32 octets.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct FieldPath<T, F, C = ()> {
     pub(super) path: Path,
     pub(super) place: Place<'static>,

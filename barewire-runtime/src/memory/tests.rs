@@ -239,7 +239,7 @@ fn items_beyond_the_count_and_over_the_cap_are_errors() {
     view.store(&Names(vec!["ann".into(), "bob".into()])).unwrap();
     let second = FieldPath::<Names, String, Max<8>>::new("[1]").unwrap();
     let third = FieldPath::<Names, String, Max<8>>::new("[2]").unwrap();
-    assert_eq!(view.read(&second).unwrap(), "bob");
+    assert_eq!(view.read(&second.clone()).unwrap(), "bob");
     assert_eq!(view.as_view().field(&second).unwrap().as_str().unwrap(), "bob");
     let error = view.read(&third).unwrap_err();
     assert_eq!(error.to_string(), "[2]: expected between 3 and 4 items, found 2");

@@ -260,7 +260,16 @@ impl fmt::Display for Path {
 pub struct FieldPath<T, F, C = ()> {
     pub(super) path: Path,
     pub(super) place: Place<'static>,
-    part: PhantomData<(T, F, C)>,
+    // A path holds none of the three, so it may go wherever its text may.
+    part: PhantomData<Part<T, F, C>>,
+}
+
+type Part<T, F, C> = fn(T) -> (F, C);
+
+impl<T, F, C> Clone for FieldPath<T, F, C> {
+    fn clone(&self) -> Self {
+        Self { path: self.path.clone(), place: self.place.clone(), part: PhantomData }
+    }
 }
 
 impl<T: FixedLayout, F: FixedLayout<C>, C> FieldPath<T, F, C> {

@@ -342,7 +342,9 @@ impl<'a> Ring<'a> {
             match seen.state() {
                 BLOCK_READING if still_dead() => {
                     let back = Block::new(BLOCK_RETURNED, 0, seen.version());
-                    returned |= exchange(word, seen.0, back.0);
+                    exchange(word, seen.0, back.0);
+                    // Also if another sweeper was faster: it may die before it raises the flag.
+                    returned = true;
                 }
                 BLOCK_WRITING => {
                     // A block that stands in a cell is a whole message. One that leaves its cell

@@ -8,7 +8,6 @@ use std::slice;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use memmap2::MmapRaw;
-use rustix::fs::FallocateFlags;
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
 use super::{Bytes, Offset};
@@ -288,8 +287,8 @@ fn create(path: &Path, size: Bytes, how: Lock) -> Result<File> {
     let file = created.map_err(|error| system(path, "cannot be created", error))?;
     let reserve = || {
         lock(&file, path, how)?;
-        rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, size.get())
-            .map_err(|error| system(path, "cannot be given its size", error.into()))
+        crate::sys::file::reserve(&file, size.get())
+            .map_err(|error| system(path, "cannot be given its size", error))
     };
     match reserve() {
         Ok(()) => Ok(file),

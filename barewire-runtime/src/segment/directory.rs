@@ -31,7 +31,7 @@ impl Directory {
         match std::env::var_os(DIRECTORY_VARIABLE) {
             Some(path) => Self::at(path),
             None => {
-                let user = rustix::process::geteuid().as_raw();
+                let user = crate::sys::user();
                 Self::at(format!("/dev/shm/barewire-{user}"))
             }
         }

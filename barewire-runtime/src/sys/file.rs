@@ -26,7 +26,7 @@ impl From<Stat> for Facts {
             links: u64::from(stat.st_nlink as u32),
             bytes: u64::try_from(stat.st_size).unwrap_or(0),
             regular: fs::FileType::from_raw_mode(stat.st_mode) == fs::FileType::RegularFile,
-            owned: stat.st_uid == rustix::process::geteuid().as_raw(),
+            owned: stat.st_uid == super::user(),
             mode: stat.st_mode & 0o7777,
         }
     }
@@ -59,8 +59,14 @@ pub(crate) fn open_directory(path: &Path) -> io::Result<OwnedFd> {
 pub(crate) fn create_unnamed(directory: &OwnedFd, bytes: u64) -> io::Result<File> {
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     let file = fs::openat(directory, ".", flags, Mode::RUSR | Mode::WUSR)?;
-    fs::fallocate(&file, FallocateFlags::empty(), 0, bytes)?;
-    Ok(File::from(file))
+    let file = File::from(file);
+    reserve(&file, bytes)?;
+    Ok(file)
+}
+
+/// Makes the file `bytes` long and reserves its space.
+pub(crate) fn reserve(file: &File, bytes: u64) -> io::Result<()> {
+    Ok(fs::fallocate(file, FallocateFlags::empty(), 0, bytes)?)
 }
 
 /// Gives an unnamed file its name, in one step; an existing entry is an error.

@@ -19,6 +19,11 @@ pub(crate) fn now_ns() -> u64 {
     now.map_or(0, |elapsed| u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX))
 }
 
+/// The number of the user that this process acts for.
+pub(crate) fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
 /// 128 bits from the kernel's random source.
 pub(crate) fn random_u128() -> std::io::Result<u128> {
     let mut bytes = [0_u8; 16];

@@ -1,5 +1,8 @@
 //! Waiting: one word that sleepers wait on, and a waker that pays only if somebody sleeps.
 
+#[allow(dead_code, reason = "the protocols move onto it one by one")]
+pub(crate) mod words;
+
 use std::sync::atomic::{AtomicU32, Ordering, fence};
 use std::time::{Duration, Instant};
 

@@ -7,8 +7,6 @@ mod decoder;
 mod encoder;
 mod error;
 mod impls;
-#[cfg(test)]
-mod tests;
 
 pub use decoder::{Decode, Decoder};
 pub use encoder::{Encode, Encoder};

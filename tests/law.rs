@@ -1,154 +1,24 @@
 //! The law over generated schemas: the octets of a value are those of its fixed layout.
 
+#[path = "support/random.rs"]
+mod random;
+#[path = "support/types.rs"]
+mod types;
+#[path = "support/values.rs"]
+mod values;
+
 use barewire::codec::Encoder;
 use barewire::value::{Value, encode_layout};
-use barewire_schema::{
-    Schema, Type, Validated, data_fixed, data_max, enumeration, list_fixed, list_max, map_max,
-    optional, string_max, structure, union,
-};
+use barewire_schema::{Schema, Type, Validated, data_fixed, string_max};
 use proptest::prelude::*;
 
-/// Numbers that look random and are the same in every run (splitmix64, by Sebastiano Vigna).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    /// Small and large numbers, each about as often.
-    fn number(&mut self) -> u64 {
-        let bits = self.below(65) as u32;
-        self.next().checked_shr(bits).unwrap_or(0)
-    }
-}
-
-fn key(random: &mut Random) -> Type {
-    let keys = [Type::U8, Type::I32, Type::UInt, Type::Bool, string_max(9), data_fixed(3)];
-    keys[random.below(keys.len() as u64) as usize].clone()
-}
-
-fn any_type(random: &mut Random, depth: u64) -> Type {
-    let plain = [
-        Type::UInt,
-        Type::Int,
-        Type::U8,
-        Type::U16,
-        Type::U32,
-        Type::U64,
-        Type::I8,
-        Type::I16,
-        Type::I32,
-        Type::I64,
-        Type::F32,
-        Type::F64,
-        Type::Bool,
-    ];
-    let (count, cap) = (1 + random.below(5), 1 + random.below(6));
-    match random.below(if depth == 0 { 17 } else { 24 }) {
-        index @ 0..=12 => plain[index as usize].clone(),
-        13 => string_max(cap * 5),
-        14 => data_max(cap),
-        15 => data_fixed(count),
-        16 => enumeration((0..count).map(|index| (format!("M{index}"), index * 1000))),
-        17 => optional(any_type(random, depth - 1)),
-        18 => list_max(any_type(random, depth - 1), cap),
-        19 => list_fixed(any_type(random, depth - 1), count),
-        20 => map_max(key(random), any_type(random, depth - 1), cap),
-        21 => {
-            // A list of its own length each, so that no two members are written alike.
-            let member = |index: u64| {
-                (index * 200, list_fixed(any_type(&mut *random, depth - 1), index + 1))
-            };
-            let members: Vec<_> = (0..count).map(member).collect();
-            union(members.into_iter().chain([(1001, Type::Void)]))
-        }
-        _ => {
-            let field = |index| (format!("f{index}"), any_type(&mut *random, depth - 1));
-            structure((0..count).map(field).collect::<Vec<_>>())
-        }
-    }
-}
-
-fn text(random: &mut Random, cap: u64) -> String {
-    let mut text = String::new();
-    for _ in 0..random.below(cap + 1) {
-        let choices = ['a', '\0', 'é', '€', '🦀', '\u{feff}'];
-        let next = choices[random.below(6) as usize];
-        if text.len() + next.len_utf8() <= cap as usize {
-            text.push(next);
-        }
-    }
-    text
-}
-
-fn any_value(random: &mut Random, ty: &Type) -> Value {
-    let octets = |random: &mut Random, len| (0..len).map(|_| random.next() as u8).collect();
-    match ty.resolved() {
-        Type::UInt => Value::UInt(random.number()),
-        Type::Int => Value::Int(random.number() as i64),
-        Type::U8 => Value::U8(random.next() as u8),
-        Type::U16 => Value::U16(random.next() as u16),
-        Type::U32 => Value::U32(random.next() as u32),
-        Type::U64 => Value::U64(random.next()),
-        Type::I8 => Value::I8(random.next() as i8),
-        Type::I16 => Value::I16(random.next() as i16),
-        Type::I32 => Value::I32(random.next() as i32),
-        Type::I64 => Value::I64(random.next() as i64),
-        Type::F32 => Value::F32(f32::from_bits(random.next() as u32)),
-        Type::F64 => Value::F64(f64::from_bits(random.next())),
-        Type::Bool => Value::Bool(random.below(2) == 1),
-        Type::Str { cap } => Value::Str(text(random, cap.unwrap_or(20))),
-        Type::Data { cap } => {
-            let len = random.below(cap.unwrap_or(20) + 1);
-            Value::Data(octets(random, len))
-        }
-        Type::DataFixed { len } => Value::Data(octets(random, *len)),
-        Type::Enum(members) => {
-            Value::Enum(members[random.below(members.len() as u64) as usize].value)
-        }
-        Type::Optional(item) => {
-            let present = random.below(3) > 0;
-            Value::optional(present.then(|| any_value(random, item.get())))
-        }
-        Type::List { item, cap } => {
-            let len = random.below(cap.unwrap_or(20) + 1);
-            Value::List((0..len).map(|_| any_value(random, item.get())).collect())
-        }
-        Type::ListFixed { item, len } => {
-            Value::List((0..*len).map(|_| any_value(random, item.get())).collect())
-        }
-        Type::Map { key, value, cap } => {
-            let mut pairs: Vec<(Value, Value)> = Vec::new();
-            for _ in 0..random.below(cap.unwrap_or(20) + 1) {
-                let key = any_value(random, key.get());
-                if pairs.iter().all(|(known, _)| *known != key) {
-                    pairs.push((key, any_value(random, value.get())));
-                }
-            }
-            Value::Map(pairs)
-        }
-        Type::Union(members) => {
-            let member = &members[random.below(members.len() as u64) as usize];
-            Value::Union(member.tag, Box::new(any_value(random, member.ty.get())))
-        }
-        Type::Struct(fields) => Value::structure(
-            fields.iter().map(|field| (field.name.clone(), any_value(random, field.ty.get()))),
-        ),
-        Type::Void | Type::User { .. } => Value::Void,
-    }
-}
+use random::Random;
+use types::any_type;
+use values::any_value;
 
 fn schema(random: &mut Random) -> Schema<Validated> {
-    let root = any_type(random, 4);
+    let keys = [Type::U8, Type::I32, Type::UInt, Type::Bool, string_max(9), data_fixed(3)];
+    let root = any_type(random, 4, &keys);
     Schema::new("Generated").with_type("Root", root).validate().expect("keeps every rule")
 }
 

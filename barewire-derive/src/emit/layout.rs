@@ -226,9 +226,11 @@ pub(super) fn fixed_layout(
         #[automatically_derived]
         impl #private::FixedLayout<()> for #ident {
             type Layout = #layout;
+            #[inline]
             fn store(&self, __layout: &mut #layout) -> #result<(), #private::LayoutError> {
                 #store
             }
+            #[inline]
             fn load(__layout: &#layout) -> #result<Self, #private::LayoutError> {
                 #load
             }

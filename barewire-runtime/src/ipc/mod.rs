@@ -3,8 +3,11 @@
 mod message;
 mod queue;
 mod region;
-mod ring;
 
-pub use message::{Loan, Message, MessageHeader};
-pub use queue::{MAX_CAPACITY, MAX_SLOT_BYTES, MessageQueue, QueueBuilder};
+pub use crate::sync::Wait;
+pub use message::MessageHeader;
+pub use queue::{
+    Batch, Loan, MAX_CAPACITY, MAX_SLOT_BYTES, Message, MessageQueue, Overflow, QueueBuilder,
+    QueueCounters, Received,
+};
 pub use region::{RegionBuilder, SharedRegion};

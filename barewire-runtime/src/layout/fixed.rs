@@ -50,6 +50,7 @@ pub trait FixedLayout<C = ()>: BareSchema<C> + Sized {
 
     /// [`store`](Self::store) for all items.
     #[doc(hidden)]
+    #[inline]
     fn store_all(items: &[Self], places: &mut [Self::Layout]) -> Result<(), LayoutError> {
         for (index, (item, place)) in items.iter().zip(places).enumerate() {
             item.store(place).map_err(|error| error.at_index(index))?;
@@ -59,6 +60,7 @@ pub trait FixedLayout<C = ()>: BareSchema<C> + Sized {
 
     /// [`load`](Self::load) for all items.
     #[doc(hidden)]
+    #[inline]
     fn load_all(places: &[Self::Layout]) -> Result<Vec<Self>, LayoutError> {
         let load = |(index, place)| Self::load(place).map_err(|error| error.at_index(index));
         places.iter().enumerate().map(load).collect()
@@ -109,11 +111,13 @@ macro_rules! scalar {
                 Ok(())
             }
 
+            #[inline]
             fn store_all(items: &[$name], places: &mut [$name]) -> Result<(), LayoutError> {
                 places.copy_from_slice(items);
                 Ok(())
             }
 
+            #[inline]
             fn load_all(places: &[$name]) -> Result<Vec<$name>, LayoutError> {
                 Ok(places.to_vec())
             }
@@ -142,11 +146,13 @@ macro_rules! through {
         impl FixedLayout for $rust {
             type Layout = $layout;
 
+            #[inline]
             fn store(&self, out: &mut $layout) -> Result<(), LayoutError> {
                 *out = $to(*self);
                 Ok(())
             }
 
+            #[inline]
             fn load(layout: &$layout) -> Result<Self, LayoutError> {
                 $from(*layout)
             }
@@ -181,10 +187,12 @@ macro_rules! unbounded {
         {
             type Layout = Unbounded;
 
+            #[inline]
             fn store(&self, _: &mut Unbounded) -> Result<(), LayoutError> {
                 Err(LayoutError::new(LayoutErrorKind::Unbounded))
             }
 
+            #[inline]
             fn load(_: &Unbounded) -> Result<Self, LayoutError> {
                 Err(LayoutError::new(LayoutErrorKind::Unbounded))
             }
@@ -213,10 +221,12 @@ unbounded! {
 impl<const N: usize> FixedLayout<Max<N>> for String {
     type Layout = Str<N>;
 
+    #[inline]
     fn store(&self, out: &mut Str<N>) -> Result<(), LayoutError> {
         out.set(self)
     }
 
+    #[inline]
     fn load(layout: &Str<N>) -> Result<Self, LayoutError> {
         layout.as_str().map(str::to_owned)
     }
@@ -235,11 +245,13 @@ impl<const N: usize> FixedLayout<Max<N>> for String {
 impl<T: FixedLayout<C>, C, const N: usize> FixedLayout<Max<N, C>> for Vec<T> {
     type Layout = List<T::Layout, N>;
 
+    #[inline]
     fn store(&self, out: &mut Self::Layout) -> Result<(), LayoutError> {
         let places = out.start(self.len())?;
         T::store_all(self, places)
     }
 
+    #[inline]
     fn load(layout: &Self::Layout) -> Result<Self, LayoutError> {
         T::load_all(layout.as_slice()?)
     }
@@ -261,10 +273,12 @@ impl<T: FixedLayout<C>, C, const N: usize> FixedLayout<Max<N, C>> for Vec<T> {
 impl<T: FixedLayout<C>, C, const N: usize> FixedLayout<C> for [T; N] {
     type Layout = [T::Layout; N];
 
+    #[inline]
     fn store(&self, out: &mut Self::Layout) -> Result<(), LayoutError> {
         T::store_all(self, out)
     }
 
+    #[inline]
     fn load(layout: &Self::Layout) -> Result<Self, LayoutError> {
         let items: Vec<T> = T::load_all(layout)?;
         items.try_into().map_err(|items: Vec<T>| LayoutError::over_cap(items.len(), N))
@@ -286,11 +300,13 @@ pub(super) fn least_size<T: BareSchema<C>, C>() -> usize {
 impl<T: FixedLayout<C>, C> FixedLayout<C> for Option<T> {
     type Layout = Optional<T::Layout>;
 
+    #[inline]
     fn store(&self, out: &mut Self::Layout) -> Result<(), LayoutError> {
         let place = out.start(self.is_some());
         self.as_ref().map_or(Ok(()), |value| value.store(place))
     }
 
+    #[inline]
     fn load(layout: &Self::Layout) -> Result<Self, LayoutError> {
         layout.get()?.map(T::load).transpose()
     }
@@ -311,10 +327,12 @@ impl<T: FixedLayout<C>, C> FixedLayout<C> for Option<T> {
 impl<T: FixedLayout<C>, C> FixedLayout<C> for Box<T> {
     type Layout = T::Layout;
 
+    #[inline]
     fn store(&self, out: &mut Self::Layout) -> Result<(), LayoutError> {
         (**self).store(out)
     }
 
+    #[inline]
     fn load(layout: &Self::Layout) -> Result<Self, LayoutError> {
         T::load(layout).map(Self::new)
     }

@@ -30,6 +30,10 @@ pub(crate) trait Words {
     fn u32(&self, offset: usize) -> &Self::U32;
     /// As [`std::sync::atomic::fence`].
     fn fence(&self, order: Ordering);
+    /// A hint that the cache line at `offset` will be read soon.
+    fn prefetch_read(&self, _offset: usize) {}
+    /// A hint that the cache line at `offset` will be written soon.
+    fn prefetch_write(&self, _offset: usize) {}
 }
 
 macro_rules! atomic {
@@ -87,6 +91,14 @@ impl Words for Mapping {
     #[inline]
     fn fence(&self, order: Ordering) {
         std::sync::atomic::fence(order);
+    }
+    #[inline]
+    fn prefetch_read(&self, offset: usize) {
+        Mapping::prefetch_read(self, offset);
+    }
+    #[inline]
+    fn prefetch_write(&self, offset: usize) {
+        Mapping::prefetch_write(self, offset);
     }
 }
 

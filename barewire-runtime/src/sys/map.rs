@@ -49,4 +49,85 @@ impl Mapping {
         // SAFETY: as for `u64`.
         unsafe { &*address }
     }
+
+    /// Copies bytes out that others may be writing just now: whatever stands there.
+    pub(crate) fn read_volatile(&self, offset: usize, target: &mut [u8]) {
+        let source = self.bytes(offset, target.len());
+        let (words, rest) = target.as_chunks_mut::<8>();
+        let tail = words.len() * 8;
+        for (index, word) in words.iter_mut().enumerate() {
+            // SAFETY: `bytes` has checked the range.
+            let place = unsafe { source.add(index * 8) }.cast::<[u8; 8]>();
+            // SAFETY: in bounds; bytes need no alignment, and no reference to them is made.
+            *word = unsafe { place.read_volatile() };
+        }
+        for (index, byte) in rest.iter_mut().enumerate() {
+            // SAFETY: `bytes` has checked the range.
+            let place = unsafe { source.add(tail + index) };
+            // SAFETY: in bounds.
+            *byte = unsafe { place.read_volatile() };
+        }
+    }
+
+    /// Copies bytes in that others may be reading or writing just now.
+    pub(crate) fn write_volatile(&self, offset: usize, source: &[u8]) {
+        let target = self.bytes(offset, source.len());
+        let (words, rest) = source.as_chunks::<8>();
+        let tail = words.len() * 8;
+        for (index, word) in words.iter().enumerate() {
+            // SAFETY: `bytes` has checked the range.
+            let place = unsafe { target.add(index * 8) }.cast::<[u8; 8]>();
+            // SAFETY: in bounds; bytes need no alignment, and no reference to them is made.
+            unsafe { place.write_volatile(*word) };
+        }
+        for (index, byte) in rest.iter().enumerate() {
+            // SAFETY: `bytes` has checked the range.
+            let place = unsafe { target.add(tail + index) };
+            // SAFETY: in bounds.
+            unsafe { place.write_volatile(*byte) };
+        }
+    }
+
+    /// Copies `len` bytes from one place to another.
+    pub(crate) fn copy_within(&self, from: usize, to: usize, len: usize) {
+        let (source, target) = (self.bytes(from, len), self.bytes(to, len));
+        // SAFETY: `bytes` has checked both ranges; they may overlap; no reference is made.
+        unsafe { source.copy_to(target, len) };
+    }
+
+    /// A hint that the cache line at `offset` will be read soon; nothing if it is out of bounds.
+    #[inline]
+    pub(crate) fn prefetch_read(&self, offset: usize) {
+        let address = self.0.as_mut_ptr().wrapping_add(offset);
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a prefetch never faults and changes nothing, whatever the address.
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(address.cast());
+        }
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above.
+        unsafe {
+            std::arch::asm!("prfm pldl1keep, [{0}]", in(reg) address, options(nostack, readonly));
+        }
+        let _ = address;
+    }
+
+    /// A hint that the cache line at `offset` will be written soon.
+    #[inline]
+    pub(crate) fn prefetch_write(&self, offset: usize) {
+        let address = self.0.as_mut_ptr().wrapping_add(offset);
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a prefetch never faults and changes nothing, whatever the address.
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_ET0>(address.cast());
+        }
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above.
+        unsafe {
+            std::arch::asm!("prfm pstl1keep, [{0}]", in(reg) address, options(nostack, readonly));
+        }
+        let _ = address;
+    }
 }

@@ -1,0 +1,79 @@
+//! Several messages that were taken at once.
+
+use std::fmt;
+
+use super::MessageQueue;
+use super::blocks::Run;
+use super::message::Received;
+use crate::layout::FixedLayout;
+
+/// The most runs of messages that one batch holds.
+const MAX_RUNS: usize = 64;
+
+/// Messages that were taken out of a queue at once; dropping the batch acknowledges them all.
+///
+/// If the process dies before that, all of them are delivered again.
+///
+/// ```
+/// use barewire_runtime::ipc::MessageQueue;
+///
+/// # fn main() -> barewire_runtime::Result<()> {
+/// let name = format!("docs-batch-{}", std::process::id());
+/// let queue = MessageQueue::<u32>::builder(&name).create()?;
+/// queue.enqueue_batch(&[1, 2, 3])?;
+/// let batch = queue.dequeue_batch(256)?;
+/// let sum: u32 = batch.iter().map(|message| message.read()).sum::<Result<u32, _>>()?;
+/// assert_eq!((batch.len(), sum), (3, 6));
+/// # Ok(()) }
+/// ```
+pub struct Batch<'q, T: FixedLayout> {
+    queue: &'q MessageQueue<T>,
+    runs: [Run; MAX_RUNS],
+    used: usize,
+    messages: usize,
+}
+
+impl<'q, T: FixedLayout> Batch<'q, T> {
+    pub(super) fn new(queue: &'q MessageQueue<T>, first: Run, most: usize) -> Self {
+        let mut batch =
+            Self { queue, runs: [first; MAX_RUNS], used: 1, messages: first.count as usize };
+        while batch.messages < most && batch.used < MAX_RUNS {
+            let Some(run) = queue.take_now(most - batch.messages) else {
+                break;
+            };
+            batch.runs[batch.used] = run;
+            batch.used += 1;
+            batch.messages += run.count as usize;
+        }
+        batch
+    }
+
+    /// How many messages it has; at least one.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a batch is never empty")]
+    pub fn len(&self) -> usize {
+        self.messages
+    }
+
+    /// The messages, in the order of each sender.
+    pub fn iter(&self) -> impl Iterator<Item = Received<'_, T>> {
+        let queue = self.queue;
+        self.runs[..self.used].iter().flat_map(move |run| {
+            (run.slot..run.slot + run.count).map(move |slot| Received::new(queue, run, slot))
+        })
+    }
+}
+
+impl<T: FixedLayout> Drop for Batch<'_, T> {
+    fn drop(&mut self) {
+        for run in &self.runs[..self.used] {
+            self.queue.acknowledge(run);
+        }
+    }
+}
+
+impl<T: FixedLayout> fmt::Debug for Batch<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch").field("messages", &self.messages).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,178 @@
+//! What a queue is made with.
+
+use std::marker::PhantomData;
+use std::path::PathBuf;
+
+use super::MessageQueue;
+use super::blocks::Blocks;
+use super::geometry::{self, MAX_CAPACITY, MAX_SLOT_BYTES, Overflow, Plan};
+use crate::error::{Error, ErrorKind, Result};
+use crate::layout::FixedLayout;
+use crate::segment::{self, Kind, Segment};
+use crate::sync::Wait;
+
+/// Capacity if none is given.
+const DEFAULT_CAPACITY: usize = 1024;
+
+/// What a queue is made with; see [`MessageQueue::builder`].
+#[derive(Debug, Clone)]
+#[must_use = "a builder does nothing until `create` or `open`"]
+pub struct QueueBuilder<T> {
+    name: String,
+    directory: Option<PathBuf>,
+    capacity: usize,
+    slot_bytes: Option<usize>,
+    overflow: Overflow,
+    timestamps: bool,
+    at_most_once: bool,
+    isolated: bool,
+    wait: Wait,
+    _message: PhantomData<fn() -> T>,
+}
+
+impl<T: FixedLayout> QueueBuilder<T> {
+    pub(super) fn new(name: String) -> Self {
+        Self {
+            name,
+            directory: None,
+            capacity: DEFAULT_CAPACITY,
+            slot_bytes: None,
+            overflow: Overflow::Block,
+            timestamps: false,
+            at_most_once: false,
+            isolated: false,
+            wait: Wait::default(),
+            _message: PhantomData,
+        }
+    }
+
+    /// How many messages wait at least before the queue is full; 1024 if not given.
+    ///
+    /// Room is given out in blocks of up to eight messages, so a producer may find room for up to
+    /// seven more. Messages that are being read do not count.
+    pub fn capacity(mut self, messages: usize) -> Self {
+        self.capacity = messages;
+        self
+    }
+
+    /// The most octets of one message. An unbounded type needs it, and only such a type has it.
+    pub fn slot_bytes(mut self, bytes: usize) -> Self {
+        self.slot_bytes = Some(bytes);
+        self
+    }
+
+    /// What producers do when the queue is full; [`Overflow::Block`] if not given.
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+
+    /// Every message carries the time at which it was sent; costs 20 to 30 ns a message.
+    pub fn timestamps(mut self, timestamps: bool) -> Self {
+        self.timestamps = timestamps;
+        self
+    }
+
+    /// A message that was being read by a process that died is not delivered again but counted as
+    /// lost. Without this, it is delivered again and says so.
+    pub fn at_most_once(mut self) -> Self {
+        self.at_most_once = true;
+        self
+    }
+
+    /// Participants do not trust each other: messages are copied out before they are checked, and
+    /// whatever another process writes into the segment can give errors and wrong values, but no
+    /// panic, no endless loop and no access out of bounds.
+    pub fn isolated(mut self) -> Self {
+        self.isolated = true;
+        self
+    }
+
+    /// How this participant waits; [`Wait::SpinThenPark`] if not given.
+    pub fn wait(mut self, wait: Wait) -> Self {
+        self.wait = wait;
+        self
+    }
+
+    /// Another directory than the standard one.
+    pub fn directory(mut self, path: impl Into<PathBuf>) -> Self {
+        self.directory = Some(path.into());
+        self
+    }
+
+    pub(super) fn plan(&self) -> segment::Plan<'_> {
+        segment::Plan {
+            name: &self.name,
+            directory: self.directory.clone(),
+            kind: Kind::Queue,
+            ty: T::TYPE,
+        }
+    }
+
+    fn invalid(&self, detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+        Error::new(ErrorKind::InvalidArgument, &*self.name, detail)
+    }
+
+    /// The bytes of one message, as the type and the choices have it.
+    fn payload(&self) -> Result<usize> {
+        match (geometry::fixed_payload::<T>(), self.slot_bytes) {
+            (Some(bytes), None) => Ok(bytes.max(1)),
+            (Some(_), Some(_)) => Err(self.invalid(
+                "the type has a fixed layout, so its slots have a size already: leave slot_bytes \
+                 out",
+            )),
+            (None, Some(bytes)) if bytes > 0 && bytes <= MAX_SLOT_BYTES => Ok(bytes),
+            (None, Some(bytes)) => Err(self.invalid(format!(
+                "slots of {bytes} bytes are out of range: 1 to {MAX_SLOT_BYTES}"
+            ))),
+            (None, None) => Err(self.invalid(
+                "the type has no largest size: give the queue's slots one with slot_bytes, or cap \
+                 the type's strings, lists and maps",
+            )),
+        }
+    }
+
+    /// Makes the queue.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists`, `InvalidName`, `InvalidArgument` for a capacity or a slot out of range,
+    /// `NoSpace` if the memory cannot be reserved, `Untrusted` for the directory, `Io`.
+    pub fn create(self) -> Result<MessageQueue<T>> {
+        if self.capacity == 0 || self.capacity > MAX_CAPACITY {
+            return Err(self.invalid(format!(
+                "a capacity of {} is out of range: 1 to {MAX_CAPACITY} messages",
+                self.capacity
+            )));
+        }
+        let plan = Plan {
+            overflow: self.overflow,
+            timestamps: self.timestamps,
+            at_most_once: self.at_most_once,
+            isolated: self.isolated,
+            ..Plan::new(T::TYPE, self.capacity, self.payload()?)
+        }
+        .measured();
+        let Some(body) = plan.body_bytes() else {
+            return Err(self.invalid("the queue would be larger than a segment can be"));
+        };
+        // A fresh body is all zeroes: no block was ever opened.
+        let segment = Segment::create(&self.plan(), plan.to_words(), body, |segment| {
+            let shape = super::blocks::Shape { base: segment.body().0, ..plan.shape };
+            Blocks { words: segment.map(), shape, me: 0 }.initialize();
+            Ok(())
+        })?;
+        MessageQueue::attached(segment, self.wait)
+    }
+
+    /// Opens a queue that somebody has made; all but the way to wait is as it was made.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`, `SchemaMismatch` with the difference, `Malformed`, `Untrusted`, `InvalidName`,
+    /// `TooManyParticipants`, `Io`.
+    pub fn open(self) -> Result<MessageQueue<T>> {
+        let segment = Segment::open(&self.plan(), &geometry::sweep)?;
+        MessageQueue::attached(segment, self.wait)
+    }
+}

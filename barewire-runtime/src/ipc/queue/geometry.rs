@@ -1,0 +1,179 @@
+//! Where everything of a queue stands in its segment, and what the queue was made for.
+
+use barewire_schema::Type;
+
+use super::blocks::{Blocks, Shape};
+use super::word::MAX_SLOTS;
+use crate::layout::FixedLayout;
+use crate::segment::{Geometry, MAX_PARTICIPANTS, Segment};
+
+/// The most messages that a queue can hold.
+pub const MAX_CAPACITY: usize = 1 << 24;
+/// The largest slot of a queue of an unbounded type, in bytes.
+pub const MAX_SLOT_BYTES: usize = 1 << 30;
+
+const CAPACITY: usize = 0;
+const BLOCKS: usize = 1;
+const SLOTS: usize = 2;
+const PAYLOAD: usize = 3;
+const FLAGS: usize = 4;
+
+const TIMESTAMPS: u64 = 1;
+const AT_MOST_ONCE: u64 = 2;
+const OVERFLOW_SHIFT: u32 = 2;
+const ISOLATED: u64 = 16;
+const KNOWN_FLAGS: u64 = 31;
+
+/// Blocks up to this size have spare ones for every participant that can attach.
+const SMALL_BLOCK_BYTES: u64 = 4096;
+/// Spare blocks otherwise.
+const SPARE_LARGE_BLOCKS: u64 = 16;
+
+/// What a producer does when the queue is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overflow {
+    /// `enqueue` waits for room; the forms with a deadline wait as long as they may.
+    #[default]
+    Block,
+    /// `enqueue` says at once that the queue is full.
+    Reject,
+    /// The oldest messages make room; how many, the queue's counters tell.
+    DropOldest,
+}
+
+/// What the creator of a queue has chosen, and where its parts are; never read from it again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plan {
+    pub(super) shape: Shape,
+    /// The bytes of one message.
+    pub(super) payload: usize,
+    pub(super) encoded: bool,
+    pub(super) timestamps: bool,
+    pub(super) at_most_once: bool,
+    pub(super) overflow: Overflow,
+    pub(super) isolated: bool,
+}
+
+impl Plan {
+    /// The bytes before a message: its length if that varies, its time if it has one.
+    #[inline]
+    fn prefix(&self) -> usize {
+        8 * (usize::from(self.encoded) + usize::from(self.timestamps))
+    }
+    /// With the distances that the other choices need.
+    pub(super) fn measured(mut self) -> Self {
+        let prefix = self.prefix();
+        let shape = &mut self.shape;
+        shape.stride = (prefix + self.payload).next_multiple_of(8);
+        shape.block_bytes = (shape.stride * shape.slots as usize).next_multiple_of(64);
+        self
+    }
+    /// The bytes of the body; `None` if they are more than can be counted.
+    pub(super) fn body_bytes(&self) -> Option<u64> {
+        let slots = self.shape.blocks.checked_mul(self.shape.block_bytes as u64)?;
+        slots.checked_add(Shape::word_bytes(self.shape.blocks))
+    }
+    /// Where a message stands, whatever block and slot the segment names: never out of bounds.
+    #[inline]
+    pub(super) fn payload_at(&self, block: u64, slot: u32) -> usize {
+        self.shape.slot_at(block, slot) + self.prefix()
+    }
+    pub(super) fn length_at(&self, block: u64, slot: u32) -> usize {
+        self.payload_at(block, slot) - 8
+    }
+    pub(super) fn timestamp_at(&self, block: u64, slot: u32) -> usize {
+        self.shape.slot_at(block, slot)
+    }
+
+    /// The plan for so many messages of so many bytes.
+    pub(super) fn new(ty: &Type, capacity: usize, payload: usize) -> Self {
+        let bytes = payload.next_multiple_of(8) as u64;
+        // Blocks of several messages make small messages cheap; few large ones would waste room.
+        let mut slots = MAX_SLOTS;
+        while slots > 1
+            && (bytes * u64::from(slots) > SMALL_BLOCK_BYTES || capacity < 16 * slots as usize)
+        {
+            slots /= 2;
+        }
+        let block_bytes = bytes * u64::from(slots);
+        let small = block_bytes <= SMALL_BLOCK_BYTES;
+        let spare = if small { MAX_PARTICIPANTS as u64 } else { SPARE_LARGE_BLOCKS };
+        let blocks = ((capacity as u64).div_ceil(u64::from(slots)) + spare).next_power_of_two();
+        Self {
+            shape: Shape { blocks, slots, capacity: capacity as u64, ..Shape::default() },
+            payload,
+            encoded: ty.layout().is_none(),
+            timestamps: false,
+            at_most_once: false,
+            overflow: Overflow::Block,
+            isolated: false,
+        }
+    }
+
+    pub(super) fn to_words(self) -> Geometry {
+        let mut words = Geometry::default();
+        words[CAPACITY] = self.shape.capacity;
+        words[BLOCKS] = self.shape.blocks;
+        words[SLOTS] = u64::from(self.shape.slots);
+        words[PAYLOAD] = self.payload as u64;
+        words[FLAGS] = TIMESTAMPS * u64::from(self.timestamps)
+            | AT_MOST_ONCE * u64::from(self.at_most_once)
+            | (self.overflow as u64) << OVERFLOW_SHIFT
+            | ISOLATED * u64::from(self.isolated);
+        words
+    }
+
+    /// The plan that a segment's header describes, if it fits together and into the body.
+    pub(super) fn read(segment: &Segment, encoded: bool) -> Option<Self> {
+        let words = segment.geometry();
+        let (base, bytes) = segment.body();
+        let [capacity, blocks, payload] = [CAPACITY, BLOCKS, PAYLOAD].map(|at| words[at]);
+        let slots = u32::try_from(words[SLOTS]).ok()?;
+        let flags = words[FLAGS];
+        let overflow = match flags >> OVERFLOW_SHIFT & 3 {
+            0 => Overflow::Block,
+            1 => Overflow::Reject,
+            2 => Overflow::DropOldest,
+            _ => return None,
+        };
+        let sane = (1..=MAX_CAPACITY as u64).contains(&capacity)
+            && slots.is_power_of_two()
+            && slots <= MAX_SLOTS
+            && blocks.is_power_of_two()
+            && blocks > capacity / u64::from(slots)
+            && blocks <= 2 * (MAX_CAPACITY + MAX_PARTICIPANTS) as u64
+            && (1..=MAX_SEGMENT_PAYLOAD).contains(&payload)
+            && flags & !KNOWN_FLAGS == 0;
+        if !sane {
+            return None;
+        }
+        let mut plan = Self {
+            shape: Shape { base, blocks, slots, capacity, ..Shape::default() },
+            payload: usize::try_from(payload).ok()?,
+            encoded,
+            timestamps: flags & TIMESTAMPS != 0,
+            at_most_once: flags & AT_MOST_ONCE != 0,
+            overflow,
+            isolated: flags & ISOLATED != 0,
+        }
+        .measured();
+        plan.shape.data = base.checked_add(usize::try_from(Shape::word_bytes(blocks)).ok()?)?;
+        (plan.body_bytes()? <= bytes as u64).then_some(plan)
+    }
+}
+
+/// The most bytes of one slot, bounded types included.
+const MAX_SEGMENT_PAYLOAD: u64 = crate::segment::MAX_SEGMENT_BYTES;
+
+/// The bytes of a message of `T` in a queue, if they do not depend on the queue.
+pub(super) fn fixed_payload<T: FixedLayout>() -> Option<usize> {
+    T::TYPE.layout().is_some().then_some(size_of::<T::Layout>())
+}
+
+/// Gives back what a dead participant of a queue held.
+pub(super) fn sweep(segment: &Segment, dead: u8, still_dead: &dyn Fn() -> bool) {
+    if let Some(plan) = Plan::read(segment, false) {
+        let blocks = Blocks { words: segment.map(), shape: plan.shape, me: segment.index() };
+        blocks.sweep(dead, !plan.at_most_once, still_dead);
+    }
+}

@@ -1,0 +1,258 @@
+//! `MessageQueue<T>`: a bounded queue from many processes to many.
+
+mod batch;
+mod blocks;
+mod builder;
+mod geometry;
+mod message;
+#[cfg(test)]
+mod model;
+mod receive;
+mod send;
+mod word;
+
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use super::message::MessageHeader;
+use crate::error::{Error, ErrorKind, Result};
+use crate::layout::FixedLayout;
+use crate::segment::Segment;
+use crate::sync::shelf::Shelf;
+use crate::sync::{Event, Wait};
+use crate::sys::map::Mapping;
+use blocks::{Blocks, Reader, Run, Writer};
+use geometry::Plan;
+
+pub use batch::Batch;
+pub use builder::QueueBuilder;
+pub use geometry::{MAX_CAPACITY, MAX_SLOT_BYTES, Overflow};
+pub use message::{Loan, Message, Received};
+
+/// After so many fruitless looks, a caller that never waits looks for the dead as well.
+const LOOKS_BETWEEN_RECOVERIES: u32 = 64;
+
+/// What a queue has counted since it was made, over all participants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueCounters {
+    /// Messages that made room for newer ones ([`Overflow::DropOldest`]).
+    pub dropped: u64,
+    /// Messages that were being read by a process that died, in a queue made with
+    /// [`at_most_once`](QueueBuilder::at_most_once).
+    pub lost: u64,
+}
+
+/// A bounded queue of `T` from many processes to many, each message to one of them.
+///
+/// Messages of one producer are taken in its order. A message taken by a process that dies before
+/// it has dropped it is delivered again, and says so. The queue lives for as long as somebody is
+/// attached to it. Threads may share one attached queue; they are one producer then.
+///
+/// ```
+/// use barewire_runtime::ipc::MessageQueue;
+///
+/// # fn main() -> barewire_runtime::Result<()> {
+/// let name = format!("docs-{}", std::process::id());
+/// let queue = MessageQueue::<u32>::builder(&name).capacity(64).create()?;
+/// queue.enqueue(&7)?;
+///
+/// let other = MessageQueue::<u32>::open(&name)?;       // in another process, as a rule
+/// let message = other.dequeue()?;
+/// assert_eq!(*message, 7);                             // read in place
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct MessageQueue<T: FixedLayout> {
+    segment: Segment,
+    plan: Plan,
+    wait: Wait,
+    writer: Shelf<Writer>,
+    reader: Shelf<Reader>,
+    sequence: AtomicU64,
+    looks: AtomicU32,
+    _message: PhantomData<fn() -> T>,
+}
+
+impl<T: FixedLayout> MessageQueue<T> {
+    /// Begins to describe a queue to create or open.
+    pub fn builder(name: impl Into<String>) -> QueueBuilder<T> {
+        QueueBuilder::new(name.into())
+    }
+
+    /// Opens a queue in the standard directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`QueueBuilder::open`].
+    pub fn open(name: impl Into<String>) -> Result<Self> {
+        Self::builder(name).open()
+    }
+
+    /// Whether a segment of that name exists that somebody alive is attached to.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidName`, `Untrusted` or `Io`.
+    pub fn exists(name: impl Into<String>) -> Result<bool> {
+        Segment::exists(&Self::builder(name).plan())
+    }
+
+    fn attached(segment: Segment, wait: Wait) -> Result<Self> {
+        let fixed = geometry::fixed_payload::<T>();
+        let legal = Plan::read(&segment, fixed.is_none()).filter(|plan| match fixed {
+            Some(bytes) => plan.payload == bytes.max(1),
+            None => plan.payload <= MAX_SLOT_BYTES,
+        });
+        let Some(plan) = legal else {
+            let detail = "has a header whose sizes do not fit together";
+            return Err(Error::new(ErrorKind::Malformed, segment.name(), detail));
+        };
+        Ok(Self {
+            segment,
+            plan,
+            wait,
+            writer: Shelf::new(Writer::NONE),
+            reader: Shelf::new(Reader::START),
+            sequence: AtomicU64::new(0),
+            looks: AtomicU32::new(0),
+            _message: PhantomData,
+        })
+    }
+
+    /// The queue's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.segment.name()
+    }
+
+    /// How many messages wait at least before the queue is full.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.plan.shape.capacity as usize
+    }
+
+    /// How many messages wait, at about the time of the call; those delivered again not counted.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.blocks().len() as usize
+    }
+
+    /// Whether no message waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What the queue has counted so far.
+    #[must_use]
+    pub fn counters(&self) -> QueueCounters {
+        let count = |at: usize| self.counter(at).load(Ordering::Relaxed);
+        QueueCounters { dropped: count(blocks::DROPPED), lost: count(blocks::LOST) }
+    }
+
+    /// Detaches from the queue; the last one out removes it. Dropping it does the same.
+    pub fn close(self) {}
+
+    fn blocks(&self) -> Blocks<'_, Mapping> {
+        Blocks { words: self.segment.map(), shape: self.plan.shape, me: self.segment.index() }
+    }
+
+    fn counter(&self, at: usize) -> &AtomicU64 {
+        self.segment.map().u64(self.plan.shape.base + at)
+    }
+
+    fn event(&self, at: usize) -> Event<'_> {
+        let word = |at: usize| self.segment.map().u32(self.plan.shape.base + at);
+        Event { sequence: word(at), sleepers: word(at + 4) }
+    }
+    /// Notified when messages have become visible.
+    fn items(&self) -> Event<'_> {
+        self.event(blocks::ITEMS_EVENT)
+    }
+    /// Notified when messages were acknowledged.
+    fn space(&self) -> Event<'_> {
+        self.event(blocks::SPACE_EVENT)
+    }
+
+    fn recover(&self) {
+        self.segment.recover(&geometry::sweep);
+        self.items().notify_all();
+        self.space().notify_all();
+    }
+
+    /// Looks for the dead, once in a while; whether it did.
+    fn looks_again(&self) -> bool {
+        let looks = self.looks.fetch_add(1, Ordering::Relaxed);
+        let due = looks % LOOKS_BETWEEN_RECOVERIES == LOOKS_BETWEEN_RECOVERIES - 1;
+        if due {
+            self.recover();
+        }
+        due
+    }
+
+    fn timed_out(&self, detail: &'static str) -> Error {
+        Error::new(ErrorKind::TimedOut, self.name(), detail)
+    }
+
+    /// Bytes of a message that this participant writes or has taken.
+    fn held_bytes(&self, block: u64, slot: u32, len: usize) -> &[u8] {
+        let len = len.min(self.plan.payload);
+        let address = self.segment.map().bytes(self.plan.payload_at(block, slot), len);
+        // SAFETY: in bounds, as `bytes` checks; and nobody writes there, since the protocol opens
+        // a block anew only when nothing in it is held or being read (cooperative peers).
+        unsafe { std::slice::from_raw_parts(address, len) }
+    }
+
+    /// Bytes of a slot that this participant is filling; the caller is the only one who does.
+    #[expect(clippy::mut_from_ref, reason = "holding the block is what is exclusive")]
+    fn held_bytes_mut(&self, block: u64, slot: u32) -> &mut [u8] {
+        let len = self.plan.payload;
+        let address = self.segment.map().bytes(self.plan.payload_at(block, slot), len);
+        // SAFETY: in bounds, as `bytes` checks; the slot is not visible yet, and its block is held
+        // by the one call or loan that has taken the writer from its shelf.
+        unsafe { std::slice::from_raw_parts_mut(address, len) }
+    }
+
+    fn header(&self, block: u64, slot: u32, redelivered: bool) -> MessageHeader {
+        let map = self.segment.map();
+        let line = self.blocks().line(block);
+        let word = |at: usize| map.u64(line + at).load(Ordering::Relaxed);
+        let timestamp_ns = if self.plan.timestamps {
+            map.u64(self.plan.timestamp_at(block, slot)).load(Ordering::Relaxed)
+        } else {
+            0
+        };
+        let incarnation =
+            u128::from(word(blocks::INCARNATION)) | u128::from(word(blocks::INCARNATION + 8)) << 64;
+        let kind = map.u32(line + blocks::KINDS + (slot & 7) as usize * 4).load(Ordering::Relaxed);
+        MessageHeader {
+            sequence: word(blocks::SEQUENCE).wrapping_add(u64::from(slot)),
+            incarnation,
+            timestamp_ns,
+            kind,
+            redelivered,
+        }
+    }
+
+    /// How many bytes a message that this participant has taken has.
+    fn length(&self, block: u64, slot: u32) -> usize {
+        if !self.plan.encoded {
+            return size_of::<T::Layout>();
+        }
+        let word = self.segment.map().u64(self.plan.length_at(block, slot));
+        usize::try_from(word.load(Ordering::Relaxed)).unwrap_or(usize::MAX).min(self.plan.payload)
+    }
+
+    fn acknowledge(&self, run: &Run) {
+        self.blocks().acknowledge(run);
+        self.space().notify_ordered();
+    }
+}
+
+impl<T: FixedLayout> Drop for MessageQueue<T> {
+    fn drop(&mut self) {
+        self.segment.leave(&geometry::sweep);
+        self.items().notify_all();
+        self.space().notify_all();
+    }
+}

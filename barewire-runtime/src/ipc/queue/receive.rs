@@ -1,0 +1,139 @@
+//! Taking messages out of a queue.
+
+use std::time::{Duration, Instant};
+
+use super::MessageQueue;
+use super::batch::Batch;
+use super::blocks::{Reader, Run};
+use super::message::{Message, copied_layout};
+use crate::codec::{self, Decode};
+use crate::error::{Error, ErrorKind, Result};
+use crate::layout::FixedLayout;
+
+impl<T: FixedLayout> MessageQueue<T> {
+    /// Takes the oldest message; waits while the queue is empty.
+    ///
+    /// # Errors
+    ///
+    /// None today; a queue may come to be closed.
+    pub fn dequeue(&self) -> Result<Message<'_, T>> {
+        match self.take_until(None, 1) {
+            Some(run) => Ok(Message::new(self, run)),
+            None => Err(self.timed_out("nothing arrived")),
+        }
+    }
+
+    /// Takes the oldest message; `None` if none has arrived within `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// None today; a queue may come to be closed.
+    pub fn dequeue_timeout(&self, timeout: Duration) -> Result<Option<Message<'_, T>>> {
+        let run = self.take_until(Instant::now().checked_add(timeout), 1);
+        Ok(run.map(|run| Message::new(self, run)))
+    }
+
+    /// Takes the oldest message, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// None today; a queue may come to be closed.
+    #[inline]
+    pub fn try_dequeue(&self) -> Result<Option<Message<'_, T>>> {
+        Ok(self.try_take(1).map(|run| Message::new(self, run)))
+    }
+
+    /// Takes up to `most` of the oldest messages; waits while there is none.
+    ///
+    /// # Errors
+    ///
+    /// None today; a queue may come to be closed.
+    pub fn dequeue_batch(&self, most: usize) -> Result<Batch<'_, T>> {
+        match self.take_until(None, most) {
+            Some(run) => Ok(Batch::new(self, run, most)),
+            None => Err(self.timed_out("nothing arrived")),
+        }
+    }
+
+    /// Takes up to `most` of the oldest messages; none if none has arrived within `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// None today; a queue may come to be closed.
+    pub fn dequeue_batch_timeout(
+        &self,
+        most: usize,
+        timeout: Duration,
+    ) -> Result<Option<Batch<'_, T>>> {
+        let run = self.take_until(Instant::now().checked_add(timeout), most);
+        Ok(run.map(|run| Batch::new(self, run, most)))
+    }
+
+    /// Takes up to `most` of the oldest messages, if there are any.
+    ///
+    /// # Errors
+    ///
+    /// None today; a queue may come to be closed.
+    pub fn try_dequeue_batch(&self, most: usize) -> Result<Option<Batch<'_, T>>> {
+        Ok(self.try_take(most).map(|run| Batch::new(self, run, most)))
+    }
+
+    /// A copy of the message that is next, which stays in the queue.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidValue` if it is no value of `T`.
+    pub fn peek(&self) -> Result<Option<T>>
+    where
+        T: for<'de> Decode<'de>,
+    {
+        let copied = self.with_reader(|reader| {
+            let mut bytes = Vec::new();
+            let found = self.blocks().peek(reader, |block, slot| {
+                bytes.resize(self.length(block, slot), 0);
+                self.segment.map().read_volatile(self.plan.payload_at(block, slot), &mut bytes);
+            });
+            found.map(|()| bytes)
+        });
+        copied.map(|bytes| self.value(&bytes)).transpose()
+    }
+
+    /// The value whose layout or encoding the bytes are.
+    pub(super) fn value(&self, bytes: &[u8]) -> Result<T>
+    where
+        T: for<'de> Decode<'de>,
+    {
+        let invalid = |error: String| Error::new(ErrorKind::InvalidValue, self.name(), error);
+        if self.plan.encoded {
+            return codec::decode(bytes).map_err(|error| invalid(error.to_string()));
+        }
+        T::load(&copied_layout::<T>(bytes)).map_err(|error| invalid(error.to_string()))
+    }
+
+    fn with_reader<R>(&self, work: impl FnOnce(&mut Reader) -> R) -> R {
+        match self.reader.take() {
+            Some(mut reader) => work(&mut reader),
+            // Another thread is reading just now: find the place anew.
+            None => work(&mut { Reader::START }),
+        }
+    }
+
+    #[inline]
+    pub(super) fn take_now(&self, most: usize) -> Option<Run> {
+        let most = u32::try_from(most).unwrap_or(u32::MAX).max(1);
+        self.with_reader(|reader| self.blocks().take(reader, most))
+    }
+
+    #[inline]
+    fn try_take(&self, most: usize) -> Option<Run> {
+        let run = self.take_now(most);
+        if run.is_none() && self.looks_again() { self.take_now(most) } else { run }
+    }
+
+    fn take_until(&self, deadline: Option<Instant>, most: usize) -> Option<Run> {
+        let attempt = || Ok::<_, std::convert::Infallible>(self.take_now(most));
+        match self.items().wait_as(self.wait, deadline, attempt, || self.recover()) {
+            Ok(run) => run,
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! A region between processes: whole values, exclusive updates, and killed writers.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use barewire::{BareSchema, SharedRegion};
 
@@ -98,11 +98,15 @@ fn writers_killed_at_random_leave_the_last_whole_value() {
     for _ in 0..500 {
         let mut writer = start("update", scratch.path(), &[&forever]);
         writer.line("running");
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while region.read().expect("readable").count <= before {
+            assert!(Instant::now() < deadline, "the writer makes progress");
+        }
         std::thread::sleep(Duration::from_micros(random.below(2_000)));
         writer.kill();
         let value = region.read().expect("readable");
         assert_whole(&value);
-        assert!(value.count > before, "the writer had made progress");
+        assert!(value.count > before, "what was seen stays");
         before = value.count;
         region.update_timeout(Duration::from_secs(5), bump).expect("nobody is in the way");
     }

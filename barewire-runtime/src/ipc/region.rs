@@ -282,8 +282,7 @@ impl<'a> Words<'a> {
     }
 
     fn turn(self) -> Event<'a> {
-        let base = self.segment.body().0 + TURN_EVENT;
-        Event { sequence: self.segment.map().u32(base), sleepers: self.segment.map().u32(base + 4) }
+        self.segment.event(self.segment.body().0 + TURN_EVENT)
     }
 
     fn buffer(self, version: u64) -> usize {

@@ -18,8 +18,9 @@ pub use directory::{DIRECTORY_VARIABLE, Directory, MAX_NAME_BYTES};
 pub use header::{FORMAT_VERSION, MAX_PARTICIPANTS, MAX_SEGMENT_BYTES, MAX_TEXT_BYTES};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::sync::Event;
 use crate::sys::map::Mapping;
-use crate::sys::{self, file, lock};
+use crate::sys::{self, barrier, file, lock};
 use directory::is_inhabited;
 
 /// How long to wait for somebody who is attaching or detaching right now.
@@ -82,6 +83,8 @@ pub(crate) struct Segment {
     geometry: Geometry,
     index: u8,
     incarnation: u128,
+    /// Whether a barrier that another process asks for reaches this one.
+    reached: bool,
 }
 
 impl Segment {
@@ -121,6 +124,7 @@ impl Segment {
             geometry,
             index: 0,
             incarnation: 0,
+            reached: barrier::register(),
         };
         segment.join(&|_, _, _| ())?;
         fill(&segment)?;
@@ -171,6 +175,7 @@ impl Segment {
             geometry,
             index: 0,
             incarnation: 0,
+            reached: barrier::register(),
         };
         segment.take_gate()?;
         let facts = file::facts(&segment.file).map_err(fault("cannot examine the segment"))?;
@@ -230,6 +235,12 @@ impl Segment {
     /// Where the body starts in the mapping, and its length.
     pub(crate) fn body(&self) -> (usize, usize) {
         (self.body, self.body_bytes)
+    }
+
+    /// The event whose words stand at `at` in the mapping.
+    #[inline]
+    pub(crate) fn event(&self, at: usize) -> Event<'_> {
+        Event { map: &self.map, at, reached: self.reached }
     }
 
     fn take_gate(&self) -> Result<()> {

@@ -3,10 +3,11 @@
 pub(crate) mod shelf;
 pub(crate) mod words;
 
-use std::sync::atomic::{AtomicU32, Ordering, fence};
+use std::sync::atomic::{AtomicU32, Ordering, compiler_fence, fence};
 use std::time::{Duration, Instant};
 
-use crate::sys::futex;
+use crate::sys::map::Mapping;
+use crate::sys::{barrier, futex};
 
 /// How often a waiter looks at its condition before it sleeps.
 const SPINS: u32 = 400;
@@ -14,12 +15,26 @@ const SPINS: u32 = 400;
 /// The longest sleep: a waiter looks at least this often whether a participant has died.
 const SLICE: Duration = Duration::from_millis(4);
 
-/// The two words of an event in shared memory.
+/// An event in shared memory: three words, and whether [`barrier::everywhere`] reaches this process.
+///
+/// ```text
+/// 0  4  sequence: changed before every wake, so that a sleeper that has looked too early does not
+///       sleep
+/// 4  4  sleepers: how many are about to sleep; one that was killed stays counted, which costs wakes,
+///       not time
+/// 8  4  armed: 0 until somebody wants to sleep for the first time, then 1, and 2 after a barrier
+/// ```
+///
+/// Who changes the condition must look for sleepers after the change is visible. While nobody has
+/// ever slept, that costs no fence: the first sleeper sets `armed` and then asks the kernel for a
+/// barrier in all processors. A notifier whose look at `armed` came before that barrier has made its
+/// change visible by then, and the sleeper, which looks at the condition after it, sees it. One whose
+/// look came after sees `armed`, and fences.
+#[derive(Clone, Copy)]
 pub(crate) struct Event<'a> {
-    /// Changed before every wake, so that a sleeper that has looked too early does not sleep.
-    pub(crate) sequence: &'a AtomicU32,
-    /// How many are about to sleep. One that was killed stays counted: that costs wakes, not time.
-    pub(crate) sleepers: &'a AtomicU32,
+    pub(crate) map: &'a Mapping,
+    pub(crate) at: usize,
+    pub(crate) reached: bool,
 }
 
 /// How a participant waits.
@@ -37,46 +52,55 @@ pub enum Wait {
 /// A waiter that spins looks at the clock once in so many looks.
 const LOOKS_BETWEEN_CLOCKS: u32 = 1024;
 
-impl Event<'_> {
+impl<'a> Event<'a> {
+    fn sequence(&self) -> &'a AtomicU32 {
+        self.map.u32(self.at)
+    }
+    fn sleepers(&self) -> &'a AtomicU32 {
+        self.map.u32(self.at + 4)
+    }
+    fn armed(&self) -> &'a AtomicU32 {
+        self.map.u32(self.at + 8)
+    }
+
     /// Tells one sleeper that the condition may hold now.
     #[inline]
     pub(crate) fn notify(&self) {
-        // Pairs with the fence in `sleep`: either the sleeper sees the change that came before
-        // this call, or this call sees the sleeper.
-        fence(Ordering::SeqCst);
-        self.wake_sleepers(1);
-    }
-
-    /// As [`notify`](Self::notify), directly after the condition was changed by a sequentially
-    /// consistent store or exchange.
-    ///
-    /// That change and the load below are in the one order of all such steps, and so is the fence
-    /// in `sleep`. If the load does not see the sleeper, it comes before that fence, and then so
-    /// does the change: the sleeper's look after the fence sees it.
-    #[inline]
-    pub(crate) fn notify_ordered(&self) {
-        if self.sleepers.load(Ordering::SeqCst) != 0 {
-            self.wake_up(1);
-        }
+        self.notify_some(1);
     }
 
     /// Tells every sleeper.
     pub(crate) fn notify_all(&self) {
-        fence(Ordering::SeqCst);
-        self.wake_sleepers(u32::MAX >> 1);
+        self.notify_some(u32::MAX >> 1);
     }
 
     #[inline]
-    fn wake_sleepers(&self, count: u32) {
-        if self.sleepers.load(Ordering::Relaxed) != 0 {
-            self.wake_up(count);
+    fn notify_some(&self, count: u32) {
+        // Keeps the change before the look; the barrier of the first sleeper does the rest.
+        compiler_fence(Ordering::SeqCst);
+        if self.armed().load(Ordering::Relaxed) != 0 || !self.reached {
+            self.wake_sleepers(count);
         }
     }
 
     #[cold]
-    fn wake_up(&self, count: u32) {
-        self.sequence.fetch_add(1, Ordering::Release);
-        futex::wake(self.sequence, count);
+    fn wake_sleepers(&self, count: u32) {
+        // Pairs with the fence in `sleep`: either the sleeper sees the change that came before
+        // this call, or this call sees the sleeper.
+        fence(Ordering::SeqCst);
+        if self.sleepers().load(Ordering::Relaxed) != 0 {
+            self.sequence().fetch_add(1, Ordering::Release);
+            futex::wake(self.sequence(), count);
+        }
+    }
+
+    /// Before the first sleep: makes every notifier look for sleepers from now on.
+    fn arm(&self) {
+        if self.armed().load(Ordering::Acquire) != 2 {
+            self.armed().fetch_max(1, Ordering::SeqCst);
+            barrier::everywhere();
+            self.armed().fetch_max(2, Ordering::SeqCst);
+        }
     }
 
     /// As [`wait_as`](Self::wait_as) with [`Wait::SpinThenPark`].
@@ -121,17 +145,18 @@ impl Event<'_> {
         mut attempt: impl FnMut() -> Result<Option<T>, E>,
         mut idle: impl FnMut(),
     ) -> Result<Option<T>, E> {
+        self.arm();
         loop {
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-            let seen = self.sequence.load(Ordering::Acquire);
-            self.sleepers.fetch_add(1, Ordering::Relaxed);
+            let seen = self.sequence().load(Ordering::Acquire);
+            self.sleepers().fetch_add(1, Ordering::Relaxed);
             fence(Ordering::SeqCst);
             let found = attempt();
             let slice = left.unwrap_or(SLICE).min(SLICE);
             if matches!(found, Ok(None)) && !slice.is_zero() {
-                futex::wait(self.sequence, seen, slice);
+                futex::wait(self.sequence(), seen, slice);
             }
-            self.sleepers.fetch_sub(1, Ordering::Relaxed);
+            self.sleepers().fetch_sub(1, Ordering::Relaxed);
             if let Some(found) = found? {
                 return Ok(Some(found));
             }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 use crate::sys::map::Mapping;
 
 /// One word, as the protocols use it.
+#[allow(dead_code, reason = "not every protocol needs every step")]
 pub(crate) trait Atomic<V> {
     fn load(&self, order: Ordering) -> V;
     fn store(&self, value: V, order: Ordering);
@@ -21,6 +22,7 @@ pub(crate) trait Atomic<V> {
 }
 
 /// Words at byte offsets, shared by all who have them.
+#[allow(dead_code, reason = "not every protocol needs every step")]
 pub(crate) trait Words {
     type U64: Atomic<u64>;
     type U32: Atomic<u32>;
@@ -106,6 +108,7 @@ impl Words for Mapping {
 pub(crate) mod model {
     //! The words of a loom model.
 
+    use std::collections::BTreeMap;
     use std::sync::atomic::Ordering;
 
     use loom::sync::atomic::{AtomicU32, AtomicU64};
@@ -117,18 +120,26 @@ pub(crate) mod model {
         AtomicU32, u32;
     }
 
-    /// `bytes / 8` words of each width, all zero.
+    /// Words of each width, all zero.
     pub(crate) struct Model {
-        wide: Vec<AtomicU64>,
-        narrow: Vec<AtomicU32>,
+        wide: BTreeMap<usize, AtomicU64>,
+        narrow: BTreeMap<usize, AtomicU32>,
     }
 
     impl Model {
+        /// All words of so many bytes.
+        #[allow(dead_code, reason = "for protocols with few words")]
         pub(crate) fn new(bytes: usize) -> Self {
             Self {
-                wide: (0..bytes / 8).map(|_| AtomicU64::new(0)).collect(),
-                narrow: (0..bytes / 4).map(|_| AtomicU32::new(0)).collect(),
+                wide: (0..bytes).step_by(8).map(|at| (at, AtomicU64::new(0))).collect(),
+                narrow: (0..bytes).step_by(4).map(|at| (at, AtomicU32::new(0))).collect(),
             }
+        }
+
+        /// Only the 64-bit words at these offsets: each one costs time in every execution.
+        pub(crate) fn of(offsets: impl IntoIterator<Item = usize>) -> Self {
+            let wide = offsets.into_iter().map(|at| (at, AtomicU64::new(0))).collect();
+            Self { wide, narrow: BTreeMap::new() }
         }
     }
 
@@ -137,10 +148,10 @@ pub(crate) mod model {
         type U32 = AtomicU32;
 
         fn u64(&self, offset: usize) -> &AtomicU64 {
-            &self.wide[offset / 8]
+            &self.wide[&offset]
         }
         fn u32(&self, offset: usize) -> &AtomicU32 {
-            &self.narrow[offset / 4]
+            &self.narrow[&offset]
         }
         fn fence(&self, order: Ordering) {
             loom::sync::atomic::fence(order);

@@ -88,13 +88,6 @@ impl Mapping {
         }
     }
 
-    /// Copies `len` bytes from one place to another.
-    pub(crate) fn copy_within(&self, from: usize, to: usize, len: usize) {
-        let (source, target) = (self.bytes(from, len), self.bytes(to, len));
-        // SAFETY: `bytes` has checked both ranges; they may overlap; no reference is made.
-        unsafe { source.copy_to(target, len) };
-    }
-
     /// A hint that the cache line at `offset` will be read soon; nothing if it is out of bounds.
     #[inline]
     pub(crate) fn prefetch_read(&self, offset: usize) {

@@ -5,6 +5,7 @@
 //! kernel releases when its holder dies, however it dies ([`lock`]); shared mappings ([`map`]);
 //! and a wait on a 32-bit word shared by processes ([`futex`]).
 
+pub(crate) mod barrier;
 pub(crate) mod file;
 pub(crate) mod futex;
 pub(crate) mod lock;

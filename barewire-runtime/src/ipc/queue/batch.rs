@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::MessageQueue;
-use super::blocks::Run;
+use super::lanes::Run;
 use super::message::Received;
 use crate::layout::FixedLayout;
 
@@ -36,14 +36,14 @@ pub struct Batch<'q, T: FixedLayout> {
 impl<'q, T: FixedLayout> Batch<'q, T> {
     pub(super) fn new(queue: &'q MessageQueue<T>, first: Run, most: usize) -> Self {
         let mut batch =
-            Self { queue, runs: [first; MAX_RUNS], used: 1, messages: first.count as usize };
+            Self { queue, runs: [first; MAX_RUNS], used: 1, messages: first.count() as usize };
         while batch.messages < most && batch.used < MAX_RUNS {
             let Some(run) = queue.take_now(most - batch.messages) else {
                 break;
             };
             batch.runs[batch.used] = run;
             batch.used += 1;
-            batch.messages += run.count as usize;
+            batch.messages += run.count() as usize;
         }
         batch
     }
@@ -58,8 +58,9 @@ impl<'q, T: FixedLayout> Batch<'q, T> {
     /// The messages, in the order of each sender.
     pub fn iter(&self) -> impl Iterator<Item = Received<'_, T>> {
         let queue = self.queue;
-        self.runs[..self.used].iter().flat_map(move |run| {
-            (run.slot..run.slot + run.count).map(move |slot| Received::new(queue, run, slot))
+        self.runs[..self.used].iter().flat_map(move |&run| {
+            (run.slot()..run.slot() + run.count())
+                .map(move |slot| Received::new(queue, run.at(slot)))
         })
     }
 }

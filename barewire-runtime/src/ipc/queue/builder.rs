@@ -4,7 +4,6 @@ use std::marker::PhantomData;
 use std::path::PathBuf;
 
 use super::MessageQueue;
-use super::blocks::Blocks;
 use super::geometry::{self, MAX_CAPACITY, MAX_SLOT_BYTES, Overflow, Plan};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::FixedLayout;
@@ -156,12 +155,8 @@ impl<T: FixedLayout> QueueBuilder<T> {
         let Some(body) = plan.body_bytes() else {
             return Err(self.invalid("the queue would be larger than a segment can be"));
         };
-        // A fresh body is all zeroes: no block was ever opened.
-        let segment = Segment::create(&self.plan(), plan.to_words(), body, |segment| {
-            let shape = super::blocks::Shape { base: segment.body().0, ..plan.shape };
-            Blocks { words: segment.map(), shape, me: 0 }.initialize();
-            Ok(())
-        })?;
+        // A fresh body is all zeroes: every block is free, no lane was used.
+        let segment = Segment::create(&self.plan(), plan.to_words(), body, |_| Ok(()))?;
         MessageQueue::attached(segment, self.wait)
     }
 

@@ -2,13 +2,12 @@
 
 use barewire_schema::Type;
 
-use super::blocks::{Blocks, Shape};
-use super::word::MAX_SLOTS;
+use super::lanes::{Lanes, MAX_BLOCKS, MAX_SLOTS, Shape};
 use crate::layout::FixedLayout;
 use crate::segment::{Geometry, MAX_PARTICIPANTS, Segment};
 
 /// The most messages that a queue can hold.
-pub const MAX_CAPACITY: usize = 1 << 24;
+pub const MAX_CAPACITY: usize = 1 << 19;
 /// The largest slot of a queue of an unbounded type, in bytes.
 pub const MAX_SLOT_BYTES: usize = 1 << 30;
 
@@ -116,10 +115,11 @@ impl Plan {
         words[BLOCKS] = self.shape.blocks;
         words[SLOTS] = u64::from(self.shape.slots);
         words[PAYLOAD] = self.payload as u64;
-        words[FLAGS] = TIMESTAMPS * u64::from(self.timestamps)
-            | AT_MOST_ONCE * u64::from(self.at_most_once)
-            | (self.overflow as u64) << OVERFLOW_SHIFT
-            | ISOLATED * u64::from(self.isolated);
+        let flag = |flag: u64, set: bool| if set { flag } else { 0 };
+        words[FLAGS] = flag(TIMESTAMPS, self.timestamps)
+            | flag(AT_MOST_ONCE, self.at_most_once)
+            | ((self.overflow as u64) << OVERFLOW_SHIFT)
+            | flag(ISOLATED, self.isolated);
         words
     }
 
@@ -141,7 +141,7 @@ impl Plan {
             && slots <= MAX_SLOTS
             && blocks.is_power_of_two()
             && blocks > capacity / u64::from(slots)
-            && blocks <= 2 * (MAX_CAPACITY + MAX_PARTICIPANTS) as u64
+            && blocks <= MAX_BLOCKS
             && (1..=MAX_SEGMENT_PAYLOAD).contains(&payload)
             && flags & !KNOWN_FLAGS == 0;
         if !sane {
@@ -173,7 +173,7 @@ pub(super) fn fixed_payload<T: FixedLayout>() -> Option<usize> {
 /// Gives back what a dead participant of a queue held.
 pub(super) fn sweep(segment: &Segment, dead: u8, still_dead: &dyn Fn() -> bool) {
     if let Some(plan) = Plan::read(segment, false) {
-        let blocks = Blocks { words: segment.map(), shape: plan.shape, me: segment.index() };
-        blocks.sweep(dead, !plan.at_most_once, still_dead);
+        let lanes = Lanes { words: segment.map(), shape: &plan.shape, me: segment.index() };
+        lanes.sweep(dead, !plan.at_most_once, still_dead);
     }
 }

@@ -7,8 +7,8 @@ use std::ops::{Deref, DerefMut};
 use barewire_schema::check;
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
-use super::blocks::Run;
-use super::send::{Patience, Place};
+use super::lanes::{Acquired, Run};
+use super::send::Patience;
 use super::{MessageHeader, MessageQueue};
 use crate::codec::Decode;
 use crate::error::Result;
@@ -19,27 +19,24 @@ use crate::layout::FixedLayout;
 /// It is read in place (in a copy, if the queue is isolated): it dereferences to the fixed layout of
 /// `T`. Until it is dropped, it is this process's alone; if the process dies before that, another
 /// one gets it, marked as redelivered.
-pub struct Message<'q, T: FixedLayout> {
-    run: Run,
-    received: Received<'q, T>,
-}
+pub struct Message<'q, T: FixedLayout>(Received<'q, T>);
 
 impl<'q, T: FixedLayout> Message<'q, T> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(queue: &'q MessageQueue<T>, run: Run) -> Self {
-        Self { run, received: Received::new(queue, &run, run.slot) }
+        Self(Received::new(queue, run))
     }
 
     /// Who sent it, when, and which one it is.
     #[must_use]
     pub fn header(&self) -> MessageHeader {
-        self.received.header()
+        self.0.header()
     }
 
     /// The octets of the message in its slot: the fixed layout, or BARE if `T` is unbounded.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        self.received.bytes()
+        self.0.bytes()
     }
 
     /// The value, checked and copied out.
@@ -52,7 +49,7 @@ impl<'q, T: FixedLayout> Message<'q, T> {
     where
         T: for<'de> Decode<'de>,
     {
-        self.received.read()
+        self.0.read()
     }
 }
 
@@ -61,14 +58,14 @@ impl<T: FixedLayout> Deref for Message<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T::Layout {
-        &self.received
+        &self.0
     }
 }
 
 impl<T: FixedLayout> Drop for Message<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.received.queue.acknowledge(&self.run);
+        self.0.queue.acknowledge(&self.0.run);
     }
 }
 
@@ -81,11 +78,9 @@ impl<T: FixedLayout> fmt::Debug for Message<'_, T> {
 /// One message of a [`Batch`](super::Batch); it dereferences to the fixed layout of `T`.
 pub struct Received<'q, T: FixedLayout> {
     queue: &'q MessageQueue<T>,
-    block: u64,
-    slot: u32,
-    redelivered: bool,
+    run: Run,
     /// The bytes, if others may write to those in the segment.
-    copy: Option<Copied<T>>,
+    copy: Option<Box<Copied<T>>>,
 }
 
 enum Copied<T: FixedLayout> {
@@ -94,20 +89,25 @@ enum Copied<T: FixedLayout> {
 }
 
 impl<'q, T: FixedLayout> Received<'q, T> {
-    #[inline]
-    pub(super) fn new(queue: &'q MessageQueue<T>, run: &Run, slot: u32) -> Self {
-        let redelivered = run.redelivered();
-        let mut received = Self { queue, block: run.block, slot, redelivered, copy: None };
+    #[inline(always)]
+    pub(super) fn new(queue: &'q MessageQueue<T>, run: Run) -> Self {
+        let mut received = Self { queue, run, copy: None };
         if queue.plan.isolated {
-            received.copy = Some(received.copied());
+            received.copy = Some(Box::new(received.copied()));
         }
         received
     }
 
+    #[inline(always)]
+    fn place(&self) -> (u64, u32) {
+        (self.run.block(), self.run.slot())
+    }
+
     #[cold]
     fn copied(&self) -> Copied<T> {
-        let mut bytes = vec![0; self.queue.length(self.block, self.slot)];
-        let at = self.queue.plan.payload_at(self.block, self.slot);
+        let (block, slot) = self.place();
+        let mut bytes = vec![0; self.queue.length(block, slot)];
+        let at = self.queue.plan.payload_at(block, slot);
         self.queue.segment.map().read_volatile(at, &mut bytes);
         if self.queue.plan.encoded {
             Copied::Encoded(bytes)
@@ -119,19 +119,20 @@ impl<'q, T: FixedLayout> Received<'q, T> {
     /// Who sent it, when, and which one it is.
     #[must_use]
     pub fn header(&self) -> MessageHeader {
-        self.queue.header(self.block, self.slot, self.redelivered)
+        let (block, slot) = self.place();
+        self.queue.header(block, slot, self.run.redelivered())
     }
 
     /// The octets of the message in its slot: the fixed layout, or BARE if `T` is unbounded.
     #[must_use]
     #[inline]
     pub fn bytes(&self) -> &[u8] {
-        match &self.copy {
+        match self.copy.as_deref() {
             Some(Copied::Layout(layout)) => layout.as_bytes(),
             Some(Copied::Encoded(bytes)) => bytes,
             None => {
-                let len = self.queue.length(self.block, self.slot);
-                self.queue.held_bytes(self.block, self.slot, len)
+                let (block, slot) = self.place();
+                self.queue.held_bytes(block, slot, self.queue.length(block, slot))
             }
         }
     }
@@ -184,28 +185,32 @@ pub(super) fn layout_of<T: FixedLayout>(bytes: &[u8]) -> &T::Layout {
     }
 }
 
-/// A slot of the queue that is being filled in place; dropping it unsent gives it back.
+/// A message that is being filled; dropping it unsent gives its room back.
 ///
-/// It starts as all zeroes, and dereferences to the fixed layout of `T`. Messages that are sent
-/// while it is being filled do not wait for it.
+/// It starts as all zeroes, and dereferences to the fixed layout of `T`. A message of more than a
+/// few hundred bytes is filled where its receiver reads it; a smaller one is copied there when it is
+/// sent, which costs less than a slot of its own would.
 #[must_use = "a loan that is not sent is given back"]
 pub struct Loan<'q, T: FixedLayout> {
     queue: &'q MessageQueue<T>,
-    place: Place<'q, T>,
     kind: u32,
-    /// What is filled instead of the slot, if others may write to that.
-    copy: Option<Box<T::Layout>>,
+    place: Place<T>,
+}
+
+enum Place<T: FixedLayout> {
+    Slot(Acquired),
+    Copy(Box<T::Layout>),
+    Sent,
 }
 
 impl<'q, T: FixedLayout> Loan<'q, T> {
-    pub(super) fn new(queue: &'q MessageQueue<T>, place: Place<'q, T>) -> Self {
-        let mut loan = Self { queue, place, kind: 0, copy: None };
-        if queue.plan.isolated {
-            loan.copy = Some(copied_layout::<T>(&[]));
-        } else {
-            loan.slot().fill(0);
-        }
-        loan
+    pub(super) fn in_slot(queue: &'q MessageQueue<T>, acquired: Acquired) -> Self {
+        queue.held_bytes_mut(acquired.block, 0).fill(0);
+        Self { queue, kind: 0, place: Place::Slot(acquired) }
+    }
+
+    pub(super) fn in_copy(queue: &'q MessageQueue<T>) -> Self {
+        Self { queue, kind: 0, place: Place::Copy(copied_layout::<T>(&[])) }
     }
 
     /// Sets the number that the receiver finds in the header.
@@ -217,21 +222,16 @@ impl<'q, T: FixedLayout> Loan<'q, T> {
     ///
     /// # Errors
     ///
-    /// `Full` with [`Overflow::Reject`](super::Overflow::Reject), if the process stood still
-    /// meanwhile and others have used up the room.
+    /// As [`MessageQueue::enqueue`], for a small message.
     pub fn send(mut self) -> Result<()> {
-        let writer = *self.place.writer();
-        if let Some(copy) = self.copy.take() {
-            let at = self.queue.plan.payload_at(writer.position, writer.slot());
-            self.queue.segment.map().write_volatile(at, copy.as_bytes());
+        match std::mem::replace(&mut self.place, Place::Sent) {
+            Place::Slot(acquired) => self.queue.send_block(acquired, self.kind),
+            Place::Copy(copy) => {
+                self.queue.send_bytes(copy.as_bytes(), self.kind, Patience::Policy)?;
+            }
+            Place::Sent => {}
         }
-        self.queue.stamp(writer.position, writer.slot(), self.kind);
-        self.queue.commit(&mut self.place, 1, Patience::Policy)
-    }
-
-    fn slot(&mut self) -> &mut [u8] {
-        let writer = *self.place.writer();
-        self.queue.held_bytes_mut(writer.position, writer.slot())
+        Ok(())
     }
 }
 
@@ -239,25 +239,35 @@ impl<T: FixedLayout> Deref for Loan<'_, T> {
     type Target = T::Layout;
 
     fn deref(&self) -> &T::Layout {
-        if let Some(copy) = &self.copy {
-            return copy;
+        match &self.place {
+            Place::Copy(copy) => copy,
+            Place::Slot(acquired) => {
+                layout_of::<T>(self.queue.held_bytes(acquired.block, 0, size_of::<T::Layout>()))
+            }
+            Place::Sent => unreachable!("sending takes the loan"),
         }
-        let writer = self.place.look();
-        let bytes = size_of::<T::Layout>();
-        layout_of::<T>(self.queue.held_bytes(writer.position, writer.slot(), bytes))
     }
 }
 
 impl<T: FixedLayout> DerefMut for Loan<'_, T> {
     fn deref_mut(&mut self) -> &mut T::Layout {
-        let writer = *self.place.writer();
-        if let Some(copy) = &mut self.copy {
-            return copy;
+        match &mut self.place {
+            Place::Copy(copy) => copy,
+            Place::Slot(acquired) => {
+                match T::Layout::mut_from_prefix(self.queue.held_bytes_mut(acquired.block, 0)) {
+                    Ok((layout, _)) => layout,
+                    Err(_) => unreachable!("a slot holds the layout"),
+                }
+            }
+            Place::Sent => unreachable!("sending takes the loan"),
         }
-        let slot = self.queue.held_bytes_mut(writer.position, writer.slot());
-        match T::Layout::mut_from_prefix(slot) {
-            Ok((layout, _)) => layout,
-            Err(_) => unreachable!("a slot holds the layout"),
+    }
+}
+
+impl<T: FixedLayout> Drop for Loan<'_, T> {
+    fn drop(&mut self) {
+        if let Place::Slot(acquired) = self.place {
+            self.queue.lanes().abandon(acquired);
         }
     }
 }

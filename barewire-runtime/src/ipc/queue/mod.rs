@@ -1,15 +1,12 @@
 //! `MessageQueue<T>`: a bounded queue from many processes to many.
 
 mod batch;
-mod blocks;
 mod builder;
 mod geometry;
+mod lanes;
 mod message;
-#[cfg(test)]
-mod model;
 mod receive;
 mod send;
-mod word;
 
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -21,8 +18,8 @@ use crate::segment::Segment;
 use crate::sync::shelf::Shelf;
 use crate::sync::{Event, Wait};
 use crate::sys::map::Mapping;
-use blocks::{Blocks, Reader, Run, Writer};
 use geometry::Plan;
+use lanes::{Lanes, Readers, Run, Writer};
 
 pub use batch::Batch;
 pub use builder::QueueBuilder;
@@ -67,7 +64,7 @@ pub struct MessageQueue<T: FixedLayout> {
     plan: Plan,
     wait: Wait,
     writer: Shelf<Writer>,
-    reader: Shelf<Reader>,
+    readers: Shelf<Readers>,
     sequence: AtomicU64,
     looks: AtomicU32,
     _message: PhantomData<fn() -> T>,
@@ -111,8 +108,8 @@ impl<T: FixedLayout> MessageQueue<T> {
             segment,
             plan,
             wait,
-            writer: Shelf::new(Writer::NONE),
-            reader: Shelf::new(Reader::START),
+            writer: Shelf::new(Writer::new()),
+            readers: Shelf::new(Readers::new()),
             sequence: AtomicU64::new(0),
             looks: AtomicU32::new(0),
             _message: PhantomData,
@@ -134,7 +131,7 @@ impl<T: FixedLayout> MessageQueue<T> {
     /// How many messages wait, at about the time of the call; those delivered again not counted.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.blocks().len() as usize
+        self.lanes().len() as usize
     }
 
     /// Whether no message waits.
@@ -147,14 +144,15 @@ impl<T: FixedLayout> MessageQueue<T> {
     #[must_use]
     pub fn counters(&self) -> QueueCounters {
         let count = |at: usize| self.counter(at).load(Ordering::Relaxed);
-        QueueCounters { dropped: count(blocks::DROPPED), lost: count(blocks::LOST) }
+        QueueCounters { dropped: count(lanes::DROPPED), lost: count(lanes::LOST) }
     }
 
     /// Detaches from the queue; the last one out removes it. Dropping it does the same.
     pub fn close(self) {}
 
-    fn blocks(&self) -> Blocks<'_, Mapping> {
-        Blocks { words: self.segment.map(), shape: self.plan.shape, me: self.segment.index() }
+    #[inline(always)]
+    fn lanes(&self) -> Lanes<'_, Mapping> {
+        Lanes { words: self.segment.map(), shape: &self.plan.shape, me: self.segment.index() }
     }
 
     fn counter(&self, at: usize) -> &AtomicU64 {
@@ -162,16 +160,15 @@ impl<T: FixedLayout> MessageQueue<T> {
     }
 
     fn event(&self, at: usize) -> Event<'_> {
-        let word = |at: usize| self.segment.map().u32(self.plan.shape.base + at);
-        Event { sequence: word(at), sleepers: word(at + 4) }
+        self.segment.event(self.plan.shape.base + at)
     }
     /// Notified when messages have become visible.
     fn items(&self) -> Event<'_> {
-        self.event(blocks::ITEMS_EVENT)
+        self.event(lanes::ITEMS_EVENT)
     }
     /// Notified when messages were acknowledged.
     fn space(&self) -> Event<'_> {
-        self.event(blocks::SPACE_EVENT)
+        self.event(lanes::SPACE_EVENT)
     }
 
     fn recover(&self) {
@@ -181,9 +178,12 @@ impl<T: FixedLayout> MessageQueue<T> {
     }
 
     /// Looks for the dead, once in a while; whether it did.
+    #[inline]
     fn looks_again(&self) -> bool {
-        let looks = self.looks.fetch_add(1, Ordering::Relaxed);
-        let due = looks % LOOKS_BETWEEN_RECOVERIES == LOOKS_BETWEEN_RECOVERIES - 1;
+        // Threads may count over each other: it need not be exact.
+        let looks = self.looks.load(Ordering::Relaxed).wrapping_add(1);
+        self.looks.store(looks, Ordering::Relaxed);
+        let due = looks.is_multiple_of(LOOKS_BETWEEN_RECOVERIES);
         if due {
             self.recover();
         }
@@ -215,7 +215,7 @@ impl<T: FixedLayout> MessageQueue<T> {
 
     fn header(&self, block: u64, slot: u32, redelivered: bool) -> MessageHeader {
         let map = self.segment.map();
-        let line = self.blocks().line(block);
+        let line = self.lanes().line(block);
         let word = |at: usize| map.u64(line + at).load(Ordering::Relaxed);
         let timestamp_ns = if self.plan.timestamps {
             map.u64(self.plan.timestamp_at(block, slot)).load(Ordering::Relaxed)
@@ -223,10 +223,10 @@ impl<T: FixedLayout> MessageQueue<T> {
             0
         };
         let incarnation =
-            u128::from(word(blocks::INCARNATION)) | u128::from(word(blocks::INCARNATION + 8)) << 64;
-        let kind = map.u32(line + blocks::KINDS + (slot & 7) as usize * 4).load(Ordering::Relaxed);
+            u128::from(word(lanes::INCARNATION)) | u128::from(word(lanes::INCARNATION + 8)) << 64;
+        let kind = map.u32(line + lanes::KINDS + (slot & 7) as usize * 4).load(Ordering::Relaxed);
         MessageHeader {
-            sequence: word(blocks::SEQUENCE).wrapping_add(u64::from(slot)),
+            sequence: word(lanes::SEQUENCE).wrapping_add(u64::from(slot)),
             incarnation,
             timestamp_ns,
             kind,
@@ -244,8 +244,8 @@ impl<T: FixedLayout> MessageQueue<T> {
     }
 
     fn acknowledge(&self, run: &Run) {
-        self.blocks().acknowledge(run);
-        self.space().notify_ordered();
+        self.lanes().acknowledge(run);
+        self.space().notify();
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::MessageQueue;
 use super::batch::Batch;
-use super::blocks::{Reader, Run};
+use super::lanes::Run;
 use super::message::{Message, copied_layout};
 use crate::codec::{self, Decode};
 use crate::error::{Error, ErrorKind, Result};
@@ -16,6 +16,7 @@ impl<T: FixedLayout> MessageQueue<T> {
     /// # Errors
     ///
     /// None today; a queue may come to be closed.
+    #[inline]
     pub fn dequeue(&self) -> Result<Message<'_, T>> {
         match self.take_until(None, 1) {
             Some(run) => Ok(Message::new(self, run)),
@@ -38,7 +39,7 @@ impl<T: FixedLayout> MessageQueue<T> {
     /// # Errors
     ///
     /// None today; a queue may come to be closed.
-    #[inline]
+    #[inline(always)]
     pub fn try_dequeue(&self) -> Result<Option<Message<'_, T>>> {
         Ok(self.try_take(1).map(|run| Message::new(self, run)))
     }
@@ -87,15 +88,12 @@ impl<T: FixedLayout> MessageQueue<T> {
     where
         T: for<'de> Decode<'de>,
     {
-        let copied = self.with_reader(|reader| {
-            let mut bytes = Vec::new();
-            let found = self.blocks().peek(reader, |block, slot| {
-                bytes.resize(self.length(block, slot), 0);
-                self.segment.map().read_volatile(self.plan.payload_at(block, slot), &mut bytes);
-            });
-            found.map(|()| bytes)
+        let mut bytes = Vec::new();
+        let found = self.lanes().peek(&mut self.readers.lock(), |block, slot| {
+            bytes.resize(self.length(block, slot), 0);
+            self.segment.map().read_volatile(self.plan.payload_at(block, slot), &mut bytes);
         });
-        copied.map(|bytes| self.value(&bytes)).transpose()
+        found.map(|()| self.value(&bytes)).transpose()
     }
 
     /// The value whose layout or encoding the bytes are.
@@ -110,26 +108,19 @@ impl<T: FixedLayout> MessageQueue<T> {
         T::load(&copied_layout::<T>(bytes)).map_err(|error| invalid(error.to_string()))
     }
 
-    fn with_reader<R>(&self, work: impl FnOnce(&mut Reader) -> R) -> R {
-        match self.reader.take() {
-            Some(mut reader) => work(&mut reader),
-            // Another thread is reading just now: find the place anew.
-            None => work(&mut { Reader::START }),
-        }
-    }
-
-    #[inline]
+    #[inline(always)]
     pub(super) fn take_now(&self, most: usize) -> Option<Run> {
         let most = u32::try_from(most).unwrap_or(u32::MAX).max(1);
-        self.with_reader(|reader| self.blocks().take(reader, most))
+        self.lanes().take(&mut self.readers.lock(), most)
     }
 
-    #[inline]
+    #[inline(always)]
     fn try_take(&self, most: usize) -> Option<Run> {
         let run = self.take_now(most);
         if run.is_none() && self.looks_again() { self.take_now(most) } else { run }
     }
 
+    #[inline]
     fn take_until(&self, deadline: Option<Instant>, most: usize) -> Option<Run> {
         let attempt = || Ok::<_, std::convert::Infallible>(self.take_now(most));
         match self.items().wait_as(self.wait, deadline, attempt, || self.recover()) {

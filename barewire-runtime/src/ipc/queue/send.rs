@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use zerocopy::{FromBytes, IntoBytes};
 
-use super::blocks::{Reader, Writer};
 use super::geometry::Overflow;
+use super::lanes::{Acquired, Writer};
 use super::message::{Loan, copied_layout};
-use super::{MessageQueue, blocks};
+use super::{MessageQueue, lanes};
 use crate::codec::{self, Encode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::{FixedLayout, LayoutError};
@@ -30,39 +30,6 @@ impl Patience {
     pub(super) fn timeout(timeout: Duration) -> Self {
         // A deadline beyond what the clock can say is none.
         Instant::now().checked_add(timeout).map_or(Self::Policy, Self::Until)
-    }
-}
-
-/// A block that this participant writes in: the shelved one, or one of its own while that is away.
-pub(super) struct Place<'q, T: FixedLayout> {
-    queue: &'q MessageQueue<T>,
-    shelved: Option<Taken<'q, Writer>>,
-    own: Writer,
-}
-
-impl<T: FixedLayout> Place<'_, T> {
-    #[inline]
-    pub(super) fn writer(&mut self) -> &mut Writer {
-        match &mut self.shelved {
-            Some(writer) => writer,
-            None => &mut self.own,
-        }
-    }
-
-    pub(super) fn look(&self) -> &Writer {
-        match &self.shelved {
-            Some(writer) => writer,
-            None => &self.own,
-        }
-    }
-}
-
-impl<T: FixedLayout> Drop for Place<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.own.position != 0 {
-            self.queue.blocks().let_go(self.own.position);
-        }
     }
 }
 
@@ -116,16 +83,9 @@ impl<T: FixedLayout> MessageQueue<T> {
     where
         T: Encode,
     {
-        let mut rest = messages;
-        let mut place = self.place();
-        while !rest.is_empty() {
-            self.reserve(place.writer(), Patience::Policy)?;
-            let (sent, failed) = self.fill_block(&mut place, rest);
-            if sent > 0 {
-                self.commit(&mut place, sent as u32, Patience::Policy)?;
-            }
-            failed?;
-            rest = &rest[sent..];
+        let mut sent = 0;
+        while sent < messages.len() {
+            sent += self.send_some(&messages[sent..], Patience::Policy)?;
         }
         Ok(())
     }
@@ -139,24 +99,15 @@ impl<T: FixedLayout> MessageQueue<T> {
     where
         T: Encode,
     {
-        let mut total = 0;
-        let mut place = self.place();
-        while total < messages.len() {
-            let full = |result: Result<()>| match result {
-                Err(error) if error.is_full() => Ok(true),
-                other => other.map(|()| false),
-            };
-            if full(self.reserve(place.writer(), Patience::None))? {
-                break;
+        let mut sent = 0;
+        while sent < messages.len() {
+            match self.send_some(&messages[sent..], Patience::None) {
+                Ok(more) => sent += more,
+                Err(error) if error.is_full() => break,
+                Err(error) => return Err(error),
             }
-            let (sent, failed) = self.fill_block(&mut place, &messages[total..]);
-            if sent > 0 && full(self.commit(&mut place, sent as u32, Patience::None))? {
-                break;
-            }
-            total += sent;
-            failed?;
         }
-        Ok(total)
+        Ok(sent)
     }
 
     /// Takes a slot to fill in place; if the queue is full, as [`enqueue`](Self::enqueue).
@@ -188,172 +139,180 @@ impl<T: FixedLayout> MessageQueue<T> {
 
     fn loan_with(&self, patience: Patience) -> Result<Loan<'_, T>> {
         const { barewire_schema::check::assert_bounded(T::TYPE) };
-        let mut place = self.place();
-        self.reserve(place.writer(), patience)?;
-        Ok(Loan::new(self, place))
+        if self.one_message_a_block() && !self.plan.isolated {
+            return Ok(Loan::in_slot(self, self.acquire(patience)?));
+        }
+        drop(self.writer(patience)?);
+        Ok(Loan::in_copy(self))
     }
 
-    #[inline]
+    /// Large messages have a block each: it is filled first and becomes visible when it is linked.
+    fn one_message_a_block(&self) -> bool {
+        self.plan.shape.slots == 1
+    }
+
+    #[inline(always)]
     fn send_one(&self, message: &T, patience: Patience) -> Result<()>
     where
         T: Encode,
     {
-        let mut place = self.place();
-        self.reserve(place.writer(), patience)?;
-        let writer = place.writer();
-        self.fill(writer.position, writer.slot(), message)?;
-        self.stamp(writer.position, writer.slot(), 0);
-        self.commit(&mut place, 1, patience)
+        self.send_some(std::slice::from_ref(message), patience).map(|_| ())
     }
 
-    #[inline]
-    fn place(&self) -> Place<'_, T> {
-        Place { queue: self, shelved: self.writer.take(), own: Writer::NONE }
-    }
-
-    /// Fills as many slots of the open block as there are messages for; how many, and what failed.
-    fn fill_block(&self, place: &mut Place<'_, T>, messages: &[T]) -> (usize, Result<()>)
+    /// Sends the first of the messages, and those that fit into the same block; how many.
+    #[inline(always)]
+    fn send_some(&self, messages: &[T], patience: Patience) -> Result<usize>
     where
         T: Encode,
     {
-        let writer = place.writer();
-        let first = writer.slot();
-        let room = (self.plan.shape.slots - first) as usize;
-        for (index, message) in messages.iter().take(room).enumerate() {
-            let slot = first + index as u32;
-            if let Err(error) = self.fill(writer.position, slot, message) {
-                return (index, Err(error));
+        if self.one_message_a_block() {
+            let acquired = self.acquire(patience)?;
+            let filled = messages.first().map_or(Ok(()), |one| self.fill(acquired.block, 0, one));
+            if let Err(error) = filled {
+                self.lanes().abandon(acquired);
+                return Err(error);
             }
-            self.stamp(writer.position, slot, 0);
+            self.send_block(acquired, 0);
+            return Ok(1);
         }
-        (messages.len().min(room), Ok(()))
+        let mut writer = self.writer(patience)?;
+        let Some((block, first)) = writer.place() else {
+            return Err(self.full());
+        };
+        let mut filled = 0;
+        let mut result = Ok(());
+        for (slot, message) in (first..self.plan.shape.slots).zip(messages) {
+            result = self.fill(block, slot, message);
+            if result.is_err() {
+                break;
+            }
+            self.stamp(block, slot, 0);
+            filled += 1;
+        }
+        if filled > 0 {
+            self.publish(&mut writer, filled);
+        }
+        // What failed after others is reported by the next call, which begins with it.
+        if filled > 0 { Ok(filled as usize) } else { result.map(|()| 0) }
     }
 
-    /// Makes sure that the writer has a block with room.
-    #[inline]
-    pub(super) fn reserve(&self, writer: &mut Writer, patience: Patience) -> Result<()> {
-        if writer.position != 0 { Ok(()) } else { self.open_block(writer, patience) }
+    /// Sends bytes that are a layout of `T`.
+    pub(super) fn send_bytes(&self, bytes: &[u8], kind: u32, patience: Patience) -> Result<()> {
+        let mut writer = self.writer(patience)?;
+        let Some((block, slot)) = writer.place() else {
+            return Err(self.full());
+        };
+        self.segment.map().write_volatile(self.plan.payload_at(block, slot), bytes);
+        self.stamp(block, slot, kind);
+        self.publish(&mut writer, 1);
+        Ok(())
+    }
+
+    /// Makes an acquired block visible, with its one message.
+    pub(super) fn send_block(&self, acquired: Acquired, kind: u32) {
+        self.stamp(acquired.block, 0, kind);
+        self.lanes().link(&mut self.writer.lock(), acquired, 1);
+        self.items().notify();
+    }
+
+    /// Makes `count` filled slots visible, and sees to the next block in good time.
+    #[inline(always)]
+    fn publish(&self, writer: &mut Writer, count: u32) {
+        self.lanes().publish(writer, count);
+        self.items().notify();
+        if writer.place().is_none() {
+            self.open_block(writer);
+        }
+    }
+
+    /// The writer, with a block open.
+    #[inline(always)]
+    fn writer(&self, patience: Patience) -> Result<Taken<'_, Writer>> {
+        let writer = self.writer.lock();
+        if writer.place().is_some() {
+            return Ok(writer);
+        }
+        drop(writer);
+        self.with_room(patience, || {
+            let mut writer = self.writer.lock();
+            (writer.place().is_some() || self.open_block(&mut writer)).then_some(writer)
+        })
     }
 
     #[cold]
-    fn open_block(&self, writer: &mut Writer, patience: Patience) -> Result<()> {
-        let blocks = self.blocks();
+    fn open_block(&self, writer: &mut Writer) -> bool {
+        let Some(acquired) = self.lanes().acquire(writer) else {
+            return false;
+        };
+        self.prepare(acquired.block);
+        self.lanes().link(writer, acquired, 0);
+        true
+    }
+
+    /// A block of this participant's own, in no lane yet.
+    fn acquire(&self, patience: Patience) -> Result<Acquired> {
+        let acquired = self.with_room(patience, || {
+            let mut writer = self.writer.lock();
+            self.lanes().acquire(&mut writer)
+        })?;
+        self.prepare(acquired.block);
+        Ok(acquired)
+    }
+
+    /// Calls `attempt` until the queue has room, as the policy and the caller's patience say.
+    #[cold]
+    fn with_room<R>(
+        &self,
+        patience: Patience,
+        mut attempt: impl FnMut() -> Option<R>,
+    ) -> Result<R> {
         let drop_oldest = self.plan.overflow == Overflow::DropOldest;
-        let mut attempt = || {
-            while !blocks.open(writer) {
-                if !drop_oldest || !self.drop_one() {
-                    return Ok::<_, Error>(None);
-                }
+        let mut attempt = || loop {
+            match attempt() {
+                None if drop_oldest && self.drop_one() => {}
+                result => return Ok::<_, Error>(result),
             }
-            Ok(Some(()))
         };
         let deadline = match patience {
             Patience::Until(deadline) => Some(deadline),
             Patience::Policy if self.plan.overflow != Overflow::Reject => None,
             _ => {
-                if attempt()?.is_none() {
-                    self.looks_again();
-                    if attempt()?.is_none() {
-                        return Err(self.full());
-                    }
+                let mut found = attempt()?;
+                if found.is_none() && self.looks_again() {
+                    found = attempt()?;
                 }
-                self.begin_block(writer);
-                return Ok(());
+                return found.ok_or_else(|| self.full());
             }
         };
-        let opened = self.space().wait_as(self.wait, deadline, attempt, || self.recover())?;
-        if opened.is_none() {
-            return Err(self.timed_out("the queue stayed full"));
-        }
-        self.begin_block(writer);
-        Ok(())
+        let found = self.space().wait_as(self.wait, deadline, attempt, || self.recover())?;
+        found.ok_or_else(|| self.timed_out("the queue stayed full"))
     }
 
-    /// Writes what all messages of a block that was just opened have in common.
-    fn begin_block(&self, writer: &Writer) {
+    /// Writes what all messages of a block have in common.
+    fn prepare(&self, block: u64) {
         let map = self.segment.map();
-        let line = self.blocks().line(writer.position);
+        let line = self.lanes().line(block);
         let set = |at: usize, value: u64| map.u64(line + at).store(value, Ordering::Relaxed);
         let slots = u64::from(self.plan.shape.slots);
         let incarnation = self.segment.incarnation();
-        set(blocks::INCARNATION, incarnation as u64);
-        set(blocks::INCARNATION + 8, (incarnation >> 64) as u64);
-        set(blocks::SEQUENCE, self.sequence.fetch_add(slots, Ordering::Relaxed));
+        set(lanes::INCARNATION, incarnation as u64);
+        set(lanes::INCARNATION + 8, (incarnation >> 64) as u64);
+        set(lanes::SEQUENCE, self.sequence.fetch_add(slots, Ordering::Relaxed));
         for slot in 0..self.plan.shape.slots {
-            map.u32(self.kind_at(writer.position, slot)).store(0, Ordering::Relaxed);
+            map.u32(self.kind_at(block, slot)).store(0, Ordering::Relaxed);
         }
-    }
-
-    /// Makes the next `count` slots visible; in another block if others have closed this one.
-    #[inline]
-    pub(super) fn commit(
-        &self,
-        place: &mut Place<'_, T>,
-        count: u32,
-        patience: Patience,
-    ) -> Result<()> {
-        if !self.blocks().publish(place.writer(), count) {
-            self.move_on(place, count, patience)?;
-        }
-        self.items().notify_ordered();
-        Ok(())
-    }
-
-    /// Publishes the next `count` slots of a closed block in a block opened for them.
-    #[cold]
-    fn move_on(&self, place: &mut Place<'_, T>, count: u32, patience: Patience) -> Result<()> {
-        let mut old = *place.writer();
-        let result = loop {
-            *place.writer() = Writer::NONE;
-            if let Err(error) = self.open_block(place.writer(), patience) {
-                break Err(error);
-            }
-            let new = *place.writer();
-            for index in 0..count {
-                self.copy_slot((old.position, old.slot() + index), (new.position, index));
-            }
-            self.blocks().let_go(old.position);
-            if self.blocks().publish(place.writer(), count) {
-                return Ok(());
-            }
-            old = new;
-        };
-        *place.writer() = Writer::NONE;
-        self.blocks().let_go(old.position);
-        result
-    }
-
-    fn copy_slot(&self, (from_block, from): (u64, u32), (to_block, to): (u64, u32)) {
-        let map = self.segment.map();
-        let (source, target) =
-            (self.plan.payload_at(from_block, from), self.plan.payload_at(to_block, to));
-        map.copy_within(source, target, self.plan.payload);
-        let copy = |from: usize, to: usize| {
-            map.u64(to).store(map.u64(from).load(Ordering::Relaxed), Ordering::Relaxed);
-        };
-        if self.plan.encoded {
-            copy(self.plan.length_at(from_block, from), self.plan.length_at(to_block, to));
-        }
-        if self.plan.timestamps {
-            copy(self.plan.timestamp_at(from_block, from), self.plan.timestamp_at(to_block, to));
-        }
-        let kind = map.u32(self.kind_at(from_block, from)).load(Ordering::Relaxed);
-        map.u32(self.kind_at(to_block, to)).store(kind, Ordering::Relaxed);
     }
 
     fn kind_at(&self, block: u64, slot: u32) -> usize {
-        self.blocks().line(block) + blocks::KINDS + (slot & 7) as usize * 4
+        self.lanes().line(block) + lanes::KINDS + (slot & 7) as usize * 4
     }
 
     /// Drops the oldest message; false if there is none.
     fn drop_one(&self) -> bool {
-        let mut reader = self.reader.take();
-        let mut own = Reader::START;
-        let reader = reader.as_deref_mut().unwrap_or(&mut own);
-        let Some(run) = self.blocks().take(reader, 1) else {
+        let Some(run) = self.lanes().take(&mut self.readers.lock(), 1) else {
             return false;
         };
-        self.counter(blocks::DROPPED).fetch_add(1, Ordering::Relaxed);
+        self.counter(lanes::DROPPED).fetch_add(1, Ordering::Relaxed);
         self.acknowledge(&run);
         true
     }
@@ -362,7 +321,7 @@ impl<T: FixedLayout> MessageQueue<T> {
         Error::new(ErrorKind::Full, self.name(), "the queue is full")
     }
 
-    #[inline]
+    #[inline(always)]
     fn fill(&self, block: u64, slot: u32, message: &T) -> Result<()>
     where
         T: Encode,
@@ -383,6 +342,7 @@ impl<T: FixedLayout> MessageQueue<T> {
         }
     }
 
+    #[cold]
     fn fill_encoded(&self, block: u64, slot: u32, message: &T) -> Result<()>
     where
         T: Encode,

@@ -1,0 +1,190 @@
+//! The words of the queue's protocol, bit by bit.
+//!
+//! ```text
+//! front   63 … 21            20 … 0
+//!          blocks passed      block + 1, 0 if there is none
+//!
+//! count   63 … 8             7      3 … 0
+//!          stamp              ended  messages visible
+//!
+//! next    63 … 21            20 … 0
+//!          stamp              block + 1, 0 if there is none yet, all ones if there never will be
+//!
+//! owner   63 … 16            15 … 8  1 … 0
+//!          stamp              lane    free, acquired or linked
+//!
+//! claim   63 … 14            13           12 … 6  5 … 2  1 … 0
+//!          stamp              redelivered  owner   count  state
+//! ```
+//!
+//! A block's stamp rises each time that it is acquired. A claim word stands beside every slot and
+//! means something where a run of taken messages starts; one whose stamp is smaller than the
+//! block's stands for a message that nobody has taken yet.
+
+/// The most messages of one block.
+pub(in super::super) const MAX_SLOTS: u32 = 8;
+/// The most blocks that a queue can have.
+pub(in super::super) const MAX_BLOCKS: u64 = 1 << 20;
+
+const LINK_BITS: u32 = 21;
+const LINK_MASK: u64 = (1 << LINK_BITS) - 1;
+const _: () = assert!(MAX_BLOCKS < LINK_MASK);
+
+/// Where a lane is being read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Front(pub(super) u64);
+
+impl Front {
+    pub(super) fn new(passed: u64, block: Option<u64>) -> Self {
+        Self(passed << LINK_BITS | block.map_or(0, |block| block + 1))
+    }
+    /// How many blocks of the lane were passed: the order of the one that is being read.
+    pub(super) fn passed(self) -> u64 {
+        self.0 >> LINK_BITS
+    }
+    pub(super) fn block(self) -> Option<u64> {
+        (self.0 & LINK_MASK).checked_sub(1)
+    }
+}
+
+/// The block that follows a block in its lane.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Next(pub(super) u64);
+
+impl Next {
+    /// Nothing follows yet.
+    pub(super) fn open(stamp: u64) -> Self {
+        Self(stamp << LINK_BITS)
+    }
+    pub(super) fn to(stamp: u64, block: u64) -> Self {
+        Self(stamp << LINK_BITS | (block + 1) & LINK_MASK)
+    }
+    /// Nothing will ever follow: the block was passed, and the lane goes on at its front.
+    pub(super) fn sealed(stamp: u64) -> Self {
+        Self(stamp << LINK_BITS | LINK_MASK)
+    }
+    pub(super) fn is_sealed(self) -> bool {
+        self.0 & LINK_MASK == LINK_MASK
+    }
+    pub(super) fn block(self) -> Option<u64> {
+        if self.is_sealed() { None } else { (self.0 & LINK_MASK).checked_sub(1) }
+    }
+}
+
+/// How many messages of a block are visible.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Count(pub(super) u64);
+
+impl Count {
+    const ENDED: u64 = 1 << 7;
+
+    pub(super) fn new(stamp: u64, messages: u32) -> Self {
+        Self(stamp << 8 | u64::from(messages))
+    }
+    pub(super) fn stamp(self) -> u64 {
+        self.0 >> 8
+    }
+    /// Never more than a block can have.
+    pub(super) fn messages(self) -> u32 {
+        ((self.0 & 15) as u32).min(MAX_SLOTS)
+    }
+    /// Nobody is left who could make more visible.
+    pub(super) fn ended(self) -> bool {
+        self.0 & Self::ENDED != 0
+    }
+    pub(super) fn with_end(self) -> Self {
+        Self(self.0 | Self::ENDED)
+    }
+}
+
+/// What a block is used for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Use {
+    Free = 0,
+    Acquired = 1,
+    Linked = 2,
+}
+
+/// Who uses a block.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Owner(pub(super) u64);
+
+impl Owner {
+    pub(super) fn new(state: Use, lane: u8, stamp: u64) -> Self {
+        Self(stamp << 16 | u64::from(lane) << 8 | state as u64)
+    }
+    pub(super) fn is(self, state: Use) -> bool {
+        self.0 & 3 == state as u64
+    }
+    pub(super) fn lane(self) -> u8 {
+        (self.0 >> 8) as u8 & 0x7f
+    }
+    pub(super) fn stamp(self) -> u64 {
+        self.0 >> 16
+    }
+}
+
+/// What has become of the messages from one slot on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum State {
+    Reading = 1,
+    Returned = 2,
+    Done = 3,
+}
+
+/// A run of messages that somebody has taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Claim(pub(super) u64);
+
+impl Claim {
+    const REDELIVERED: u64 = 1 << 13;
+
+    pub(super) fn new(state: State, stamp: u64, owner: u8, count: u32) -> Self {
+        let owner = u64::from(owner & 0x7f) << 6;
+        Self(stamp << 14 | owner | u64::from(count) << 2 | state as u64)
+    }
+    pub(super) fn stamp(self) -> u64 {
+        self.0 >> 14
+    }
+    pub(super) fn is(self, state: State) -> bool {
+        self.0 & 3 == state as u64
+    }
+    pub(super) fn owner(self) -> u8 {
+        (self.0 >> 6) as u8 & 0x7f
+    }
+    /// How many messages the run has; at least one, so that a walk always goes on.
+    pub(super) fn count(self) -> u32 {
+        ((self.0 >> 2 & 15) as u32).clamp(1, MAX_SLOTS)
+    }
+    pub(super) fn redelivered(self) -> bool {
+        self.0 & Self::REDELIVERED != 0
+    }
+    pub(super) fn marked(self) -> Self {
+        Self(self.0 | Self::REDELIVERED)
+    }
+}
+
+const _: () = assert!(crate::segment::MAX_PARTICIPANTS <= 128);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_keep_their_parts_apart() {
+        let front = Front::new(1 << 40, Some(MAX_BLOCKS - 1));
+        assert_eq!((front.passed(), front.block()), (1 << 40, Some(MAX_BLOCKS - 1)));
+        assert_eq!(Front::new(3, None).block(), None);
+        assert_eq!(Next::to(5, 0).block(), Some(0));
+        assert_eq!((Next::open(5).block(), Next::sealed(5).block()), (None, None));
+        assert!(Next::sealed(5).is_sealed() && !Next::to(5, MAX_BLOCKS - 1).is_sealed());
+        let count = Count::new(1 << 45, 8).with_end();
+        assert_eq!((count.stamp(), count.messages(), count.ended()), (1 << 45, 8, true));
+        let owner = Owner::new(Use::Linked, 127, 1 << 45);
+        assert_eq!((owner.stamp(), owner.lane(), owner.is(Use::Linked)), (1 << 45, 127, true));
+        let claim = Claim::new(State::Reading, 1 << 45, 126, 8).marked();
+        assert_eq!((claim.stamp(), claim.owner(), claim.count()), (1 << 45, 126, 8));
+        assert!(claim.is(State::Reading) && claim.redelivered() && !claim.is(State::Done));
+        assert_eq!(Claim(0).count(), 1);
+    }
+}

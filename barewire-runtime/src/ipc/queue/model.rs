@@ -1,1 +1,0 @@
-//! The queue's protocol under loom.

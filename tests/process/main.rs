@@ -5,6 +5,7 @@ mod harness;
 mod kills;
 mod queue;
 mod region;
+mod scribbler;
 
 /// Not a test of its own: what the processes that the tests start run.
 #[test]
@@ -16,5 +17,6 @@ fn child() {
         ("update", region::update),
         ("hold_region", region::hold_region),
         ("race", bad_input::race),
+        ("scribble", scribbler::scribble),
     ]);
 }

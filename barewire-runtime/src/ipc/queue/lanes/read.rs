@@ -7,6 +7,9 @@ use super::{CLAIMS, Lanes, PREFETCHED_BYTES, RETURNED};
 use crate::segment::MAX_PARTICIPANTS;
 use crate::sync::words::{Atomic, Words};
 
+/// How often a call looks for messages in one lane that others take before it does.
+const MOST_LOOKS: u32 = 16;
+
 /// How far one lane was read, as this participant knows: a hint, shared with nobody.
 #[derive(Debug, Clone, Copy)]
 struct Reader {
@@ -138,7 +141,11 @@ impl<W: Words> Lanes<'_, W> {
             let lane = (bits.trailing_zeros() + start) as u8 % MAX_PARTICIPANTS as u8;
             bits &= bits - 1;
             let Some(reader) = readers.lanes.get_mut(usize::from(lane)) else { break };
-            while self.look(lane, reader) {
+            // Whoever loses this often has seen others take the messages: they make progress.
+            for _ in 0..MOST_LOOKS {
+                if !self.look(lane, reader) {
+                    break;
+                }
                 if let Some(found) = attempt(reader) {
                     readers.current = lane;
                     return Some(found);
@@ -177,7 +184,8 @@ impl<W: Words> Lanes<'_, W> {
         if reader.slot < reader.messages {
             return true;
         }
-        loop {
+        // Bounded, whatever others write: an honest lane has no more blocks than this.
+        for _ in 0..=self.shape.blocks {
             let front = Front(self.front(lane).load(Acquire));
             let Some(block) = front.block() else { return false };
             let count = Count(self.count(block).load(Acquire));
@@ -189,24 +197,24 @@ impl<W: Words> Lanes<'_, W> {
                 let stamp = count.stamp();
                 *reader = Reader { front, block, stamp, slot: 0, messages: 0 };
             }
-            if count.messages() > reader.messages {
-                reader.messages = count.messages();
+            let messages = count.messages().min(self.shape.slots);
+            if messages > reader.messages {
+                reader.messages = messages;
                 self.prefetch_messages(reader);
                 return true;
             }
-            if count.messages() < self.shape.slots && !count.ended() {
+            if messages < self.shape.slots && !count.ended() {
                 return false;
             }
-            if !self.pass(lane, front, count) {
-                return false;
-            }
+            self.pass(lane, front, count);
         }
+        false
     }
 
     /// Passes the block at the front of a lane, in which everything was taken that ever will be.
     #[cold]
-    fn pass(&self, lane: u8, front: Front, count: Count) -> bool {
-        let Some(block) = front.block() else { return false };
+    fn pass(&self, lane: u8, front: Front, count: Count) {
+        let Some(block) = front.block() else { return };
         let open = Next::open(count.stamp());
         let mut next = Next(self.next(block).load(Acquire));
         if next == open {
@@ -220,7 +228,6 @@ impl<W: Words> Lanes<'_, W> {
         if count.ended() && next.is_sealed() {
             self.retire(lane);
         }
-        true
     }
 
     /// Stops looking at a lane that has ended and holds nothing any more.
@@ -248,7 +255,7 @@ impl<W: Words> Lanes<'_, W> {
 
     fn prefetch_slots(&self, block: u64, from: u32, to: u32) {
         let at = self.shape.slot_at(block, from);
-        let bytes = (to - from) as usize * self.shape.stride;
+        let bytes = to.saturating_sub(from) as usize * self.shape.stride;
         for line in (at..at + bytes.min(PREFETCHED_BYTES)).step_by(64) {
             self.words.prefetch_read(line);
         }

@@ -182,7 +182,7 @@ impl<W: Words> Lanes<'_, W> {
             let mine = lane == self.me && linked.saturating_sub(writer.passed) < window;
             let passed =
                 if mine { writer.passed } else { self.look_at_front(lane, writer).passed() };
-            blocks += linked.saturating_sub(passed);
+            blocks = linked.saturating_sub(passed).saturating_add(blocks);
             blocks < 2 * window
         });
         if blocks < window {
@@ -192,7 +192,7 @@ impl<W: Words> Lanes<'_, W> {
         let mine = self.look_at_front(self.me, writer);
         if let (true, Some(first)) = (blocks == window, mine.block()) {
             let count = Count(self.count(first).load(Acquire));
-            if writer.order + 1 - mine.passed() == window
+            if (writer.order + 1).wrapping_sub(mine.passed()) == window
                 && self.taken(first, count.stamp(), 1).0 != Taken::No
             {
                 return false;

@@ -1,0 +1,126 @@
+//! A process that writes random bytes over a whole segment while others use it in isolated mode.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
+
+use barewire::codec::{Decode, Encode};
+use barewire::layout::FixedLayout;
+use barewire::{BareSchema, MessageQueue, Wait};
+
+use crate::harness::{Process, Random, Scratch, argument, start};
+
+/// How long the ordinary tests scribble; the environment variable gives another number of seconds.
+const SECONDS: u64 = 10;
+const SECONDS_VARIABLE: &str = "BAREWIRE_SCRIBBLE_SECONDS";
+
+#[derive(BareSchema, Debug, Clone, PartialEq)]
+struct Note {
+    number: u64,
+    #[bare(max = 40)]
+    text: String,
+    #[bare(max = 5)]
+    list: Vec<Option<u32>>,
+}
+
+#[derive(BareSchema, Debug, Clone, PartialEq)]
+struct Letter {
+    text: String,
+}
+
+/// Writes random words to random places of the file, header included, without end.
+pub(crate) fn scribble() {
+    let path = argument(0);
+    let file = OpenOptions::new().write(true).open(&path).expect("the segment is there");
+    let bytes = file.metadata().expect("it has a length").len();
+    let mut random = Random(argument(1).parse().expect("a seed"));
+    println!("\nrunning");
+    loop {
+        let at = random.below(bytes - 8);
+        // Small numbers are the dangerous ones: they are counts, states and indices.
+        let word = random.next() >> random.below(64);
+        // Half of the time in the words that the protocol lives on, most of which come first.
+        let at = if random.below(2) == 0 { at } else { at % 32_768.min(bytes - 8) };
+        file.write_all_at(&word.to_le_bytes(), at & !7).expect("it can be written");
+    }
+}
+
+/// Sends and receives, and takes every answer as it is: errors and wrong values are expected.
+fn use_queue<T>(queue: &MessageQueue<T>, message: &T, end: Instant) -> (u64, u64)
+where
+    T: Clone + FixedLayout + Encode + for<'de> Decode<'de>,
+{
+    let (mut rounds, mut answers) = (0, 0);
+    let short = Duration::from_millis(2);
+    while Instant::now() < end {
+        rounds += 1;
+        let begun = Instant::now();
+        let _ = queue.try_enqueue(message);
+        let _ = queue.enqueue_timeout(message, short);
+        let _ = queue.try_enqueue_batch(&[message.clone(), message.clone()]);
+        let _ = queue.peek();
+        if let Ok(Some(message)) = queue.try_dequeue() {
+            answers += u64::from(message.read().is_ok());
+            let _ = (message.header(), message.bytes().len());
+        }
+        if let Ok(Some(batch)) = queue.dequeue_batch_timeout(16, short) {
+            answers += batch.iter().filter(|message| message.read().is_ok()).count() as u64;
+        }
+        let _ = (queue.len(), queue.counters());
+        assert!(begun.elapsed() < Duration::from_secs(2), "a round took {:?}", begun.elapsed());
+    }
+    (rounds, answers)
+}
+
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux says so");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line for it");
+    line.split_whitespace().nth(1).and_then(|word| word.parse().ok()).expect("a number")
+}
+
+#[test]
+fn a_scribbler_cannot_harm_those_who_use_isolated_queues() {
+    let seconds = std::env::var(SECONDS_VARIABLE).ok().and_then(|text| text.parse().ok());
+    let time = Duration::from_secs(seconds.unwrap_or(SECONDS));
+    let seed = 41;
+    println!("seed {seed}, {time:?}");
+    let scratch = Scratch::new("scribbler");
+    let notes = MessageQueue::<Note>::builder("notes")
+        .directory(scratch.path())
+        .capacity(64)
+        .isolated()
+        .wait(Wait::SpinThenPark)
+        .create()
+        .expect("a new queue");
+    let letters = MessageQueue::<Letter>::builder("letters")
+        .directory(scratch.path())
+        .capacity(16)
+        .slot_bytes(200)
+        .isolated()
+        .create()
+        .expect("a new queue");
+    let scribblers: Vec<_> = ["notes", "letters"]
+        .iter()
+        .map(|name| {
+            let path = scratch.path().join(name);
+            let path = path.to_str().expect("plain text");
+            let mut scribbler = start("scribble", scratch.path(), &[path, &seed.to_string()]);
+            scribbler.line("running");
+            scribbler
+        })
+        .collect();
+    let before = resident_kib();
+    let note = Note { number: 7, text: "é".repeat(20), list: vec![Some(1), None, Some(3)] };
+    let letter = Letter { text: "x".repeat(100) };
+    let end = Instant::now() + time;
+    let (first, second) = std::thread::scope(|scope| {
+        let first = scope.spawn(|| use_queue(&notes, &note, end));
+        let second = scope.spawn(|| use_queue(&letters, &letter, end));
+        (first.join().expect("no panic"), second.join().expect("no panic"))
+    });
+    scribblers.into_iter().for_each(Process::kill);
+    let after = resident_kib();
+    println!("rounds and valid answers: {first:?} {second:?}; memory {before} to {after} KiB");
+    assert!(first.0 > 100 && second.0 > 100, "both went on");
+    assert!(after < before + 20_000, "memory stays bounded");
+}

@@ -15,21 +15,20 @@ const SPINS: u32 = 400;
 /// The longest sleep: a waiter looks at least this often whether a participant has died.
 const SLICE: Duration = Duration::from_millis(4);
 
-/// An event in shared memory: three words, and whether [`barrier::everywhere`] reaches this process.
+/// An event in shared memory: three words, and whether [`barrier::everywhere`] reaches this one.
 ///
 /// ```text
-/// 0  4  sequence: changed before every wake, so that a sleeper that has looked too early does not
-///       sleep
-/// 4  4  sleepers: how many are about to sleep; one that was killed stays counted, which costs wakes,
-///       not time
+/// 0  4  sequence: changed before every wake, so that a sleeper that looked too early stays awake
+/// 4  4  sleepers: how many are about to sleep; one that was killed stays counted, which costs
+///       wakes, not time
 /// 8  4  armed: 0 until somebody wants to sleep for the first time, then 1, and 2 after a barrier
 /// ```
 ///
 /// Who changes the condition must look for sleepers after the change is visible. While nobody has
 /// ever slept, that costs no fence: the first sleeper sets `armed` and then asks the kernel for a
-/// barrier in all processors. A notifier whose look at `armed` came before that barrier has made its
-/// change visible by then, and the sleeper, which looks at the condition after it, sees it. One whose
-/// look came after sees `armed`, and fences.
+/// barrier in all processors. A notifier whose look at `armed` came before that barrier has made
+/// its change visible by then, and the sleeper, which looks at the condition after it, sees it. One
+/// whose look came after sees `armed`, and fences.
 #[derive(Clone, Copy)]
 pub(crate) struct Event<'a> {
     pub(crate) map: &'a Mapping,

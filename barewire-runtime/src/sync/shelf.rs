@@ -1,10 +1,11 @@
 //! A lock between the threads of one process that costs nothing while one thread uses it.
 //!
-//! Queues can be shared by threads, but most are used by one. That one, the *holder*, takes the lock
-//! with plain stores and loads: it says that it is busy, then looks whether it still is the holder.
-//! Another thread that wants the lock first takes that role away and then asks the kernel for a
-//! barrier in all threads ([`barrier`]). After the barrier, either the holder's store is visible, or
-//! the holder sees that its role is gone. A lock whose holder changes often becomes an ordinary one.
+//! Queues can be shared by threads, but most are used by one. That one, the *holder*, takes
+//! the lock with plain stores and loads: it says that it is busy, then looks whether it still
+//! is the holder. Another thread that wants the lock first takes that role away and then asks
+//! the kernel for a barrier in all threads ([`barrier`]). After the barrier, either the
+//! holder's store is visible, or the holder sees that its role is gone. A lock whose holder
+//! changes often becomes an ordinary one.
 
 use std::cell::UnsafeCell;
 use std::fmt;

@@ -16,7 +16,8 @@ use crate::layout::FixedLayout;
 
 /// A message that was taken out of a queue; dropping it acknowledges it.
 ///
-/// It is read in place (in a copy, if the queue is isolated): it dereferences to the fixed layout of
+/// It is read in place (in a copy, if the queue is isolated): it dereferences to the fixed
+/// layout of
 /// `T`. Until it is dropped, it is this process's alone; if the process dies before that, another
 /// one gets it, marked as redelivered.
 pub struct Message<'q, T: FixedLayout>(Received<'q, T>);
@@ -188,8 +189,8 @@ pub(super) fn layout_of<T: FixedLayout>(bytes: &[u8]) -> &T::Layout {
 /// A message that is being filled; dropping it unsent gives its room back.
 ///
 /// It starts as all zeroes, and dereferences to the fixed layout of `T`. A message of more than a
-/// few hundred bytes is filled where its receiver reads it; a smaller one is copied there when it is
-/// sent, which costs less than a slot of its own would.
+/// few hundred bytes is filled where its receiver reads it; a smaller one is copied there when
+/// it is sent, which costs less than a slot of its own would.
 #[must_use = "a loan that is not sent is given back"]
 pub struct Loan<'q, T: FixedLayout> {
     queue: &'q MessageQueue<T>,

@@ -6,10 +6,12 @@
 //! Bits are drawn in `word.rs`, offsets below.
 //!
 //! ```text
-//!  lane 3   front ──► block 7 ── next ──► block 2 ── next ──► block 9     (its producer writes here)
+//!  lane 3   front ──► block 7 ── next ──► block 2 ── next ──► block 9   (its producer is here)
 //!                     8 of 8 visible      8 of 8              3 of 8
 //!
-//!  block    FREE ── acquire ──► ACQUIRED(lane) ── link ──► LINKED(lane) ── all DONE, passed ──► as FREE
+//!  block    FREE ── acquire ──► ACQUIRED(lane) ── link ──► LINKED(lane)
+//!            ▲                                                  │ passed, and all DONE
+//!            └──────────────────────────────────────────────────┘
 //!
 //!  run of messages    untaken ──► READING(me) ──► DONE             RETURNED ──► READING(other)
 //!                          take        acknowledge      ▲ its reader died ┘
@@ -18,14 +20,14 @@
 //! | step | the one write | made by |
 //! |---|---|---|
 //! | acquire a block | its owner word, by exchange: ACQUIRED, lane | a producer that needs room |
-//! | link it | the `next` of the lane's last block by exchange, or the lane's front | the lane's producer |
+//! | link it | the `next` of the last block by exchange, or the front | the lane's producer |
 //! | publish | the block's count, by a plain store | the lane's producer |
 //! | take | the claim word of the first message, by exchange: owner, how many | a consumer |
 //! | acknowledge | the same word, by a plain store: DONE | the consumer that took them |
 //! | seal a block | its `next`, by exchange | a consumer that found it full, taken and the last |
 //! | pass a block | the lane's front, by exchange | a consumer that found it full and taken |
 //! | return | the claim word, by exchange: RETURNED | a sweep, if the consumer is dead |
-//! | end a lane | the count of its last block, by exchange: ended | a sweep, if the producer is dead |
+//! | end a lane | the count of its last block: ended | a sweep, if the producer is dead |
 //!
 //! A process that is killed between two steps leaves words that say who held what:
 //!

@@ -5,6 +5,7 @@ mod harness;
 mod kills;
 mod queue;
 mod region;
+mod topic;
 
 /// Not a test of its own: what the processes that the tests start run.
 #[test]
@@ -16,5 +17,11 @@ fn child() {
         ("update", region::update),
         ("hold_region", region::hold_region),
         ("race", bad_input::race),
+        ("topic_publish", topic::publish),
+        ("topic_subscribe", topic::subscribe),
+        ("topic_hold", topic::hold),
+        ("topic_late", topic::late),
+        ("topic_lossy", topic::lossy),
+        ("topic_churn", topic::churn),
     ]);
 }

@@ -1,5 +1,6 @@
 //! Waiting: one word that sleepers wait on, and a waker that pays only if somebody sleeps.
 
+pub(crate) mod broadcast;
 #[allow(dead_code, reason = "the protocols move onto it one by one")]
 pub(crate) mod words;
 

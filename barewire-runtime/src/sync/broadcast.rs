@@ -239,8 +239,8 @@ mod tests {
     use loom::sync::Arc;
     use loom::thread;
 
+    use super::super::words::Words;
     use super::super::words::model::Model;
-    use super::super::words::{Atomic, Words};
     use super::*;
 
     impl Barriers for Model {

@@ -44,7 +44,10 @@ impl Mapping {
     /// `count` 64-bit words from `offset`, a multiple of 8.
     #[inline]
     pub(crate) fn words(&self, offset: usize, count: usize) -> &[AtomicU64] {
-        assert!(offset.is_multiple_of(8) && count <= self.len() / 8, "misaligned or too many words");
+        assert!(
+            offset.is_multiple_of(8) && count <= self.len() / 8,
+            "misaligned or too many words"
+        );
         let address = self.bytes(offset, count * 8).cast::<AtomicU64>();
         // SAFETY: as for `u64`, for all of them.
         unsafe { std::slice::from_raw_parts(address, count) }

@@ -7,13 +7,14 @@ use loom::thread;
 
 use super::ring::{Lane, Reader, Slots, Writer, join, sweep};
 use super::shape::{Choice, Shape};
+use crate::sync::words::Words;
 use crate::sync::words::model::Model;
-use crate::sync::words::{Atomic, Words};
 
 impl Slots for Model {
-    fn write(&self, at: usize, from: &[u64]) {
+    fn write(&self, at: usize, from: &[u64], last: Ordering) {
         for (index, value) in from.iter().enumerate() {
-            self.u64(at + index * 8).store(*value, Ordering::Relaxed);
+            let order = if index + 1 < from.len() { Ordering::Relaxed } else { last };
+            self.u64(at + index * 8).store(*value, order);
         }
     }
     fn read(&self, at: usize, into: &mut [u64]) {

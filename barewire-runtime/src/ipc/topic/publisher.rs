@@ -334,12 +334,15 @@ const fn words_of<T: FixedLayout>() -> usize {
 }
 
 /// A small message as words, the rest zero.
-#[inline]
+#[inline(always)]
 fn staged<T: FixedLayout>(message: &T) -> Result<[u64; STAGE_WORDS], LayoutError> {
+    let mut layout = T::Layout::new_zeroed();
+    message.store(&mut layout)?;
     let mut words = [0; STAGE_WORDS];
-    let bytes = &mut words.as_mut_bytes()[..size_of::<T::Layout>().min(EXPRESS_BYTES)];
-    if let Ok(layout) = T::Layout::mut_from_bytes(bytes) {
-        message.store(layout)?;
+    for (word, bytes) in words.iter_mut().zip(layout.as_bytes().chunks(8)) {
+        let mut whole = [0; 8];
+        whole[..bytes.len()].copy_from_slice(bytes);
+        *word = u64::from_ne_bytes(whole);
     }
     Ok(words)
 }

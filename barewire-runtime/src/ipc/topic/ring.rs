@@ -69,17 +69,21 @@ const HELD: u64 = 2;
 
 /// Whole slots, as the protocol moves them.
 pub(super) trait Slots: Barriers {
-    /// Writes words in any order.
-    fn write(&self, at: usize, from: &[u64]);
+    /// Writes words, the last one in the order `last` after the others.
+    fn write(&self, at: usize, from: &[u64], last: Ordering);
     /// Reads words that somebody may be writing.
     fn read(&self, at: usize, into: &mut [u64]);
 }
 
 impl Slots for Mapping {
     #[inline]
-    fn write(&self, at: usize, from: &[u64]) {
-        for (word, value) in self.words(at, from.len()).iter().zip(from) {
-            word.store(*value, Ordering::Relaxed);
+    fn write(&self, at: usize, from: &[u64], last: Ordering) {
+        let words = self.words(at, from.len());
+        if let (Some((end, words)), Some((value, from))) = (words.split_last(), from.split_last()) {
+            for (word, value) in words.iter().zip(from) {
+                word.store(*value, Ordering::Relaxed);
+            }
+            end.store(*value, last);
         }
     }
     #[inline]
@@ -226,7 +230,8 @@ impl<'a, W: Slots> Lane<'a, W> {
         let tenure = if replaces { last } else { count };
         // A lossy reader that sees a word of this record also sees the `reserved` that came before.
         self.words.fence(Ordering::Release);
-        self.words.write(record(tenure), &[start, incarnation as u64, (incarnation >> 64) as u64]);
+        let words = [start, incarnation as u64, (incarnation >> 64) as u64];
+        self.words.write(record(tenure), &words, Ordering::Relaxed);
         if !replaces {
             self.word(TENURES).store(count.wrapping_add(1), Ordering::Release);
         }
@@ -266,9 +271,8 @@ impl<'a, W: Slots> Lane<'a, W> {
             self.words.fence(Ordering::SeqCst);
             writer.fenced = true;
         }
-        let held = self.slowest().map_or(goal, |slowest| {
-            slowest.saturating_add(self.shape.choice.depth)
-        });
+        let held =
+            self.slowest().map_or(goal, |slowest| slowest.saturating_add(self.shape.choice.depth));
         writer.limit = goal.min(held).max(writer.tail);
         writer.limit - writer.tail
     }
@@ -283,12 +287,10 @@ impl<'a, W: Slots> Lane<'a, W> {
         places.map(|place| self.cursor(place).load(Ordering::Acquire)).min()
     }
 
-    /// Writes a message into the slot of `position`, its last word last.
+    /// Writes a message into the slot of `position`, which it fills, its last word last.
     #[inline]
     pub(super) fn put(&self, position: u64, message: &[u64]) {
-        let Some((last, rest)) = message.split_last() else { return };
-        self.words.write(self.shape.slot(self.number, position), rest);
-        self.last_word(position).store(*last, Ordering::Release);
+        self.words.write(self.shape.slot(self.number, position), message, Ordering::Release);
     }
 
     /// Takes away what the last word of a slot says.
@@ -375,6 +377,16 @@ impl<'a, W: Slots> Lane<'a, W> {
         (0..most.min(self.shape.slots)).take_while(said).count() as u64
     }
 
+    /// How many messages `tail` says that there are, which is surely all, if a little late.
+    #[inline]
+    pub(super) fn ready_by_tail(&self, reader: &mut Reader) -> u64 {
+        if reader.seen > reader.position {
+            return reader.seen - reader.position;
+        }
+        self.look(reader)
+    }
+
+    #[inline]
     fn look(&self, reader: &mut Reader) -> u64 {
         reader.seen = self.tail().load(Ordering::Acquire);
         reader.seen.saturating_sub(reader.position).min(self.shape.slots)
@@ -423,12 +435,7 @@ pub(super) fn part<W: Slots>(words: &W, shape: &Shape, place: usize) {
 }
 
 /// Gives back what `dead` held. Many may do it at once, and each may die at any step.
-pub(super) fn sweep<W: Slots>(
-    words: &W,
-    shape: &Shape,
-    dead: u8,
-    still_dead: &dyn Fn() -> bool,
-) {
+pub(super) fn sweep<W: Slots>(words: &W, shape: &Shape, dead: u8, still_dead: &dyn Fn() -> bool) {
     for number in 0..shape.lanes() {
         Holder::sweep(lane(words, shape, number).word(OWNER), dead, still_dead);
     }

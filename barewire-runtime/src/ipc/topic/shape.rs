@@ -93,9 +93,8 @@ impl Choice {
     pub(super) fn to_geometry(self) -> Geometry {
         let mut geometry = Geometry::default();
         let flag = |set: bool, bit: u64| if set { bit } else { 0 };
-        let flags = flag(self.lossy, LOSSY)
-            | flag(self.stamped, STAMPED)
-            | flag(self.encoded, ENCODED);
+        let flags =
+            flag(self.lossy, LOSSY) | flag(self.stamped, STAMPED) | flag(self.encoded, ENCODED);
         geometry[..5].copy_from_slice(&[self.depth, self.lanes, self.places, self.payload, flags]);
         geometry
     }

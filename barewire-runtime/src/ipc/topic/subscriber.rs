@@ -15,6 +15,22 @@ use crate::sync::broadcast::Waker;
 /// How often a lossy subscriber that is overtaken while it copies tries again at once.
 const ATTEMPTS: u32 = 16;
 
+/// For how many pauses a subscriber that has found nothing leaves the publisher alone at first.
+const BREATH: u32 = 4;
+/// How often it looks at the place of the next message before it looks everywhere, and sleeps.
+const SPINS: u32 = 64;
+
+/// Where to look for a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// At the message itself, which is quickest but may miss it.
+    Message,
+    /// At the publisher's tail, which tells of many at a time.
+    Tail,
+    /// At both: quick and sure.
+    Both,
+}
+
 /// One of the subscribers of a topic; see [`Topic::subscriber`](super::Topic::subscriber).
 ///
 /// It belongs to one thread at a time, and can be sent to another. In a lossless topic it holds
@@ -32,7 +48,8 @@ pub struct Subscriber<T: FixedLayout> {
     waker: Waker,
     /// Whether publishers were not told yet that there is room.
     untold: bool,
-    looks: u32,
+    /// Whether messages come faster than this subscriber would like to look for them.
+    streams: bool,
     /// Copies of messages, of a lossy topic; and what goes with each of them.
     pub(super) copies: Vec<u64>,
     pub(super) notes: Vec<Note>,
@@ -77,7 +94,7 @@ impl<T: FixedLayout> Subscriber<T> {
             unreported: 0,
             waker: Waker::new(shared.reached),
             untold: false,
-            looks: 0,
+            streams: false,
             copies: Vec::new(),
             notes: Vec::new(),
             _message: PhantomData,
@@ -99,10 +116,7 @@ impl<T: FixedLayout> Subscriber<T> {
     /// None today; a topic may come to be closed.
     #[inline]
     pub fn try_take(&mut self) -> Result<Option<TopicMessage<'_, T>>> {
-        let found = self.find(true, None);
-        if found.is_none() {
-            self.shared.recover_at_times(&mut self.looks);
-        }
+        let found = self.find(Look::Both, None);
         Ok(found.map(|found| TopicMessage::new(self, found)))
     }
 
@@ -135,10 +149,7 @@ impl<T: FixedLayout> Subscriber<T> {
     ///
     /// None today; a topic may come to be closed.
     pub fn try_take_batch(&mut self, most: usize) -> Result<TopicBatch<'_, T>> {
-        let found = self.find(true, Some(most as u64));
-        if found.is_none() {
-            self.shared.recover_at_times(&mut self.looks);
-        }
+        let found = self.find(Look::Both, Some(most as u64));
         Ok(TopicBatch::new(self, found))
     }
 
@@ -181,7 +192,8 @@ impl<T: FixedLayout> Subscriber<T> {
 
     #[inline]
     fn wait(&mut self, deadline: Option<Instant>, most: Option<u64>) -> Option<Found> {
-        match self.find(false, most) {
+        let look = if self.streams { Look::Tail } else { Look::Message };
+        match self.find(look, most) {
             Some(found) => Some(found),
             None => self.wait_longer(deadline, most),
         }
@@ -189,8 +201,28 @@ impl<T: FixedLayout> Subscriber<T> {
 
     #[inline(never)]
     fn wait_longer(&mut self, deadline: Option<Instant>, most: Option<u64>) -> Option<Found> {
+        // Who looks at a line that is being written slows the writer down. In a stream it is better
+        // to let some messages come together; where somebody waits for one, it is not there yet.
+        for _ in 0..BREATH {
+            std::hint::spin_loop();
+        }
+        let found = self.find(Look::Tail, most);
+        self.streams = found.is_some();
+        if found.is_some() {
+            return found;
+        }
+        for _ in 0..SPINS {
+            let found = self.find(Look::Message, most);
+            if found.is_some() {
+                return found;
+            }
+            std::hint::spin_loop();
+        }
         let shared = Arc::clone(&self.shared);
-        let attempt = |thorough| Ok::<_, std::convert::Infallible>(self.find(thorough, most));
+        let attempt = |thorough| {
+            let look = if thorough { Look::Both } else { Look::Message };
+            Ok::<_, std::convert::Infallible>(self.find(look, most))
+        };
         match shared.items().wait(deadline, attempt, || shared.recover()) {
             Ok(found) => found,
         }
@@ -198,15 +230,15 @@ impl<T: FixedLayout> Subscriber<T> {
 
     /// Looks at each lane in turn, and takes what stands in the first one that has something.
     #[inline]
-    fn find(&mut self, thorough: bool, most: Option<u64>) -> Option<Found> {
+    fn find(&mut self, look: Look, most: Option<u64>) -> Option<Found> {
         let lanes = self.readers.len();
         for _ in 0..lanes {
             let number = self.next_lane;
             self.next_lane = if number + 1 < lanes { number + 1 } else { 0 };
             let found = if self.place.is_some() {
-                self.find_in_place(number, thorough, most)
+                self.find_in_place(number, look, most)
             } else {
-                self.find_copy(number, thorough, most)
+                self.find_copy(number, look, most)
             };
             if found.is_some() {
                 return found;
@@ -217,18 +249,19 @@ impl<T: FixedLayout> Subscriber<T> {
     }
 
     #[inline]
-    fn ready(&mut self, number: usize, thorough: bool, most: Option<u64>) -> u64 {
+    fn ready(&mut self, number: usize, look: Look, most: Option<u64>) -> u64 {
         let lane = self.shared.lane(number);
         let reader = &mut self.readers[number];
         match most {
-            None => lane.ready(reader, thorough).min(1),
+            None if look == Look::Tail => lane.ready_by_tail(reader).min(1),
+            None => lane.ready(reader, look == Look::Both).min(1),
             Some(most) => lane.ready_many(reader, most),
         }
     }
 
     #[inline]
-    fn find_in_place(&mut self, lane: usize, thorough: bool, most: Option<u64>) -> Option<Found> {
-        let count = self.ready(lane, thorough, most);
+    fn find_in_place(&mut self, lane: usize, look: Look, most: Option<u64>) -> Option<Found> {
+        let count = self.ready(lane, look, most);
         if count == 0 {
             return None;
         }
@@ -238,9 +271,9 @@ impl<T: FixedLayout> Subscriber<T> {
     }
 
     /// Copies messages, and then makes sure that nobody has overwritten them meanwhile.
-    fn find_copy(&mut self, number: usize, thorough: bool, most: Option<u64>) -> Option<Found> {
+    fn find_copy(&mut self, number: usize, look: Look, most: Option<u64>) -> Option<Found> {
         for _ in 0..ATTEMPTS {
-            let count = self.ready(number, thorough, most);
+            let count = self.ready(number, look, most);
             if count == 0 {
                 break;
             }

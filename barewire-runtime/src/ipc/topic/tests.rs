@@ -302,7 +302,8 @@ fn a_stream_through_two_threads_is_whole_in_every_form() {
         while number < COUNT {
             publisher.publish(&[number; 8]).expect("there is room in time");
             number += 1;
-            let batch: Vec<_> = (number..COUNT.min(number + 30)).map(|number| [number; 8]).collect();
+            let batch: Vec<_> =
+                (number..COUNT.min(number + 30)).map(|number| [number; 8]).collect();
             publisher.publish_batch(&batch).expect("there is room in time");
             number += batch.len() as u64;
         }

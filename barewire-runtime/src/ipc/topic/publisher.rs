@@ -18,6 +18,9 @@ use crate::sync::broadcast::Waker;
 use crate::sys;
 use crate::sys::map::Mapping;
 
+/// For how many pauses a publisher without room leaves the subscribers alone, at most.
+const MAX_BREATH: u64 = 32;
+
 const STAGE_WORDS: usize = EXPRESS_BYTES / 8;
 
 /// One of the publishers of a topic; see [`Topic::publisher`](super::Topic::publisher).
@@ -214,6 +217,10 @@ impl<T: FixedLayout> Publisher<T> {
     #[cold]
     fn wait_for_room(&mut self, deadline: Option<Instant>) -> Result<()> {
         let Self { shared, writer, lane, .. } = self;
+        // Who looks at a cursor that moves slows the subscriber down. It has much to read first.
+        for _ in 0..shared.shape.choice.depth.min(MAX_BREATH) {
+            std::hint::spin_loop();
+        }
         let attempt = |_| {
             let room = shared.lane(*lane).room(writer);
             Ok::<_, Error>((room > 0).then_some(()))

@@ -155,6 +155,14 @@ pub(super) struct Reader {
     seen: u64,
 }
 
+impl Reader {
+    /// Whether another message was there at the last look.
+    #[inline]
+    pub(super) fn knows_more(&self) -> bool {
+        self.seen > self.position
+    }
+}
+
 /// One lane of a topic.
 pub(super) struct Lane<'a, W> {
     pub(super) words: &'a W,

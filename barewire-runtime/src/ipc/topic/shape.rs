@@ -77,6 +77,8 @@ pub(super) struct Shape {
     notes_at: usize,
     stamps_at: usize,
     data_at: usize,
+    /// A subscriber wakes publishers whenever its position changes in other bits than these.
+    pub(super) wake_mask: u64,
     /// The bytes of the body.
     pub(super) bytes: u64,
 }
@@ -150,6 +152,7 @@ impl Shape {
             notes_at: at(notes_at),
             stamps_at: at(stamps_at),
             data_at: at(data_at),
+            wake_mask: (choice.depth / 8).max(1).next_power_of_two() - 1,
             bytes,
         })
     }
@@ -157,11 +160,6 @@ impl Shape {
     /// How many slots a publisher reserves at a time.
     pub(super) fn chunk(&self) -> u64 {
         self.slots - AHEAD - self.choice.depth
-    }
-
-    /// A subscriber wakes publishers whenever its position changes in other bits than these.
-    pub(super) fn wake_mask(&self) -> u64 {
-        (self.choice.depth / 8).max(1).next_power_of_two() - 1
     }
 
     /// Whether a message's last word says that it is there.

@@ -200,7 +200,7 @@ fn a_lossy_reader_never_takes_a_message_that_was_overwritten() {
 
 #[test]
 fn the_next_publisher_goes_on_where_a_dead_one_stopped() {
-    check(3, || {
+    check(2, || {
         let small = Small::new(2, true, false);
         let mut reader = small.join(0);
         let dying = {

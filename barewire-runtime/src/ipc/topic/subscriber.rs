@@ -206,7 +206,8 @@ impl<T: FixedLayout> Subscriber<T> {
         for _ in 0..BREATH {
             std::hint::spin_loop();
         }
-        let found = self.find(Look::Tail, most);
+        let look = if self.streams { Look::Tail } else { Look::Message };
+        let found = self.find(look, most);
         self.streams = found.is_some();
         if found.is_some() {
             return found;

@@ -39,15 +39,15 @@
 //! | killed after | left behind | what others do |
 //! |---|---|---|
 //! | taking a lane | HELD(dead), nothing changed | sweep: FREE |
-//! | writing a tenure, or part of it | a record that no count includes, or one without messages | the next owner writes it anew |
-//! | raising `reserved` | a shorter history for late readers | the next owner looks at all cursors first |
-//! | filling a slot, or part of a batch | bytes that nobody looks at: the slot's last word is `EMPTY` | the next owner overwrites them |
-//! | the last word, before `tail` | a whole message, visible to all | the next owner moves `tail` past it |
-//! | `tail`, before the slots ahead are empty | one `EMPTY` slot instead of two | the next owner empties the other |
-//! | publishing, before waking | sleepers | they look themselves, every few milliseconds |
+//! | writing a tenure, or part | a record not counted, or without messages | the next owner rewrites it |
+//! | raising `reserved` | a shorter history | the next owner looks at all cursors first |
+//! | filling slots | bytes behind a last word that is `EMPTY` | the next owner overwrites them |
+//! | the last word, before `tail` | a message, visible to all | the next owner moves `tail` |
+//! | `tail`, before emptying | one `EMPTY` slot, not two | the next owner empties the other |
+//! | publishing, before waking | sleepers | they look themselves every few milliseconds |
 //! | taking a place | JOINING(dead), which publishers ignore | sweep: FREE |
-//! | becoming a subscriber | HELD(dead), whose cursors hold publishers back | sweep: FREE, publishers go on |
-//! | reading part of a message | a cursor before it, as above | as above; others read for themselves |
+//! | becoming a subscriber | HELD(dead), its cursors hold back | sweep: FREE, publishers go on |
+//! | reading part of a message | a cursor before it, as above | as above |
 //! | part of a sweep | words of a participant still dead | sweep again, each step once |
 //!
 //! A publisher that is stopped delays nobody. A subscriber that is stopped holds back the publishers

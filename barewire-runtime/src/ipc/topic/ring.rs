@@ -26,20 +26,20 @@
 //! more. The rules that make it right:
 //!
 //! 1. Before the last word of position `p` is written, the slot after it (after the last of the
-//!    batch) is `EMPTY`. So a reader at `p`, which has read `p − 1`, finds nothing there but `EMPTY`
-//!    or the message `p`.
+//!    batch) is `EMPTY`. So a reader at `p`, which has read `p − 1`, finds nothing there but
+//!    `EMPTY` or the message `p`.
 //! 2. Of a batch, the last word of the first message is written last of all.
 //! 3. Both are done early: after position `p` was published, the slots `p + 1` and `p + 2` are made
 //!    `EMPTY`, which also fetches their lines for the next messages.
 //!
-//! **Owners.** A lane and a place (of a subscriber) belong to whom their word names:
-//! FREE → HELD(owner) → FREE, and for a place FREE → JOINING(owner) → HELD(owner) → FREE, each taken
-//! by one compare-and-swap with a version that makes every life different.
+//! **Owners.** A lane and a place (of a subscriber) belong to whom their word names: FREE →
+//! HELD(owner) → FREE, and for a place FREE → JOINING(owner) → HELD(owner) → FREE, each taken by
+//! one compare-and-swap with a version that makes every life different.
 //!
 //! | killed after | left behind | what others do |
 //! |---|---|---|
 //! | taking a lane | HELD(dead), nothing changed | sweep: FREE |
-//! | writing a tenure, or part | a record not counted, or without messages | the next owner rewrites it |
+//! | writing a tenure | a record without messages | the next owner rewrites it |
 //! | raising `reserved` | a shorter history | the next owner looks at all cursors first |
 //! | filling slots | bytes behind a last word that is `EMPTY` | the next owner overwrites them |
 //! | the last word, before `tail` | a message, visible to all | the next owner moves `tail` |
@@ -50,8 +50,9 @@
 //! | reading part of a message | a cursor before it, as above | as above |
 //! | part of a sweep | words of a participant still dead | sweep again, each step once |
 //!
-//! A publisher that is stopped delays nobody. A subscriber that is stopped holds back the publishers
-//! of a lossless topic, which is what lossless means, until their deadlines; of a lossy topic, none.
+//! A publisher that is stopped delays nobody. A subscriber that is stopped holds back the
+//! publishers of a lossless topic, which is what lossless means, until their deadlines; of a lossy
+//! topic, none.
 
 use std::sync::atomic::Ordering;
 

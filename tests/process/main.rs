@@ -6,6 +6,7 @@ mod kills;
 mod queue;
 mod region;
 mod scribbler;
+mod topic;
 
 /// Not a test of its own: what the processes that the tests start run.
 #[test]
@@ -18,5 +19,11 @@ fn child() {
         ("hold_region", region::hold_region),
         ("race", bad_input::race),
         ("scribble", scribbler::scribble),
+        ("topic_publish", topic::publish),
+        ("topic_subscribe", topic::subscribe),
+        ("topic_hold", topic::hold),
+        ("topic_late", topic::late),
+        ("topic_lossy", topic::lossy),
+        ("topic_churn", topic::churn),
     ]);
 }

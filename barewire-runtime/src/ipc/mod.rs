@@ -1,8 +1,9 @@
-//! Typed values between processes: shared state and queues.
+//! Typed values between processes: shared state, queues and topics.
 
 mod message;
 mod queue;
 mod region;
+mod topic;
 
 pub use crate::sync::Wait;
 pub use message::MessageHeader;
@@ -11,3 +12,7 @@ pub use queue::{
     QueueCounters, Received,
 };
 pub use region::{RegionBuilder, SharedRegion};
+pub use topic::{
+    MAX_DEPTH, MAX_PUBLISHERS, MAX_SUBSCRIBERS, Publisher, Subscriber, Topic, TopicBatch,
+    TopicBuilder, TopicItem, TopicLoan, TopicMessage,
+};

@@ -31,6 +31,7 @@ const GATE_PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) enum Kind {
     Region = 1,
     Queue = 2,
+    Topic = 3,
 }
 
 impl Kind {
@@ -38,6 +39,7 @@ impl Kind {
         match number {
             1 => "a shared region",
             2 => "a message queue",
+            3 => "a topic",
             _ => "of an unknown kind",
         }
     }

@@ -1,5 +1,6 @@
 //! Waiting: one word that sleepers wait on, and a waker that pays only if somebody sleeps.
 
+pub(crate) mod broadcast;
 pub(crate) mod shelf;
 pub(crate) mod words;
 

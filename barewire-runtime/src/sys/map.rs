@@ -41,6 +41,18 @@ impl Mapping {
         unsafe { &*address }
     }
 
+    /// `count` 64-bit words from `offset`, a multiple of 8.
+    #[inline]
+    pub(crate) fn words(&self, offset: usize, count: usize) -> &[AtomicU64] {
+        assert!(
+            offset.is_multiple_of(8) && count <= self.len() / 8,
+            "misaligned or too many words"
+        );
+        let address = self.bytes(offset, count * 8).cast::<AtomicU64>();
+        // SAFETY: as for `u64`, for all of them.
+        unsafe { std::slice::from_raw_parts(address, count) }
+    }
+
     /// The 32-bit word at `offset`, a multiple of 4.
     #[inline]
     pub(crate) fn u32(&self, offset: usize) -> &AtomicU32 {

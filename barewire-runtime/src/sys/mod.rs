@@ -3,7 +3,8 @@
 //! A platform must provide: a directory on a memory file system; unnamed files that are given a
 //! name in one step ([`file`]); locks on byte ranges that belong to an open file and that the
 //! kernel releases when its holder dies, however it dies ([`lock`]); shared mappings ([`map`]);
-//! and a wait on a 32-bit word shared by processes ([`futex`]).
+//! and a wait on a 32-bit word shared by processes ([`futex`]). A barrier in all processes
+//! ([`barrier`]) makes publishing cheaper where there is one.
 
 pub(crate) mod barrier;
 pub(crate) mod file;

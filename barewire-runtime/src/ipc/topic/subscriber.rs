@@ -1,0 +1,361 @@
+//! Taking messages out of a topic: one by one or in batches, in place or, if lossy, as copies.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::message::{TopicBatch, TopicMessage};
+use super::ring::{Reader, Slots, join, part};
+use super::{Note, Shared};
+use crate::error::{ErrorKind, Result};
+use crate::layout::FixedLayout;
+use crate::sync::broadcast::Waker;
+
+/// How often a lossy subscriber that is overtaken while it copies tries again at once.
+const ATTEMPTS: u32 = 16;
+
+/// For how many pauses a subscriber that has found nothing leaves the publisher alone at first.
+const BREATH: u32 = 4;
+/// How often it looks at the place of the next message before it looks everywhere, and sleeps.
+const SPINS: u32 = 64;
+
+/// Where to look for a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// At the message itself, which is quickest but may miss it.
+    Message,
+    /// At the publisher's tail, which tells of many at a time.
+    Tail,
+    /// At both: quick and sure.
+    Both,
+}
+
+/// One of the subscribers of a topic; see [`Topic::subscriber`](super::Topic::subscriber).
+///
+/// It belongs to one thread at a time, and can be sent to another. In a lossless topic it holds
+/// publishers back that are [`depth`](super::Topic::depth) messages ahead, until it takes them, is
+/// dropped, or its process dies.
+pub struct Subscriber<T: FixedLayout> {
+    pub(super) shared: Arc<Shared>,
+    /// Of a lossless topic.
+    pub(super) place: Option<usize>,
+    readers: Vec<Reader>,
+    next_lane: usize,
+    missed: u64,
+    /// Missed, but not yet told with a message.
+    unreported: u64,
+    waker: Waker,
+    /// Whether publishers were not told yet that there is room.
+    untold: bool,
+    /// Whether messages come faster than this subscriber would like to look for them.
+    streams: bool,
+    /// Copies of messages, of a lossy topic; and what goes with each of them.
+    pub(super) copies: Vec<u64>,
+    pub(super) notes: Vec<Note>,
+    _message: PhantomData<fn() -> T>,
+}
+
+/// Messages that stand next to each other in a lane, as they were found.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Found {
+    pub(super) lane: usize,
+    pub(super) position: u64,
+    pub(super) count: u64,
+    pub(super) missed: u64,
+}
+
+impl<T: FixedLayout> Subscriber<T> {
+    pub(super) fn new(shared: &Arc<Shared>, back: u64) -> Result<Self> {
+        let shape = &shared.shape;
+        let lanes = shape.lanes();
+        let (place, readers) = if shape.choice.lossy {
+            (None, (0..lanes).map(|lane| shared.lane(lane).reader(back)).collect())
+        } else {
+            let me = shared.segment.index();
+            let joined = shared.or_recover(|| join(shared.map(), shape, me, back));
+            let Some((place, readers)) = joined else {
+                let most = shape.places();
+                let detail = format!(
+                    "the topic was made for {most} at a time, and so many subscribe: make it with \
+                     more, .subscribers({})",
+                    most + 1
+                );
+                return Err(shared.error(ErrorKind::TooManyParticipants, detail));
+            };
+            (Some(place), readers)
+        };
+        Ok(Self {
+            shared: Arc::clone(shared),
+            place,
+            readers,
+            next_lane: 0,
+            missed: 0,
+            unreported: 0,
+            waker: Waker::new(shared.reached),
+            untold: false,
+            streams: false,
+            copies: Vec::new(),
+            notes: Vec::new(),
+            _message: PhantomData,
+        })
+    }
+
+    /// How many messages it has missed so far; 0 for ever in a lossless topic.
+    ///
+    /// Whatever was published since it subscribed was taken, missed, or can still be taken.
+    #[must_use]
+    pub fn missed(&self) -> u64 {
+        self.missed
+    }
+
+    /// The next message, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// None today; a topic may come to be closed.
+    #[inline]
+    pub fn try_take(&mut self) -> Result<Option<TopicMessage<'_, T>>> {
+        let found = self.known().or_else(|| self.find(Look::Both, None));
+        Ok(found.map(|found| TopicMessage::new(self, found)))
+    }
+
+    /// The next message; waits while there is none.
+    ///
+    /// # Errors
+    ///
+    /// None today; a topic may come to be closed.
+    #[inline]
+    pub fn take(&mut self) -> Result<TopicMessage<'_, T>> {
+        match self.known().or_else(|| self.wait(None, None)) {
+            Some(found) => Ok(TopicMessage::new(self, found)),
+            None => Err(self.shared.error(ErrorKind::TimedOut, "nothing was published")),
+        }
+    }
+
+    /// The next message; `None` if there was none within `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// None today; a topic may come to be closed.
+    pub fn take_timeout(&mut self, timeout: Duration) -> Result<Option<TopicMessage<'_, T>>> {
+        let found = self.wait(Instant::now().checked_add(timeout), None);
+        Ok(found.map(|found| TopicMessage::new(self, found)))
+    }
+
+    /// All messages of one publisher that are there, up to `most`; perhaps none.
+    ///
+    /// # Errors
+    ///
+    /// None today; a topic may come to be closed.
+    pub fn try_take_batch(&mut self, most: usize) -> Result<TopicBatch<'_, T>> {
+        let found = self.find(Look::Both, Some(most as u64));
+        Ok(TopicBatch::new(self, found))
+    }
+
+    /// As [`try_take_batch`](Self::try_take_batch), but waits while there is none.
+    ///
+    /// ```
+    /// # use barewire_runtime::ipc::Topic;
+    /// # fn main() -> barewire_runtime::Result<()> {
+    /// # let name = format!("docs-topic-batch-{}", std::process::id());
+    /// let topic = Topic::<u32>::create(&name)?;
+    /// let mut subscriber = topic.subscriber()?;
+    /// topic.publisher()?.publish_batch(&[1, 2, 3])?;
+    ///
+    /// let batch = subscriber.take_batch(256)?;
+    /// assert_eq!(batch.iter().map(|message| *message).sum::<u32>(), 6);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// None today; a topic may come to be closed.
+    pub fn take_batch(&mut self, most: usize) -> Result<TopicBatch<'_, T>> {
+        let found = if most == 0 { None } else { self.wait(None, Some(most as u64)) };
+        Ok(TopicBatch::new(self, found))
+    }
+
+    /// As [`take_batch`](Self::take_batch), but waits no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// None today; a topic may come to be closed.
+    pub fn take_batch_timeout(
+        &mut self,
+        most: usize,
+        timeout: Duration,
+    ) -> Result<TopicBatch<'_, T>> {
+        let found = self.wait(Instant::now().checked_add(timeout), Some(most as u64));
+        Ok(TopicBatch::new(self, found))
+    }
+
+    #[inline]
+    fn wait(&mut self, deadline: Option<Instant>, most: Option<u64>) -> Option<Found> {
+        let look = if self.streams { Look::Tail } else { Look::Message };
+        match self.find(look, most) {
+            Some(found) => Some(found),
+            None => self.wait_longer(deadline, most),
+        }
+    }
+
+    #[inline(never)]
+    fn wait_longer(&mut self, deadline: Option<Instant>, most: Option<u64>) -> Option<Found> {
+        // Who looks at a line that is being written slows the writer down. In a stream it is better
+        // to let some messages come together; where somebody waits for one, it is not there yet.
+        for _ in 0..BREATH {
+            std::hint::spin_loop();
+        }
+        let look = if self.streams { Look::Tail } else { Look::Message };
+        let found = self.find(look, most);
+        self.streams = found.is_some();
+        if found.is_some() {
+            return found;
+        }
+        for _ in 0..SPINS {
+            let found = self.find(Look::Message, most);
+            if found.is_some() {
+                return found;
+            }
+            std::hint::spin_loop();
+        }
+        let shared = Arc::clone(&self.shared);
+        let attempt = |thorough| {
+            let look = if thorough { Look::Both } else { Look::Message };
+            Ok::<_, std::convert::Infallible>(self.find(look, most))
+        };
+        match shared.items().wait(deadline, attempt, || shared.recover()) {
+            Ok(found) => found,
+        }
+    }
+
+    /// The next message, if one more is known to be there since the last look; the usual case of a
+    /// stream.
+    #[inline]
+    fn known(&mut self) -> Option<Found> {
+        let [reader] = &mut self.readers[..] else { return None };
+        if self.place.is_none() || !reader.knows_more() {
+            return None;
+        }
+        let position = reader.position;
+        reader.position += 1;
+        Some(Found { lane: 0, position, count: 1, missed: 0 })
+    }
+
+    /// Looks at each lane in turn, and takes what stands in the first one that has something.
+    #[inline]
+    fn find(&mut self, look: Look, most: Option<u64>) -> Option<Found> {
+        let lanes = self.readers.len();
+        for _ in 0..lanes {
+            let number = self.next_lane;
+            self.next_lane = if number + 1 < lanes { number + 1 } else { 0 };
+            let found = if self.place.is_some() {
+                self.find_in_place(number, look, most)
+            } else {
+                self.find_copy(number, look, most)
+            };
+            if found.is_some() {
+                return found;
+            }
+        }
+        self.tell();
+        None
+    }
+
+    #[inline]
+    fn ready(&mut self, number: usize, look: Look, most: Option<u64>) -> u64 {
+        let lane = self.shared.lane(number);
+        let reader = &mut self.readers[number];
+        match most {
+            None if look == Look::Tail => lane.ready_by_tail(reader).min(1),
+            None => lane.ready(reader, look == Look::Both).min(1),
+            Some(most) => lane.ready_many(reader, most),
+        }
+    }
+
+    #[inline]
+    fn find_in_place(&mut self, lane: usize, look: Look, most: Option<u64>) -> Option<Found> {
+        let count = self.ready(lane, look, most);
+        if count == 0 {
+            return None;
+        }
+        let position = self.readers[lane].position;
+        self.readers[lane].position = position.wrapping_add(count);
+        Some(Found { lane, position, count, missed: 0 })
+    }
+
+    /// Copies messages, and then makes sure that nobody has overwritten them meanwhile.
+    #[inline(never)]
+    fn find_copy(&mut self, number: usize, look: Look, most: Option<u64>) -> Option<Found> {
+        for _ in 0..ATTEMPTS {
+            let count = self.ready(number, look, most);
+            if count == 0 {
+                break;
+            }
+            let position = self.readers[number].position;
+            self.copy(number, position, count);
+            let lane = self.shared.lane(number);
+            if lane.was_intact(position) {
+                self.readers[number].position = position.wrapping_add(count);
+                let missed = std::mem::take(&mut self.unreported);
+                return Some(Found { lane: number, position, count, missed });
+            }
+            let missed = lane.skip(&mut self.readers[number]);
+            self.missed += missed;
+            self.unreported += missed;
+        }
+        None
+    }
+
+    fn copy(&mut self, number: usize, position: u64, count: u64) {
+        let shared = &*self.shared;
+        let words = shared.shape.stride / 8;
+        self.copies.resize((words * count as usize).max(self.copies.len()), 0);
+        self.notes.clear();
+        let chunks = self.copies.chunks_exact_mut(words);
+        for (position, words) in (position..position.saturating_add(count)).zip(chunks) {
+            shared.map().read(shared.shape.slot(number, position), words);
+            self.notes.push(shared.note(number, position, size_of::<T::Layout>()));
+        }
+    }
+
+    /// Lets publishers go on with what has been read.
+    #[inline]
+    pub(super) fn release(&mut self, found: Found) {
+        let Some(place) = self.place else { return };
+        let position = self.readers[found.lane].position;
+        self.shared.lane(found.lane).advance(place, position);
+        self.untold = true;
+        // A publisher that sleeps is woken when there is something to do for it; a lone free slot
+        // it finds itself after a few milliseconds.
+        if (position ^ found.position) & !self.shared.shape.wake_mask != 0 {
+            self.tell();
+        }
+    }
+
+    #[inline]
+    fn tell(&mut self) {
+        if self.untold {
+            self.untold = false;
+            self.shared.space().notify(&mut self.waker);
+        }
+    }
+}
+
+impl<T: FixedLayout> Drop for Subscriber<T> {
+    fn drop(&mut self) {
+        if let Some(place) = self.place {
+            part(self.shared.map(), &self.shared.shape, place);
+            self.shared.space().notify(&mut self.waker);
+        }
+    }
+}
+
+impl<T: FixedLayout> fmt::Debug for Subscriber<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscriber")
+            .field("topic", &self.shared.name())
+            .field("missed", &self.missed)
+            .finish_non_exhaustive()
+    }
+}

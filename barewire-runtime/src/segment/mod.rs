@@ -30,6 +30,7 @@ const GATE_PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) enum Kind {
     Region = 1,
     Queue = 2,
+    Service = 4,
 }
 
 impl Kind {
@@ -37,6 +38,7 @@ impl Kind {
         match number {
             1 => "a shared region",
             2 => "a message queue",
+            4 => "a service",
             _ => "of an unknown kind",
         }
     }

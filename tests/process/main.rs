@@ -5,6 +5,7 @@ mod harness;
 mod kills;
 mod queue;
 mod region;
+mod service;
 
 /// Not a test of its own: what the processes that the tests start run.
 #[test]
@@ -16,5 +17,9 @@ fn child() {
         ("update", region::update),
         ("hold_region", region::hold_region),
         ("race", bad_input::race),
+        ("serve", service::serve),
+        ("ask", service::ask),
+        ("ask_on", service::ask_on),
+        ("stream", service::stream),
     ]);
 }

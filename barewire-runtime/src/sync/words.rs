@@ -12,6 +12,8 @@ use crate::sys::map::Mapping;
 pub(crate) trait Atomic<V> {
     fn load(&self, order: Ordering) -> V;
     fn store(&self, value: V, order: Ordering);
+    /// Replaces whatever stands there.
+    fn swap(&self, value: V, order: Ordering) -> V;
     /// Replaces `from` by `to`; whether it stood there. A failure orders nothing.
     fn exchange(&self, from: V, to: V, order: Ordering) -> bool;
     fn fetch_add(&self, value: V, order: Ordering) -> V;
@@ -28,6 +30,8 @@ pub(crate) trait Words {
     fn u64(&self, offset: usize) -> &Self::U64;
     /// The word at `offset`, a multiple of 4. The same bytes are never used in both widths.
     fn u32(&self, offset: usize) -> &Self::U32;
+    /// The `count` words from `offset`, a multiple of 8.
+    fn u64s(&self, offset: usize, count: usize) -> &[Self::U64];
     /// As [`std::sync::atomic::fence`].
     fn fence(&self, order: Ordering);
 }
@@ -42,6 +46,10 @@ macro_rules! atomic {
             #[inline]
             fn store(&self, value: $value, order: Ordering) {
                 <$atomic>::store(self, value, order);
+            }
+            #[inline]
+            fn swap(&self, value: $value, order: Ordering) -> $value {
+                <$atomic>::swap(self, value, order)
             }
             #[inline]
             fn exchange(&self, from: $value, to: $value, order: Ordering) -> bool {
@@ -83,6 +91,10 @@ impl Words for Mapping {
     #[inline]
     fn u32(&self, offset: usize) -> &AtomicU32 {
         Mapping::u32(self, offset)
+    }
+    #[inline]
+    fn u64s(&self, offset: usize, count: usize) -> &[AtomicU64] {
+        Mapping::u64s(self, offset, count)
     }
     #[inline]
     fn fence(&self, order: Ordering) {
@@ -129,6 +141,9 @@ pub(crate) mod model {
         }
         fn u32(&self, offset: usize) -> &AtomicU32 {
             &self.narrow[offset / 4]
+        }
+        fn u64s(&self, offset: usize, count: usize) -> &[AtomicU64] {
+            &self.wide[offset / 8..][..count]
         }
         fn fence(&self, order: Ordering) {
             loom::sync::atomic::fence(order);

@@ -49,4 +49,13 @@ impl Mapping {
         // SAFETY: as for `u64`.
         unsafe { &*address }
     }
+
+    /// The `count` 64-bit words from `offset`, a multiple of 8.
+    #[inline]
+    pub(crate) fn u64s(&self, offset: usize, count: usize) -> &[AtomicU64] {
+        assert!(offset.is_multiple_of(8) && count <= self.len() / 8, "misaligned words");
+        let address = self.bytes(offset, count * 8).cast::<AtomicU64>();
+        // SAFETY: in bounds and aligned; otherwise as for `u64`.
+        unsafe { std::slice::from_raw_parts(address, count) }
+    }
 }

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use barewire_schema::check;
@@ -33,6 +33,11 @@ pub(super) struct Line {
     pub(super) index: usize,
     /// A bit for each slot that no handle of this client uses. Its server may still have it.
     unused: AtomicU32,
+    /// For each slot, the number of its next call if it is known to be free, else 0; written by
+    /// who has taken its bit. So the words that a server may be polling are not read first.
+    next: [AtomicU64; SLOTS],
+    /// How many slots the servers look at; the lowest are used first.
+    widest: AtomicU32,
 }
 
 impl Line {
@@ -44,8 +49,16 @@ impl Line {
             if self.unused.fetch_and(!(1 << slot), Ordering::Acquire) & 1 << slot == 0 {
                 continue;
             }
-            if let Some(call) = self.shared.slots().next_call(self.index, slot as usize) {
-                return Some(call);
+            let call = match self.next[slot as usize].load(Ordering::Relaxed) {
+                0 => self.shared.slots().next_call(self.index, slot as usize),
+                number => Some(CallId::new(self.index, slot as usize, number)),
+            };
+            if call.is_some() {
+                if slot >= self.widest.load(Ordering::Relaxed) {
+                    self.shared.slots().widen(self.index, slot as usize + 1);
+                    self.widest.fetch_max(slot + 1, Ordering::Relaxed);
+                }
+                return call;
             }
             self.unused.fetch_or(1 << slot, Ordering::Release);
         }
@@ -60,8 +73,18 @@ impl Line {
         found.ok_or_else(|| shared.error(ErrorKind::TimedOut, detail))
     }
 
-    /// Gives the slot of a call back to this client's other calls.
-    pub(super) fn release(&self, call: CallId) {
+    /// Gives the slot of a call back to this client's other calls; whether its server is known
+    /// to have let it go.
+    pub(super) fn release(&self, call: CallId, free: bool) {
+        let next = if free { call.next().number() } else { 0 };
+        self.next[call.slot].store(next, Ordering::Relaxed);
+        self.unused.fetch_or(1 << call.slot, Ordering::SeqCst);
+        self.shared.replies(self.index).notify_all_ordered();
+    }
+
+    /// Gives back the slot of a call that was never made.
+    fn release_unused(&self, call: CallId) {
+        self.next[call.slot].store(call.number(), Ordering::Relaxed);
         self.unused.fetch_or(1 << call.slot, Ordering::SeqCst);
         self.shared.replies(self.index).notify_all_ordered();
     }
@@ -72,19 +95,16 @@ impl Line {
         if outcome == Cancelled::Taken {
             self.shared.room(self.index).notify_all();
         }
-        self.release(call);
+        self.release(call, outcome == Cancelled::Untaken);
         outcome
     }
 
-    fn publish(&self, call: CallId, stream: bool) -> Result<()> {
+    #[inline]
+    fn publish(&self, call: CallId, stream: bool) {
         let slots = self.shared.slots();
         slots.prepare(call, stream);
-        if slots.publish(call) {
-            self.shared.calls().notify_ordered();
-            return Ok(());
-        }
-        self.release(call);
-        Err(self.shared.error(ErrorKind::Malformed, "somebody else wrote into this client's line"))
+        slots.publish(call);
+        self.shared.calls().notify_ordered();
     }
 
     /// Waits until the frame of that index has come, or something else became of the call.
@@ -189,7 +209,9 @@ impl<Request: FixedLayout, R: FixedLayout> Client<Request, R> {
             return Err(shared.error(ErrorKind::TooManyParticipants, detail));
         };
         let unused = AtomicU32::new((1 << SLOTS) - 1);
-        let line = Line { shared: Arc::clone(shared), index, unused };
+        let next = std::array::from_fn(|_| AtomicU64::new(0));
+        let line =
+            Line { shared: Arc::clone(shared), index, unused, next, widest: AtomicU32::new(1) };
         Ok(Self { line, _calls: PhantomData })
     }
 
@@ -319,11 +341,11 @@ impl<Request: FixedLayout, R: FixedLayout> Client<Request, R> {
             Ok(bytes) if encoded => shared.set_request_length(call, bytes),
             Ok(_) => (),
             Err(error) => {
-                self.line.release(call);
+                self.line.release_unused(call);
                 return Err(error);
             }
         }
-        self.line.publish(call, stream)?;
+        self.line.publish(call, stream);
         Ok(PendingCall::new(&self.line, call))
     }
 }
@@ -460,7 +482,7 @@ impl<R: FixedLayout> Deref for Reply<'_, R> {
 
 impl<R: FixedLayout> Drop for Reply<'_, R> {
     fn drop(&mut self) {
-        self.line.release(self.call);
+        self.line.release(self.call, true);
     }
 }
 
@@ -478,12 +500,13 @@ pub struct RequestLoan<'c, Request: FixedLayout, R: FixedLayout> {
     line: &'c Line,
     call: CallId,
     // The request is written through this handle, by one thread at a time.
-    _writes: PhantomData<(&'c mut Request::Layout, fn() -> R)>,
+    _writes: PhantomData<&'c mut Request::Layout>,
+    _reply: PhantomData<fn() -> R>,
 }
 
 impl<'c, Request: FixedLayout, R: FixedLayout> RequestLoan<'c, Request, R> {
     fn new(client: &'c Client<Request, R>, call: CallId) -> Self {
-        let loan = Self { line: &client.line, call, _writes: PhantomData };
+        let loan = Self { line: &client.line, call, _writes: PhantomData, _reply: PhantomData };
         payload::zero::<Request>(loan.line.shared.request_place(call, false));
         loan
     }
@@ -492,10 +515,10 @@ impl<'c, Request: FixedLayout, R: FixedLayout> RequestLoan<'c, Request, R> {
     ///
     /// # Errors
     ///
-    /// None but `Malformed`, if somebody has written into the segment at random.
+    /// None today; a service may come to be closed.
     pub fn send(self) -> Result<PendingCall<'c, R>> {
         let this = ManuallyDrop::new(self);
-        this.line.publish(this.call, false)?;
+        this.line.publish(this.call, false);
         Ok(PendingCall::new(this.line, this.call))
     }
 }
@@ -516,7 +539,7 @@ impl<Request: FixedLayout, R: FixedLayout> DerefMut for RequestLoan<'_, Request,
 
 impl<Request: FixedLayout, R: FixedLayout> Drop for RequestLoan<'_, Request, R> {
     fn drop(&mut self) {
-        self.line.release(self.call);
+        self.line.release_unused(self.call);
     }
 }
 

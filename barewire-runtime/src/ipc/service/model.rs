@@ -72,7 +72,7 @@ impl World {
         let call = until(|| slots.next_call(line, 0));
         self.request.write(request);
         slots.prepare(call, false);
-        assert!(slots.publish(call), "the slot is this client's");
+        slots.publish(call);
         call
     }
 
@@ -297,7 +297,7 @@ fn stream(
         let slots = world.slots(CLIENT);
         let call = until(|| slots.next_call(line, 0));
         slots.prepare(call, true);
-        assert!(slots.publish(call));
+        slots.publish(call);
         let streaming = thread::spawn({
             let world = world.clone();
             move || {
@@ -355,7 +355,7 @@ fn a_server_waits_for_a_client_that_is_behind_until_it_cancels() {
         let slots = world.slots(CLIENT);
         let call = until(|| slots.next_call(line, 0));
         slots.prepare(call, true);
-        assert!(slots.publish(call));
+        slots.publish(call);
         let streaming = thread::spawn({
             let world = world.clone();
             move || {

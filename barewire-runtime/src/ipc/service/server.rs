@@ -248,7 +248,6 @@ pub struct ReplyLoan<'s, Request: FixedLayout, R: FixedLayout> {
 
 impl<'s, Request: FixedLayout, R: FixedLayout> ReplyLoan<'s, Request, R> {
     /// The call that is being answered.
-    #[must_use]
     pub fn call(&self) -> &Call<'s, Request, R> {
         &self.call
     }
@@ -291,7 +290,6 @@ pub struct StreamedReply<'s, Request: FixedLayout, R: FixedLayout> {
 
 impl<'s, Request: FixedLayout, R: FixedLayout> StreamedReply<'s, Request, R> {
     /// The call that is being answered.
-    #[must_use]
     pub fn call(&self) -> &Call<'s, Request, R> {
         &self.call
     }

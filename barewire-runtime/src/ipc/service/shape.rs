@@ -161,4 +161,4 @@ impl Shape {
 }
 
 const _: () = assert!(SLOTS * 8 == ACKS && ROOM_EVENT + 8 <= LINE_BYTES);
-const _: () = assert!(LINE_BYTES % PAIR_BYTES == 0 && SERVERS % PAIR_BYTES == 0);
+const _: () = assert!(LINE_BYTES.is_multiple_of(PAIR_BYTES) && SERVERS.is_multiple_of(PAIR_BYTES));

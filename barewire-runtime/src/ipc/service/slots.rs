@@ -4,7 +4,7 @@
 //! call word   63 ………… 12  11 … 4  3          2 1 0     frame word  63 … 32  31 … 4  3     2 1 0
 //!             number      server  CANCELLED  state                 number   bytes   turn  kind
 //! end word    63 … 32 number  1 0 kind                 ack word    63 … 32 number   31 … 0 count
-//! owner word  63 ………… 9 life  8 … 1 participant  0 OWNED
+//! owner word  63 … 13 life  12 … 9 slots in use  8 … 1 participant  0 OWNED
 //! server word 63 ………… 1 life  0 SERVING
 //! ```
 //!
@@ -23,7 +23,7 @@
 //! |---|---|---|
 //! | claim a line, give it back | its client; giving back also a sweeper | CAS of the owner word |
 //! | fill the request | the line's client, while the slot is free | plain |
-//! | FREE, FAILED or let go → REQUESTED | the line's client | CAS |
+//! | FREE, FAILED or let go → REQUESTED | the line's client | swap |
 //! | REQUESTED → SERVING(me) | any server: claimed, and by whom, in one word | CAS |
 //! | REQUESTED → FREE | the client (cancel), a sweeper of the client | CAS |
 //! | SERVING → SERVING + CANCELLED | the client, a sweeper of the client | CAS |
@@ -87,6 +87,19 @@ pub(super) struct CallId {
 }
 
 impl CallId {
+    /// The next call of the same slot.
+    pub(super) fn next(self) -> Self {
+        Self { number: self.number.wrapping_add(1) & NUMBER_MASK, ..self }
+    }
+
+    pub(super) fn number(self) -> u64 {
+        self.number
+    }
+
+    pub(super) fn new(line: usize, slot: usize, number: u64) -> Self {
+        Self { line, slot, number }
+    }
+
     /// The number as frame, end and ack words carry it. What they hold of earlier calls never
     /// matches it: see [`Slots::prepare`].
     fn short(self) -> u64 {
@@ -95,7 +108,9 @@ impl CallId {
 }
 
 const OWNED: u64 = 1;
-const LIFE_SHIFT: u32 = 9;
+const USED_SHIFT: u32 = 9;
+const USED_MASK: u64 = 15;
+const LIFE_SHIFT: u32 = 13;
 
 const SHORT_MASK: u64 = !0 << 32;
 const NUMBER_MASK: u64 = (1 << (64 - NUMBER_SHIFT)) - 1;
@@ -194,7 +209,7 @@ impl<'a, W: Words> Slots<'a, W> {
             let word = self.owner(*line);
             let seen = word.load(Ordering::Relaxed);
             let life = (seen >> LIFE_SHIFT).wrapping_add(1) << LIFE_SHIFT;
-            let mine = life | u64::from(self.me) << 1 | OWNED;
+            let mine = life | 1 << USED_SHIFT | u64::from(self.me) << 1 | OWNED;
             seen & OWNED == 0 && word.exchange(seen, mine, Ordering::SeqCst)
         };
         let line = (0..self.shape.clients).find(free)?;
@@ -205,6 +220,19 @@ impl<'a, W: Words> Slots<'a, W> {
             seen = high.load(Ordering::Relaxed);
         }
         Some(line)
+    }
+
+    /// Makes the servers look at so many slots of this participant's line, which at first is one.
+    pub(super) fn widen(&self, line: usize, slots: usize) {
+        let word = self.owner(line);
+        // Only other threads of this client change the word, each to a larger number of slots.
+        for _ in 0..=USED_MASK {
+            let seen = word.load(Ordering::Relaxed);
+            let wider = seen & !(USED_MASK << USED_SHIFT) | (slots as u64) << USED_SHIFT;
+            if used(seen) >= slots || word.exchange(seen, wider, Ordering::SeqCst) {
+                return;
+            }
+        }
     }
 
     /// Gives back a line of this participant, with the calls that were forgotten in it.
@@ -250,8 +278,7 @@ impl<'a, W: Words> Slots<'a, W> {
             SERVING => self.is_let_go(last),
             _ => false,
         };
-        let number = seen.number().wrapping_add(1) & NUMBER_MASK;
-        free.then_some(CallId { line, slot, number })
+        free.then(|| last.next())
     }
 
     /// Whether the server of this call has done the last that it does to the slot.
@@ -282,22 +309,14 @@ impl<'a, W: Words> Slots<'a, W> {
         }
     }
 
-    /// Makes a call visible to the servers; false if the slot is not this participant's to use.
-    pub(super) fn publish(&self, call: CallId) -> bool {
-        let word = self.call(call.line, call.slot);
+    /// Makes a call visible to the servers.
+    ///
+    /// The word need not be read first. Only a sweeper exchanges the word of a free slot, SERVING
+    /// for FAILED; before the swap that is overwritten, after it the sweeper's exchange fails.
+    #[inline]
+    pub(super) fn publish(&self, call: CallId) {
         let next = Call::new(REQUESTED, call.number);
-        // Only a sweeper changes the word of a free slot, once: SERVING becomes FAILED.
-        for _ in 0..3 {
-            let seen = Call(word.load(Ordering::Relaxed));
-            let ours = seen.number().wrapping_add(1) & NUMBER_MASK == call.number;
-            if !ours || seen.state() == REQUESTED {
-                return false;
-            }
-            if word.exchange(seen.0, next.0, Ordering::SeqCst) {
-                return true;
-            }
-        }
-        false
+        self.call(call.line, call.slot).swap(next.0, Ordering::SeqCst);
     }
 
     /// What stands in the frame of that index: the quick look, at one word.
@@ -385,8 +404,9 @@ impl<'a, W: Words> Slots<'a, W> {
             if line >= high {
                 line = 0;
             }
-            if self.owner(line).load(Ordering::Relaxed) & OWNED != 0
-                && let Some(call) = self.take_from(line, first)
+            let owner = self.owner(line).load(Ordering::Relaxed);
+            if owner & OWNED != 0
+                && let Some(call) = self.take_from(line, used(owner), first)
             {
                 return Some(call);
             }
@@ -396,17 +416,21 @@ impl<'a, W: Words> Slots<'a, W> {
     }
 
     #[inline]
-    fn take_from(&self, line: usize, first: usize) -> Option<CallId> {
-        for step in 0..self.shape.slots {
-            let slot = (first + step) & (self.shape.slots - 1);
-            let word = self.call(line, slot);
-            let seen = Call(word.load(Ordering::Relaxed));
-            if seen.state() != REQUESTED {
-                continue;
-            }
-            let serving = Call::new(SERVING, seen.number()).0 | u64::from(self.me) << SERVER_SHIFT;
-            if word.exchange(seen.0, serving, Ordering::AcqRel) {
-                return Some(CallId { line, slot, number: seen.number() });
+    fn take_from(&self, line: usize, used: usize, first: usize) -> Option<CallId> {
+        let words = self.words.u64s(self.shape.call(line, 0), used.min(self.shape.slots));
+        let (before, after) = words.split_at(first.min(words.len()));
+        for (words, begin) in [(after, before.len()), (before, 0)] {
+            for (step, word) in words.iter().enumerate() {
+                let seen = Call(word.load(Ordering::Relaxed));
+                if seen.state() != REQUESTED {
+                    continue;
+                }
+                let call = CallId { line, slot: begin + step, number: seen.number() };
+                let serving =
+                    Call::new(SERVING, seen.number()).0 | u64::from(self.me) << SERVER_SHIFT;
+                if word.exchange(seen.0, serving, Ordering::AcqRel) {
+                    return Some(call);
+                }
             }
         }
         None
@@ -498,4 +522,9 @@ impl<'a, W: Words> Slots<'a, W> {
             word.exchange(seen, seen & !1, Ordering::AcqRel);
         }
     }
+}
+
+/// How many slots of a line the servers look at.
+fn used(owner: u64) -> usize {
+    (owner >> USED_SHIFT & USED_MASK) as usize
 }

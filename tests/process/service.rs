@@ -38,10 +38,13 @@ fn check(client: u32, number: u64, answer: &Answer) {
     assert_eq!((answer.client, answer.number, answer.check), (client, number, check), "foreign");
 }
 
-/// Answers until it is asked for number `u64::MAX`, each question after some work.
+/// The client whose questions take a server long to answer.
+const SLOW: u32 = 7;
+const WORK: Duration = Duration::from_millis(50);
+
+/// Answers until it is asked for number `u64::MAX`.
 pub(crate) fn serve() {
     let me: u32 = argument(0).parse().expect("a number");
-    let work = Duration::from_micros(argument(1).parse().expect("a number"));
     let service = Asking::open("asking").expect("the parent has made it");
     let server = service.server().expect("a place");
     println!("\nserving");
@@ -51,11 +54,9 @@ pub(crate) fn serve() {
         let (client, number) = (call.client, call.number);
         assert_eq!(call.check, number.wrapping_mul(31) ^ u64::from(client), "torn");
         let check = number.wrapping_mul(37) ^ u64::from(client);
-        if !work.is_zero() {
-            let begun = Instant::now();
-            while begun.elapsed() < work {
-                std::hint::spin_loop();
-            }
+        let begun = Instant::now();
+        while client == SLOW && begun.elapsed() < WORK {
+            std::hint::spin_loop();
         }
         let reply = call.reply(&Answer { client, server: me, number, check });
         reply.expect("it fits");
@@ -94,7 +95,7 @@ fn a_hundred_thousand_calls_are_answered_once_each_with_its_own_answer() {
     let scratch = Scratch::new("asking");
     let service = Asking::builder("asking").directory(scratch.path()).create().expect("new");
     let mut servers: Vec<_> =
-        (0..SERVERS).map(|n| start("serve", scratch.path(), &[&n.to_string(), "0"])).collect();
+        (0..SERVERS).map(|n| start("serve", scratch.path(), &[&n.to_string()])).collect();
     servers.iter_mut().for_each(|server| drop(server.line("serving")));
     let clients: Vec<_> =
         (0..CLIENTS).map(|n| start("ask", scratch.path(), &[&n.to_string()])).collect();
@@ -118,11 +119,21 @@ fn a_hundred_thousand_calls_are_answered_once_each_with_its_own_answer() {
 
 const KILLS: usize = 300;
 const AT_A_TIME: usize = 4;
-/// So long that most kills find a call taken and not yet answered.
-const WORK_US: &str = "500";
+/// Who asks the question of that number: one in four is slow to answer.
+fn asker(number: u64) -> u32 {
+    if number.is_multiple_of(AT_A_TIME as u64) { SLOW } else { 1 }
+}
 
-fn serving(scratch: &Scratch, work_us: &str) -> Process {
-    let mut child = start("serve", scratch.path(), &["0", work_us]);
+/// Nine in ten are over at once; the machine may be busy with other tests for the others.
+fn at_once(mut waits: Vec<Duration>) {
+    waits.sort();
+    let (most, slowest) = (waits[waits.len() * 9 / 10], waits[waits.len() - 1]);
+    println!("of {} waits, nine in ten took at most {most:?}, all {slowest:?}", waits.len());
+    assert!(most < AT_ONCE && slowest < AT_ONCE * 50, "{most:?} {slowest:?}");
+}
+
+fn serving(scratch: &Scratch) -> Process {
+    let mut child = start("serve", scratch.path(), &["0"]);
     child.line("serving");
     child
 }
@@ -146,22 +157,23 @@ fn a_killed_server_ends_its_calls_at_once_and_nobody_gets_a_foreign_answer() {
     let seed = 23;
     println!("seed {seed}");
     let (mut random, mut number) = (Random(seed), 0);
-    let (mut died, mut slowest) = (0_u32, Duration::ZERO);
+    let (mut died, mut waits) = (0_u32, Vec::new());
     let (mut answered, mut untaken) = (0_u32, 0_u32);
     for _ in 0..KILLS {
-        let mut server = Some(serving(&scratch, WORK_US));
+        let mut server = Some(serving(&scratch));
         load(&client, &mut number, Instant::now() + Duration::from_micros(random.below(300)));
         // Calls are under way when the server is killed: those that it had taken end at once.
         let first = number + 1;
         number += AT_A_TIME as u64;
         let calls: Vec<_> = (first..=number)
-            .map(|number| client.start(&question(1, number)).expect("a free call"))
+            .map(|number| client.start(&question(asker(number), number)).expect("a free call"))
             .collect();
         let patience = Instant::now() + PATIENCE;
-        while !calls[0].is_taken() {
+        let awaited = random.below(AT_A_TIME as u64) as usize;
+        while !calls[awaited].is_taken() {
             assert!(Instant::now() < patience, "the server takes nothing");
         }
-        let wait = Instant::now() + Duration::from_micros(random.below(1_000));
+        let wait = Instant::now() + Duration::from_nanos(random.below(3_000));
         while Instant::now() < wait {
             std::hint::spin_loop();
         }
@@ -171,7 +183,7 @@ fn a_killed_server_ends_its_calls_at_once_and_nobody_gets_a_foreign_answer() {
             let taken = call.is_taken();
             match call.wait_timeout(if taken { PATIENCE } else { Duration::ZERO }) {
                 Ok(reply) => {
-                    check(1, number, &reply.read().expect("valid"));
+                    check(asker(number), number, &reply.read().expect("valid"));
                     answered += 1;
                 }
                 Err(error) if taken => {
@@ -184,16 +196,15 @@ fn a_killed_server_ends_its_calls_at_once_and_nobody_gets_a_foreign_answer() {
                 }
             }
         }
-        slowest = slowest.max(killed.elapsed());
+        waits.push(killed.elapsed());
     }
     println!(
-        "{KILLS} kills; {answered} calls answered, {untaken} not taken, {died} ended by a death, \
-         the slowest after {slowest:?}"
+        "{KILLS} kills; {answered} calls answered, {untaken} not taken, {died} ended by a death"
     );
-    assert!(died > KILLS as u32 / 10, "the kills came too early or too late: {died}");
-    assert!(slowest < AT_ONCE * 3, "the machine may be busy, but not so busy: {slowest:?}");
+    assert!(died > KILLS as u32 / 4, "the kills came too early or too late: {died}");
+    at_once(waits);
     // The service works on, with all its slots.
-    let server = serving(&scratch, "0");
+    let server = serving(&scratch);
     let calls: Vec<_> =
         (0..8).map(|number| client.try_start(&question(2, number)).expect("a free call")).collect();
     for (number, call) in (0..).zip(calls) {
@@ -225,7 +236,7 @@ fn three_hundred_killed_clients_leave_nothing_behind() {
     let builder = || Asking::builder("asking").directory(scratch.path());
     let service = builder().clients(3).create().expect("new");
     let client = service.client().expect("a line");
-    let server = serving(&scratch, "0");
+    let server = serving(&scratch);
     let seed = 29;
     println!("seed {seed}");
     let (mut random, mut number) = (Random(seed), 0);
@@ -260,7 +271,7 @@ fn a_stopped_server_delays_a_call_to_its_deadline_and_harms_no_later_one() {
     let scratch = Scratch::new("stopped-server");
     let service = Asking::builder("asking").directory(scratch.path()).create().expect("new");
     let client = service.client().expect("a line");
-    let stopped = serving(&scratch, "0");
+    let stopped = serving(&scratch);
     let seed = 31;
     println!("seed {seed}");
     let (mut random, mut number) = (Random(seed), 0);
@@ -316,7 +327,7 @@ fn a_server_killed_in_a_stream_gives_what_was_whole_and_then_the_error() {
     let seed = 37;
     println!("seed {seed}");
     let mut random = Random(seed);
-    let mut parts = 0;
+    let (mut parts, mut waits) = (0, Vec::new());
     for round in 0..60 {
         let mut server = start("stream", scratch.path(), &[]);
         server.line("serving");
@@ -327,7 +338,8 @@ fn a_server_killed_in_a_stream_gives_what_was_whole_and_then_the_error() {
         let first = round * 1_000_000;
         let mut stream = client.call_stream(&first).expect("a free call");
         let mut expected = first;
-        let kill_at = first + random.below(200);
+        // After the first part, so that the server surely has taken the call.
+        let kill_at = first + 1 + random.below(200);
         let mut server = Some(server);
         let mut killed = Instant::now();
         let error = loop {
@@ -345,10 +357,11 @@ fn a_server_killed_in_a_stream_gives_what_was_whole_and_then_the_error() {
         };
         assert!(error.is_server_died(), "{error}");
         assert!(expected - kill_at <= 4, "no more than there are frames");
-        assert!(killed.elapsed() < AT_ONCE * 3, "{:?}", killed.elapsed());
+        waits.push(killed.elapsed());
         parts += expected - first;
     }
     println!("{parts} parts");
+    at_once(waits);
     drop((client, service));
     assert_eq!(scratch.files(), [""; 0]);
 }

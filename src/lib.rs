@@ -49,7 +49,8 @@ pub use barewire_derive::{BareSchema, schema};
 #[doc(hidden)]
 pub use barewire_runtime::__private;
 pub use barewire_runtime::ipc::{
-    Batch, Loan, Message, MessageQueue, Overflow, Publisher, SharedRegion, Subscriber, Topic, Wait,
+    Batch, Client, Loan, Message, MessageQueue, Overflow, Publisher, Server, Service, SharedRegion,
+    Subscriber, Topic, Wait,
 };
 pub use barewire_runtime::{
     BareSchema, Error, ErrorKind, Result, codec, ipc, layout, memory, schema_model, segment, value,

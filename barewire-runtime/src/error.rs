@@ -37,6 +37,12 @@ pub enum ErrorKind {
     TooLarge,
     /// A value in the segment is not one of its type.
     InvalidValue,
+    /// The server that had taken the call died, or left, before it answered.
+    ServerDied,
+    /// The server let the call go without a reply.
+    Unanswered,
+    /// The caller has given the call up.
+    Cancelled,
     /// The operating system refused.
     Io,
 }
@@ -123,6 +129,24 @@ impl Error {
     #[must_use]
     pub fn is_timed_out(&self) -> bool {
         self.0.kind == ErrorKind::TimedOut
+    }
+
+    /// Whether the server that had taken the call died before it answered.
+    #[must_use]
+    pub fn is_server_died(&self) -> bool {
+        self.0.kind == ErrorKind::ServerDied
+    }
+
+    /// Whether the server let the call go without a reply.
+    #[must_use]
+    pub fn is_unanswered(&self) -> bool {
+        self.0.kind == ErrorKind::Unanswered
+    }
+
+    /// Whether the caller has given the call up.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.kind == ErrorKind::Cancelled
     }
 }
 

@@ -6,6 +6,7 @@ mod kills;
 mod queue;
 mod region;
 mod scribbler;
+mod service;
 mod topic;
 
 /// Not a test of its own: what the processes that the tests start run.
@@ -25,5 +26,9 @@ fn child() {
         ("topic_late", topic::late),
         ("topic_lossy", topic::lossy),
         ("topic_churn", topic::churn),
+        ("serve", service::serve),
+        ("ask", service::ask),
+        ("ask_on", service::ask_on),
+        ("stream", service::stream),
     ]);
 }

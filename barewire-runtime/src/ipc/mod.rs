@@ -1,8 +1,9 @@
-//! Typed values between processes: shared state, queues and topics.
+//! Typed values between processes: shared state, queues, topics and calls.
 
 mod message;
 mod queue;
 mod region;
+mod service;
 mod topic;
 
 pub use crate::sync::Wait;
@@ -12,6 +13,10 @@ pub use queue::{
     QueueCounters, Received,
 };
 pub use region::{RegionBuilder, SharedRegion};
+pub use service::{
+    Call, Client, MAX_CALL_BYTES, MAX_CLIENTS, PendingCall, Reply, ReplyLoan, ReplyStream,
+    RequestLoan, Server, Service, ServiceBuilder, StreamPart, StreamedReply,
+};
 pub use topic::{
     MAX_DEPTH, MAX_PUBLISHERS, MAX_SUBSCRIBERS, Publisher, Subscriber, Topic, TopicBatch,
     TopicBuilder, TopicItem, TopicLoan, TopicMessage,

@@ -32,6 +32,7 @@ pub(crate) enum Kind {
     Region = 1,
     Queue = 2,
     Topic = 3,
+    Service = 4,
 }
 
 impl Kind {
@@ -40,6 +41,7 @@ impl Kind {
             1 => "a shared region",
             2 => "a message queue",
             3 => "a topic",
+            4 => "a service",
             _ => "of an unknown kind",
         }
     }

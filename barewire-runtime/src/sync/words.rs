@@ -13,6 +13,8 @@ use crate::sys::map::Mapping;
 pub(crate) trait Atomic<V> {
     fn load(&self, order: Ordering) -> V;
     fn store(&self, value: V, order: Ordering);
+    /// Replaces whatever stands there.
+    fn swap(&self, value: V, order: Ordering) -> V;
     /// Replaces `from` by `to`; whether it stood there. A failure orders nothing.
     fn exchange(&self, from: V, to: V, order: Ordering) -> bool;
     fn fetch_add(&self, value: V, order: Ordering) -> V;
@@ -48,6 +50,10 @@ macro_rules! atomic {
             #[inline]
             fn store(&self, value: $value, order: Ordering) {
                 <$atomic>::store(self, value, order);
+            }
+            #[inline]
+            fn swap(&self, value: $value, order: Ordering) -> $value {
+                <$atomic>::swap(self, value, order)
             }
             #[inline]
             fn exchange(&self, from: $value, to: $value, order: Ordering) -> bool {

@@ -5,6 +5,8 @@ mod harness;
 mod kills;
 mod queue;
 mod region;
+#[cfg(target_arch = "x86_64")]
+mod steps;
 
 /// Not a test of its own: what the processes that the tests start run.
 #[test]
@@ -16,5 +18,7 @@ fn child() {
         ("update", region::update),
         ("hold_region", region::hold_region),
         ("race", bad_input::race),
+        #[cfg(target_arch = "x86_64")]
+        ("steps", steps::driver),
     ]);
 }

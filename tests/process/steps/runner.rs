@@ -97,11 +97,11 @@ pub(crate) fn run<O: Operation>(scratch: &Path) -> io::Result<Covered> {
     let runner = Runner { directory, progress: File::create(scratch.join("progress"))? };
     let trace = runner.record::<O>()?;
     let every = std::env::var_os(EVERY).is_some();
-    let stride = if every { 1 } else { trace.len().div_ceil(SELECTED) };
+    let points = if every { (0..trace.len()).collect() } else { trace.selection(SELECTED) };
     let mut covered =
         Covered { instructions: trace.len() - 1, kills: 0, stops: 0, effect_at: None };
     let mut last = Effect::NotYet;
-    for point in (0..trace.len()).filter(|at| at % stride == 0 || trace.is_notable(*at)) {
+    for point in points {
         let killed = runner.point::<O>(&trace, point, Pass::Kill);
         if let Some(effect) = killed {
             covered.kills += 1;

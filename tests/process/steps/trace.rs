@@ -1,6 +1,6 @@
 //! The instructions of one operation: recorded once, and the quickest way to each of them again.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -9,27 +9,32 @@ use super::tracer::{Event, Tracee};
 
 /// A break-point costs this many steps: two writes of code, two stops, one step over it.
 const STEPS_PER_HIT: usize = 4;
-/// No operation has as many instructions; one that seems to never ends.
-const MAX_INSTRUCTIONS: usize = 20_000_000;
+/// No operation takes as many steps; one that seems to, never ends.
+const MAX_STEPS: usize = 20_000_000;
 /// The opcode of a system call.
 const SYSCALL: u64 = 0x050f;
 
 /// What one run of an operation executed.
 #[derive(Debug)]
 pub(crate) struct Trace {
-    /// Where the child stands after 0, 1, 2, … instructions; the last is before the end mark.
-    counters: Vec<u64>,
-    /// By how many break-point hits and then steps each point is reached.
-    ways: Vec<Way>,
-    /// The points right before and after each system call and each change of shared memory.
-    notable: BTreeSet<usize>,
+    points: Vec<Point>,
+    /// How often it was stepped; more than once for an instruction that repeats itself.
+    steps: usize,
 }
 
-/// To a point: a break-point at point `from` for its `hits`-th time (none if 0), then steps.
+/// A place between two instructions.
 #[derive(Debug, Clone, Copy)]
-struct Way {
-    from: usize,
+struct Point {
+    /// The address of the next instruction.
+    counter: u64,
+    /// How many steps lead here.
+    steps: usize,
+    /// The how many-th time the child stands at this address.
     hits: usize,
+    /// The point with a break-point, if any, from which the others are stepped to this one.
+    from: usize,
+    /// Whether others can tell the state here from that right before or after.
+    notable: bool,
 }
 
 /// Whether a child came to the point that it was sent to.
@@ -46,91 +51,97 @@ impl Trace {
     /// Records an operation that begins here, at a mark, and ends at the next one.
     pub(crate) fn record(tracee: &mut Tracee, directory: &Path) -> Self {
         let begin = tracee.counter();
-        let mut counters = vec![begin];
-        let mut notable = BTreeSet::new();
+        let first = Point { counter: begin, steps: 0, hits: 0, from: 0, notable: true };
+        let mut trace = Self { points: vec![first], steps: 0 };
+        let mut hits: HashMap<u64, usize> = HashMap::new();
         let mut watch = Watch::new(directory);
+        let mut cost = 0;
         loop {
-            let point = counters.len() - 1;
-            let syscall = tracee.word(counters[point]) & 0xffff == SYSCALL;
+            let last = trace.points.len() - 1;
+            let before = trace.points[last];
+            let syscall = tracee.word(before.counter) & 0xffff == SYSCALL;
             assert_eq!(tracee.step(), Event::Trap, "the child ended inside the operation");
             let counter = tracee.counter();
             if counter == begin {
-                // The end mark itself was executed: what came before was the return into it.
-                break;
+                trace.points[last].notable = true;
+                return trace;
             }
+            trace.steps += 1;
+            assert!(trace.steps < MAX_STEPS, "the operation does not end");
+            let hits = hits.entry(counter).or_default();
+            *hits += 1;
             if syscall {
                 watch.look_for_files();
             }
-            if watch.changed() || syscall {
-                notable.extend([point, point + 1]);
+            let notable = watch.changed() || syscall;
+            if counter == before.counter && !notable {
+                // The instruction goes on with its next repetition, and nobody can tell.
+                continue;
             }
-            counters.push(counter);
-            assert!(counters.len() < MAX_INSTRUCTIONS, "the operation does not end");
+            trace.points[last].notable |= notable;
+            let mut point =
+                Point { counter, steps: trace.steps, hits: *hits, from: before.from, notable };
+            cost += point.steps - before.steps;
+            if *hits * STEPS_PER_HIT < cost {
+                cost = *hits * STEPS_PER_HIT;
+                point.from = last + 1;
+            }
+            trace.points.push(point);
         }
-        notable.extend([0, counters.len() - 1]);
-        let ways = ways(&counters);
-        Self { counters, ways, notable }
     }
 
     /// How many points there are: one before the first instruction and one after each.
     pub(crate) fn len(&self) -> usize {
-        self.counters.len()
+        self.points.len()
     }
 
-    /// Whether others can tell the state here from that one instruction before or after.
-    pub(crate) fn is_notable(&self, point: usize) -> bool {
-        self.notable.contains(&point)
+    /// The points at which others can tell the state from that right before or after, and of those
+    /// that come to an instruction for the first time, about `count`.
+    pub(crate) fn selection(&self, count: usize) -> Vec<usize> {
+        let is_first = |point: &Point| point.hits <= 1;
+        let stride = self.points.iter().filter(|point| is_first(point)).count().div_ceil(count);
+        let mut firsts = 0;
+        let mut selected = Vec::new();
+        for (index, point) in self.points.iter().enumerate() {
+            firsts += usize::from(is_first(point));
+            if point.notable || is_first(point) && firsts % stride == 0 {
+                selected.push(index);
+            }
+        }
+        selected
     }
 
+    /// The address of the next instruction.
     pub(crate) fn counter(&self, point: usize) -> u64 {
-        self.counters[point]
+        self.points[point].counter
     }
 
     /// Brings a child, which stands at the begin mark, to a point by the quickest way.
     pub(crate) fn go(&self, tracee: &mut Tracee, point: usize) -> Reached {
-        let way = self.ways[point];
-        if way.hits > 0 && !tracee.run_to(self.counters[way.from], way.hits) {
+        let point = self.points[point];
+        let from = self.points[point.from];
+        if from.hits > 0 && !tracee.run_to(from.counter, from.hits) {
             return Reached::Astray;
         }
-        match steps(tracee, self.counters[0], point - way.from) {
-            Reached::Here if tracee.counter() == self.counters[point] => Reached::Here,
+        match self.steps(tracee, point.steps - from.steps) {
+            Reached::Here if tracee.counter() == point.counter => Reached::Here,
             _ => Reached::Astray,
         }
     }
 
     /// The same by single steps from the start, whatever the path.
     pub(crate) fn walk(&self, tracee: &mut Tracee, point: usize) -> Reached {
-        steps(tracee, self.counters[0], point)
+        self.steps(tracee, self.points[point].steps)
     }
-}
 
-fn steps(tracee: &mut Tracee, mark: u64, count: usize) -> Reached {
-    for _ in 0..count {
-        if tracee.step() != Event::Trap || tracee.counter() == mark {
-            return Reached::Ended;
+    fn steps(&self, tracee: &mut Tracee, count: usize) -> Reached {
+        for _ in 0..count {
+            if tracee.step() != Event::Trap || tracee.counter() == self.points[0].counter {
+                return Reached::Ended;
+            }
         }
+        Reached::Here
     }
-    Reached::Here
-}
-
-/// The cheapest way to each point, by what it costs to get to the one before.
-fn ways(counters: &[u64]) -> Vec<Way> {
-    let mut hits: HashMap<u64, usize> = HashMap::new();
-    let mut ways = vec![Way { from: 0, hits: 0 }];
-    let mut cost = 0;
-    for (point, counter) in counters.iter().enumerate().skip(1) {
-        let hit = hits.entry(*counter).or_default();
-        *hit += 1;
-        let direct = *hit * STEPS_PER_HIT;
-        if direct < cost + 1 {
-            cost = direct;
-            ways.push(Way { from: point, hits: *hit });
-        } else {
-            cost += 1;
-            ways.push(ways[point - 1]);
-        }
-    }
-    ways
 }
 
 /// Notices when a segment in a directory changes.

@@ -1,5 +1,6 @@
 //! Takes one operation through all its points: killed at each, then stopped at each.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -16,6 +17,8 @@ const SELECTED: usize = 150;
 /// A point at which a survivor was slow is repeated so often: a busy machine is slow now and then,
 /// a protocol that makes others wait is slow each time.
 const ATTEMPTS: u32 = 4;
+/// A child that strays from the recorded path is sent again so often before it is walked.
+const DETOURS: u32 = 2;
 /// One point takes milliseconds. If it takes so long, somebody waits for ever.
 const PATIENCE_S: u32 = 60;
 
@@ -63,13 +66,15 @@ pub(crate) struct Covered {
     instructions: usize,
     kills: usize,
     stops: usize,
+    walks: usize,
     effect_at: Option<usize>,
 }
 
 impl std::fmt::Display for Covered {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { instructions, kills, stops, .. } = self;
+        let Self { instructions, kills, stops, walks, .. } = self;
         write!(f, "{instructions} instructions, {kills} kill points, {stops} stop points")?;
+        write!(f, " ({walks} by single steps)")?;
         match self.effect_at {
             Some(point) => write!(f, ", done from {point} on"),
             None => Ok(()),
@@ -86,6 +91,7 @@ struct Stage<O: Operation> {
 struct Runner {
     directory: PathBuf,
     progress: File,
+    walks: Cell<usize>,
 }
 
 /// Runs both passes; an error means that this process may not trace.
@@ -94,12 +100,16 @@ pub(crate) fn run<O: Operation>(scratch: &Path) -> io::Result<Covered> {
     std::fs::create_dir(&directory)?;
     let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
     std::fs::set_permissions(&directory, private)?;
-    let runner = Runner { directory, progress: File::create(scratch.join("progress"))? };
+    let runner = Runner {
+        directory,
+        progress: File::create(scratch.join("progress"))?,
+        walks: Cell::new(0),
+    };
     let trace = runner.record::<O>()?;
     let every = std::env::var_os(EVERY).is_some();
     let points = if every { (0..trace.len()).collect() } else { trace.selection(SELECTED) };
     let mut covered =
-        Covered { instructions: trace.len() - 1, kills: 0, stops: 0, effect_at: None };
+        Covered { instructions: trace.len() - 1, kills: 0, stops: 0, walks: 0, effect_at: None };
     let mut last = Effect::NotYet;
     for point in points {
         let killed = runner.point::<O>(&trace, point, Pass::Kill);
@@ -113,6 +123,7 @@ pub(crate) fn run<O: Operation>(scratch: &Path) -> io::Result<Covered> {
         }
         covered.stops += usize::from(runner.point::<O>(&trace, point, Pass::Stop).is_some());
     }
+    covered.walks = runner.walks.get();
     assert!(covered.effect_at != Some(0), "done before the first instruction");
     assert_eq!(covered.effect_at.is_some(), O::VISIBLE, "whether the effect was ever seen");
     Ok(covered)
@@ -171,15 +182,23 @@ impl Runner {
         let at = &self.directory;
         let traceable = "what was traced before can be traced again";
         let mut stage = self.stage::<O>().expect(traceable);
-        if trace.go(&mut stage.child, point) == Reached::Astray {
+        for detours in 0_u32.. {
+            let reached = match detours {
+                0..DETOURS => trace.go(&mut stage.child, point),
+                _ => {
+                    self.walks.set(self.walks.get() + 1);
+                    trace.walk(&mut stage.child, point)
+                }
+            };
+            if reached == Reached::Here {
+                break;
+            }
             stage.child.kill();
             O::killed(stage.world, at);
-            stage = self.stage::<O>().expect(traceable);
-            if trace.walk(&mut stage.child, point) == Reached::Ended {
-                stage.child.kill();
-                O::killed(stage.world, at);
+            if reached == Reached::Ended {
                 return None;
             }
+            stage = self.stage::<O>().expect(traceable);
         }
         let Stage { mut child, mut world } = stage;
         let effect = match pass {

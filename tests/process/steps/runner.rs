@@ -17,8 +17,10 @@ const SELECTED: usize = 150;
 /// A point at which a survivor was slow is repeated so often: a busy machine is slow now and then,
 /// a protocol that makes others wait is slow each time.
 const ATTEMPTS: u32 = 4;
-/// A child that strays from the recorded path is sent again so often before it is walked.
-const DETOURS: u32 = 2;
+/// For a child that strays from the recorded path: it is stepped from so many points before, and
+/// if it strays on the way there, from this many times as many.
+const BACK_FIRST: usize = 256;
+const BACK_FACTOR: usize = 8;
 /// One point takes milliseconds. If it takes so long, somebody waits for ever.
 const PATIENCE_S: u32 = 60;
 
@@ -66,20 +68,28 @@ pub(crate) struct Covered {
     instructions: usize,
     kills: usize,
     stops: usize,
-    walks: usize,
+    strays: usize,
     effect_at: Option<usize>,
 }
 
 impl std::fmt::Display for Covered {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { instructions, kills, stops, walks, .. } = self;
+        let Self { instructions, kills, stops, strays, .. } = self;
         write!(f, "{instructions} instructions, {kills} kill points, {stops} stop points")?;
-        write!(f, " ({walks} by single steps)")?;
+        write!(f, " ({strays} beside the recorded path)")?;
         match self.effect_at {
             Some(point) => write!(f, ", done from {point} on"),
             None => Ok(()),
         }
     }
+}
+
+/// What became of one point.
+#[derive(Debug, Clone, Copy)]
+struct Covering {
+    effect: Effect,
+    /// Whether the child came there on another path than the recorded one.
+    strayed: bool,
 }
 
 /// A child at the begin mark of its operation, and the world around it.
@@ -91,7 +101,7 @@ struct Stage<O: Operation> {
 struct Runner {
     directory: PathBuf,
     progress: File,
-    walks: Cell<usize>,
+    strays: Cell<usize>,
 }
 
 /// Runs both passes; an error means that this process may not trace.
@@ -103,18 +113,19 @@ pub(crate) fn run<O: Operation>(scratch: &Path) -> io::Result<Covered> {
     let runner = Runner {
         directory,
         progress: File::create(scratch.join("progress"))?,
-        walks: Cell::new(0),
+        strays: Cell::new(0),
     };
     let trace = runner.record::<O>()?;
     let every = std::env::var_os(EVERY).is_some();
     let points = if every { (0..trace.len()).collect() } else { trace.selection(SELECTED) };
     let mut covered =
-        Covered { instructions: trace.len() - 1, kills: 0, stops: 0, walks: 0, effect_at: None };
+        Covered { instructions: trace.len() - 1, kills: 0, stops: 0, strays: 0, effect_at: None };
     let mut last = Effect::NotYet;
     for point in points {
         let killed = runner.point::<O>(&trace, point, Pass::Kill);
-        if let Some(effect) = killed {
-            covered.kills += 1;
+        covered.kills += usize::from(killed.is_some());
+        // Where a strayed child was killed is not quite the recorded point.
+        if let Some(Covering { effect, strayed: false }) = killed {
             assert!(effect >= last, "done before point {point}, and undone there");
             if effect > last {
                 covered.effect_at = Some(point);
@@ -123,7 +134,7 @@ pub(crate) fn run<O: Operation>(scratch: &Path) -> io::Result<Covered> {
         }
         covered.stops += usize::from(runner.point::<O>(&trace, point, Pass::Stop).is_some());
     }
-    covered.walks = runner.walks.get();
+    covered.strays = runner.strays.get();
     assert!(covered.effect_at != Some(0), "done before the first instruction");
     assert_eq!(covered.effect_at.is_some(), O::VISIBLE, "whether the effect was ever seen");
     Ok(covered)
@@ -150,6 +161,12 @@ impl Runner {
     }
 
     fn record<O: Operation>(&self) -> io::Result<Trace> {
+        // What this process allocates the first time, its children inherit from then on.
+        for _ in 0..2 {
+            let Stage { child, world } = self.stage::<O>()?;
+            child.kill();
+            O::killed(world, &self.directory);
+        }
         let Stage { mut child, world } = self.stage::<O>()?;
         let trace = Trace::record(&mut child, &self.directory);
         child.kill();
@@ -159,7 +176,7 @@ impl Runner {
     }
 
     /// Covers one point; `None` if the operation was over before.
-    fn point<O: Operation>(&self, trace: &Trace, point: usize, pass: Pass) -> Option<Effect> {
+    fn point<O: Operation>(&self, trace: &Trace, point: usize, pass: Pass) -> Option<Covering> {
         let _place = Place { trace, point, pass };
         let note = format!("{pass:?} at point {point} of {}\n", trace.len() - 1);
         self.progress.write_all_at(note.as_bytes(), 0).expect("the scratch has room");
@@ -168,28 +185,24 @@ impl Runner {
             // SAFETY: arranges for a signal, which ends this process if a point never ends.
             unsafe { libc::alarm(PATIENCE_S) };
             clock::slowest();
-            let effect = self.attempt::<O>(trace, point, pass)?;
+            let covering = self.attempt::<O>(trace, point, pass)?;
             let slow = clock::slowest();
             if slow <= PROGRESS {
-                return Some(effect);
+                self.strays.set(self.strays.get() + usize::from(covering.strayed));
+                return Some(covering);
             }
             slowest.push(slow);
         }
         panic!("survivors got on only after {slowest:?}, more than {PROGRESS:?}");
     }
 
-    fn attempt<O: Operation>(&self, trace: &Trace, point: usize, pass: Pass) -> Option<Effect> {
+    fn attempt<O: Operation>(&self, trace: &Trace, point: usize, pass: Pass) -> Option<Covering> {
         let at = &self.directory;
         let traceable = "what was traced before can be traced again";
         let mut stage = self.stage::<O>().expect(traceable);
-        for detours in 0_u32.. {
-            let reached = match detours {
-                0..DETOURS => trace.go(&mut stage.child, point),
-                _ => {
-                    self.walks.set(self.walks.get() + 1);
-                    trace.walk(&mut stage.child, point)
-                }
-            };
+        let mut back = 0;
+        loop {
+            let reached = trace.go(&mut stage.child, point, back);
             if reached == Reached::Here {
                 break;
             }
@@ -199,6 +212,7 @@ impl Runner {
                 return None;
             }
             stage = self.stage::<O>().expect(traceable);
+            back = (back * BACK_FACTOR).max(BACK_FIRST);
         }
         let Stage { mut child, mut world } = stage;
         let effect = match pass {
@@ -218,7 +232,7 @@ impl Runner {
             }
         };
         self.assert_empty();
-        Some(effect)
+        Some(Covering { effect, strayed: back > 0 })
     }
 
     fn assert_empty(&self) {

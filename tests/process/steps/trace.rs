@@ -116,22 +116,20 @@ impl Trace {
         self.points[point].counter
     }
 
-    /// Brings a child, which stands at the begin mark, to a point by the quickest way.
-    pub(crate) fn go(&self, tracee: &mut Tracee, point: usize) -> Reached {
+    /// Brings a child, which stands at the begin mark, to a point by the quickest way; with
+    /// `back`, by the quickest way to the point so many before and single steps from there.
+    pub(crate) fn go(&self, tracee: &mut Tracee, point: usize, back: usize) -> Reached {
+        let from = self.points[self.points[point.saturating_sub(back)].from];
         let point = self.points[point];
-        let from = self.points[point.from];
         if from.hits > 0 && !tracee.run_to(from.counter, from.hits) {
             return Reached::Astray;
         }
         match self.steps(tracee, point.steps - from.steps) {
-            Reached::Here if tracee.counter() == point.counter => Reached::Here,
-            _ => Reached::Astray,
+            // A detour on the way may have been longer or shorter than the recorded one.
+            Reached::Here if back > 0 || tracee.counter() == point.counter => Reached::Here,
+            _ if from.hits > 0 || back == 0 => Reached::Astray,
+            reached => reached,
         }
-    }
-
-    /// The same by single steps from the start, whatever the path.
-    pub(crate) fn walk(&self, tracee: &mut Tracee, point: usize) -> Reached {
-        self.steps(tracee, self.points[point].steps)
     }
 
     fn steps(&self, tracee: &mut Tracee, count: usize) -> Reached {

@@ -1,4 +1,8 @@
 //! Several real processes on the same segments: races, mismatches, kills and bad input.
+//!
+//! `steps` kills and stops a process at every instruction of every operation. In an ordinary run it
+//! takes a selection of them; with `BAREWIRE_EVERY_INSTRUCTION=1` it takes all, which is best done
+//! in a release build: `BAREWIRE_EVERY_INSTRUCTION=1 cargo test --release --test process steps`.
 
 mod bad_input;
 mod harness;

@@ -13,18 +13,21 @@
 //! At the end nothing may be left in the directory. What the operation is for must come about at one
 //! point and not before, and stay from there on.
 //!
-//! An instruction in the kernel is not a point: a system call is one instruction. Children are
-//! forked from one process, so addresses repeat, and a point is reached by a break-point on the
+//! An instruction in the kernel is not a point: a system call is one instruction. An instruction that
+//! repeats itself (`rep movsb`) has a point after each repetition that changes a segment. Children
+//! are forked from one process, so addresses repeat, and a point is reached by a break-point on the
 //! cheapest instruction before it and by steps from there. A child that strays from the recorded
-//! path (a clock's retry, say) is walked from the start instead.
+//! path (a clock's retry, say) is stepped from further back instead; the count of those is printed.
 //!
 //! | command | points |
 //! |---|---|
-//! | `cargo test --test process steps` | all at which others can tell the state from the one before or after: around each system call and each change of a segment's bytes; and of the others one in so many |
-//! | `BAREWIRE_EVERY_INSTRUCTION=1 cargo test --release --test process steps` | all |
+//! | `cargo test --test process steps` | a selection, in half a minute |
+//! | `BAREWIRE_EVERY_INSTRUCTION=1 cargo test --release --test process steps` | all, in half an hour |
 //!
-//! The selection loses no kill: what a process has only in registers and in memory of its own dies
-//! with it, so a kill between two changes is a kill after the first. It does lose stops.
+//! The selection is: the points right before and after each system call and each change of a byte
+//! of a segment, and of the first executions of all other instructions one in so many. It loses no
+//! kill: what a process has in registers and in memory of its own dies with it, so a kill between
+//! two changes is a kill right after the first. It does lose stops.
 //!
 //! A new operation is an [`Operation`](runner::Operation) and a line in the table below.
 

@@ -139,18 +139,24 @@ impl Tracee {
     }
 
     fn resume(&mut self, request: libc::c_uint) -> Event {
-        self.request(request, 0, 0).expect("a stopped child can be resumed");
-        let (status, pid) = self.wait();
-        assert_eq!(pid, self.pid, "a child that was resumed can be waited for");
-        if libc::WIFEXITED(status) {
-            self.ended = true;
-            let code = libc::WEXITSTATUS(status);
-            assert_ne!(code, PANICKED, "the child panicked: its message stands above");
-            return Event::Exited(code);
+        loop {
+            self.request(request, 0, 0).expect("a stopped child can be resumed");
+            let (status, pid) = self.wait();
+            assert_eq!(pid, self.pid, "a child that was resumed can be waited for");
+            if libc::WIFEXITED(status) {
+                self.ended = true;
+                let code = libc::WEXITSTATUS(status);
+                assert_ne!(code, PANICKED, "the child panicked: its message stands above");
+                return Event::Exited(code);
+            }
+            assert!(libc::WIFSTOPPED(status), "the child died of something, status {status:#x}");
+            match libc::WSTOPSIG(status) {
+                libc::SIGTRAP => return Event::Trap,
+                // Somebody outside pauses whoever runs here; no instruction was executed.
+                libc::SIGSTOP | libc::SIGCONT => {}
+                other => panic!("the child got signal {other}"),
+            }
         }
-        let trapped = libc::WIFSTOPPED(status) && libc::WSTOPSIG(status) == libc::SIGTRAP;
-        assert!(trapped, "the child got an unexpected signal, status {status:#x}");
-        Event::Trap
     }
 
     fn wait(&self) -> (libc::c_int, libc::pid_t) {

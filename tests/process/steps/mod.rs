@@ -5,24 +5,24 @@
 //! between two of these instructions, the whole scene is built anew, the child is brought to the
 //! point, and
 //!
-//! - **killed** there, after which the survivors must find nothing lost, nothing twice unless it is
-//!   marked as redelivered, nothing torn, and must get on within 10 ms;
+//! - **killed** there, after which the survivors must find nothing lost, nothing twice unless it
+//!   is marked as redelivered, nothing torn, and must get on within 10 ms;
 //! - or **left standing** there, while the others work and recover within the same time; then it
 //!   goes on, and its operation must have happened once or have failed cleanly.
 //!
-//! At the end nothing may be left in the directory. What the operation is for must come about at one
-//! point and not before, and stay from there on.
+//! At the end nothing may be left in the directory. What the operation is for must come about at
+//! one point and not before, and stay from there on.
 //!
-//! An instruction in the kernel is not a point: a system call is one instruction. An instruction that
-//! repeats itself (`rep movsb`) has a point after each repetition that changes a segment. Children
-//! are forked from one process, so addresses repeat, and a point is reached by a break-point on the
+//! An instruction in the kernel is not a point: a system call is one instruction. One that repeats
+//! itself (`rep movsb`) has a point after each repetition that changes a segment. Children are
+//! forked from one process, so addresses repeat, and a point is reached by a break-point on the
 //! cheapest instruction before it and by steps from there. A child that strays from the recorded
 //! path (a clock's retry, say) is stepped from further back instead; the count of those is printed.
 //!
 //! | command | points |
 //! |---|---|
 //! | `cargo test --test process steps` | a selection, in half a minute |
-//! | `BAREWIRE_EVERY_INSTRUCTION=1 cargo test --release --test process steps` | all, in half an hour |
+//! | `BAREWIRE_EVERY_INSTRUCTION=1 cargo test --release --test process steps` | all |
 //!
 //! The selection is: the points right before and after each system call and each change of a byte
 //! of a segment, and of the first executions of all other instructions one in so many. It loses no

@@ -122,17 +122,20 @@ pub(crate) fn run<O: Operation>(scratch: &Path) -> io::Result<Covered> {
         Covered { instructions: trace.len() - 1, kills: 0, stops: 0, strays: 0, effect_at: None };
     let mut last = Effect::NotYet;
     for point in points {
-        let killed = runner.point::<O>(&trace, point, Pass::Kill);
+        let killed = runner.point::<O>(&trace, point, Pass::Kill, 0);
         covered.kills += usize::from(killed.is_some());
-        // Where a strayed child was killed is not quite the recorded point.
-        if let Some(Covering { effect, strayed: false }) = killed {
-            assert!(effect >= last, "done before point {point}, and undone there");
-            if effect > last {
+        // Where a strayed child was killed is not quite the recorded point, and a break-point may
+        // be passed sooner or later than in the recorded run. So single steps confirm a change.
+        if killed.is_some_and(|killed| !killed.strayed && killed.effect != last)
+            && let Some(confirmed) = runner.point::<O>(&trace, point, Pass::Kill, trace.len())
+        {
+            assert!(confirmed.effect >= last, "done before point {point}, and undone there");
+            if confirmed.effect > last {
                 covered.effect_at = Some(point);
             }
-            last = effect;
+            last = confirmed.effect;
         }
-        covered.stops += usize::from(runner.point::<O>(&trace, point, Pass::Stop).is_some());
+        covered.stops += usize::from(runner.point::<O>(&trace, point, Pass::Stop, 0).is_some());
     }
     covered.strays = runner.strays.get();
     assert!(covered.effect_at != Some(0), "done before the first instruction");
@@ -175,8 +178,14 @@ impl Runner {
         Ok(trace)
     }
 
-    /// Covers one point; `None` if the operation was over before.
-    fn point<O: Operation>(&self, trace: &Trace, point: usize, pass: Pass) -> Option<Covering> {
+    /// Covers one point, stepped from so many before at least; `None` if the operation was over before.
+    fn point<O: Operation>(
+        &self,
+        trace: &Trace,
+        point: usize,
+        pass: Pass,
+        back: usize,
+    ) -> Option<Covering> {
         let _place = Place { trace, point, pass };
         let note = format!("{pass:?} at point {point} of {}\n", trace.len() - 1);
         self.progress.write_all_at(note.as_bytes(), 0).expect("the scratch has room");
@@ -185,7 +194,7 @@ impl Runner {
             // SAFETY: arranges for a signal, which ends this process if a point never ends.
             unsafe { libc::alarm(PATIENCE_S) };
             clock::slowest();
-            let covering = self.attempt::<O>(trace, point, pass)?;
+            let covering = self.attempt::<O>(trace, point, pass, back)?;
             let slow = clock::slowest();
             if slow <= PROGRESS {
                 self.strays.set(self.strays.get() + usize::from(covering.strayed));
@@ -196,11 +205,16 @@ impl Runner {
         panic!("survivors got on only after {slowest:?}, more than {PROGRESS:?}");
     }
 
-    fn attempt<O: Operation>(&self, trace: &Trace, point: usize, pass: Pass) -> Option<Covering> {
+    fn attempt<O: Operation>(
+        &self,
+        trace: &Trace,
+        point: usize,
+        pass: Pass,
+        mut back: usize,
+    ) -> Option<Covering> {
         let at = &self.directory;
         let traceable = "what was traced before can be traced again";
         let mut stage = self.stage::<O>().expect(traceable);
-        let mut back = 0;
         loop {
             let reached = trace.go(&mut stage.child, point, back);
             if reached == Reached::Here {

@@ -1,8 +1,8 @@
 //! Processes of a test: this program again, in a role, in a directory of the test's own.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 #[path = "../support/random.rs"]
@@ -101,6 +101,14 @@ impl Process {
     pub(crate) fn kill(mut self) {
         self.signal(libc::SIGKILL);
         self.0.wait().expect("a child can be waited for");
+    }
+
+    /// Waits for the child to end, however long it takes, and yields all that it printed.
+    pub(crate) fn output(mut self) -> (ExitStatus, String) {
+        let mut text = String::new();
+        let output = self.0.stdout.as_mut().expect("piped");
+        output.read_to_string(&mut text).expect("the child prints text");
+        (self.0.wait().expect("a child can be waited for"), text)
     }
 
     /// Waits for the child to end well.

@@ -1,4 +1,8 @@
 //! Several real processes on the same segments: races, mismatches, kills and bad input.
+//!
+//! `steps` kills and stops a process at every instruction of every operation. In an ordinary run it
+//! takes a selection of them; with `BAREWIRE_EVERY_INSTRUCTION=1` it takes all, which is best done
+//! in a release build: `BAREWIRE_EVERY_INSTRUCTION=1 cargo test --release --test process steps`.
 
 mod bad_input;
 mod harness;
@@ -7,6 +11,8 @@ mod queue;
 mod region;
 mod scribbler;
 mod service;
+#[cfg(target_arch = "x86_64")]
+mod steps;
 mod topic;
 
 /// Not a test of its own: what the processes that the tests start run.
@@ -30,5 +36,7 @@ fn child() {
         ("ask", service::ask),
         ("ask_on", service::ask_on),
         ("stream", service::stream),
+        #[cfg(target_arch = "x86_64")]
+        ("steps", steps::driver),
     ]);
 }

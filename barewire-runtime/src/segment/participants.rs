@@ -31,12 +31,23 @@ impl Segment {
         let fault = |error| Error::system(&self.name, "cannot attach to the segment", error);
         let incarnation = sys::random_u128().map_err(fault)?;
         for index in 0..MAX_PARTICIPANTS {
-            if !lock::try_lock(&self.file, ALIVE_BYTE + index as u64, 1).map_err(fault)? {
-                continue;
-            }
             let before = self.state(index);
             if before & ATTACHED != 0 {
+                if !self.is_released(index, before) {
+                    continue;
+                }
+                // Before the lock is taken: whoever holds it looks alive, so one that stands still
+                // with it and has not swept yet would hide from all others what the dead held.
                 self.sweep(index, before, sweep);
+            }
+            let alive = ALIVE_BYTE + index as u64;
+            if !lock::try_lock(&self.file, alive, 1).map_err(fault)? {
+                continue;
+            }
+            if self.state(index) & ATTACHED != 0 {
+                // Somebody has lived and died here meanwhile.
+                lock::unlock(&self.file, alive, 1).map_err(fault)?;
+                continue;
             }
             // This handle holds the lock, so nobody else starts a life here; a sweeper may only
             // clear the life that has just been cleared.
@@ -69,8 +80,12 @@ impl Segment {
     }
 
     fn is_dead(&self, index: usize, state: u64) -> bool {
-        index != usize::from(self.index)
-            && lock::held_by_other(&self.file, ALIVE_BYTE + index as u64, 1).is_ok_and(|held| !held)
+        index != usize::from(self.index) && self.is_released(index, state)
+    }
+
+    /// Whether nobody else holds the lock of an entry, which still is in that state.
+    fn is_released(&self, index: usize, state: u64) -> bool {
+        lock::held_by_other(&self.file, ALIVE_BYTE + index as u64, 1).is_ok_and(|held| !held)
             && self.state(index) == state
     }
 

@@ -41,8 +41,9 @@ pub struct QueueCounters {
 
 /// A bounded queue of `T` from many processes to many, each message to one of them.
 ///
-/// Messages of one producer are taken in its order. A message taken by a process that dies before
-/// it has dropped it is delivered again, and says so. The queue lives for as long as somebody is
+/// Messages of one producer are taken in its order. Those of different producers are in no order,
+/// even if one was sent after another: producers do not meet. A message taken by a process that
+/// dies before it has dropped it is delivered again, and says so. The queue lives for as long as somebody is
 /// attached to it. Threads may share one attached queue; they are one producer then.
 ///
 /// ```

@@ -30,6 +30,8 @@ pub(crate) struct Words {
     pub(crate) line: Alone<AtomicU64>,
     /// The words that sleepers sleep on, one for each side.
     pub(crate) futex: [Alone<AtomicU32>; 2],
+    /// How long the right side waited before it sent, in ticks.
+    pub(crate) paused: Alone<AtomicU64>,
     /// Handed from one side to the other between steps.
     pub(crate) hand: Alone<AtomicU64>,
     /// Not 0 while system calls are to be counted.

@@ -80,3 +80,9 @@ pub(crate) fn ns_per_tick() -> f64 {
 pub(crate) fn ticks_in(span: Duration) -> u64 {
     (span.as_nanos() as f64 / ns_per_tick()) as u64
 }
+
+/// How long this thread was ready to run while others had its core, since it began; nanoseconds.
+pub(crate) fn waited_ns() -> u64 {
+    let about = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    about.split_whitespace().nth(1).and_then(|ns| ns.parse().ok()).unwrap_or(0)
+}

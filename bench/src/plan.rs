@@ -129,6 +129,8 @@ pub(crate) struct Report {
     pub(crate) line_ns: Option<[f64; 2]>,
     /// One way of a raw wake, before and after; from the first producer.
     pub(crate) futex_ns: Option<[f64; 2]>,
+    /// The part of the measured time in which somebody else had its core.
+    pub(crate) waited: f64,
     /// Shared files that it mapped: device and inode, and bytes.
     pub(crate) mapped: Vec<(String, u64)>,
     /// Round trips made.

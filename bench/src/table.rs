@@ -7,6 +7,9 @@ use crate::run::{Figure, Floor, LeftOut};
 /// The system that all others are compared with.
 const OURS: &str = "barewire";
 
+/// How many rows are named that a system was left out of, for one reason.
+const SHOWN: usize = 3;
+
 /// Prints what the machine itself does.
 pub(crate) fn print_floor(floor: &Floor) {
     println!("\nFloors");
@@ -72,15 +75,17 @@ fn main_figure(figure: &Figure) -> String {
 
 /// Prints every figure, with the floor that was taken beside it.
 pub(crate) fn print_rows(figures: &[Figure]) {
-    println!("\n{:<32}{:<13}{:>12}{:>11}{:>11}{:>15}{:>9}{:>7}", "row", "system", "p50 or rate",
-        "p99", "p99.9", "× floor", "line", "calls");
+    println!(
+        "\n{:<32}{:<13}{:>12}{:>11}{:>11}{:>15}{:>9}{:>7}",
+        "row", "system", "p50 or rate", "p99", "p99.9", "× floor", "line", "calls"
+    );
     let mut last = "";
     for figure in figures {
         let name = if figure.name == last { "" } else { &figure.name };
         last = &figure.name;
-        let [p99, p999] = figure.spread.map_or_else(Default::default, |spread| {
-            [time(spread.p99_ns), time(spread.p999_ns)]
-        });
+        let [p99, p999] = figure
+            .spread
+            .map_or_else(Default::default, |spread| [time(spread.p99_ns), time(spread.p999_ns)]);
         let floor = multiple(figure).map(|(times, of)| format!("{times:.2} {of}"));
         let line = figure.line_ns().map(|ns| format!("{ns:.0} ns"));
         let calls = figure.syscalls.map(|calls| format!("{calls:.1}"));
@@ -91,7 +96,7 @@ pub(crate) fn print_rows(figures: &[Figure]) {
             floor.unwrap_or_default(),
             line.unwrap_or_default(),
             calls.unwrap_or_default(),
-            if figure.is_steady() { "" } else { "  the floor moved" },
+            if figure.is_steady() { "" } else { "  unsteady" },
         );
     }
 }
@@ -141,6 +146,9 @@ pub(crate) fn print_left_out(left_out: &LeftOut) {
     println!("\nLeft out");
     println!("  aeron: its client is built with cmake and clang, which this build does without");
     for ((system, why), names) in left_out {
-        println!("  {system}: {why}: {}", names.join(", "));
+        let more = names.len().saturating_sub(SHOWN);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let shown = names.len().min(SHOWN);
+        println!("  {system}: {why}: {}{more}", names[..shown].join(", "));
     }
 }

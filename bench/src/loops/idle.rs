@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::Context;
+use super::{Context, spin};
 use crate::Outcome;
 use crate::machine;
 use crate::payload::Payload;
@@ -15,7 +15,7 @@ const LOOKS: u64 = 1000;
 /// The most samples.
 const MOST: usize = 1 << 14;
 
-/// The memory of a channel that nobody uses.
+/// The memory of a channel that nobody uses any more: one message has gone through it.
 pub(crate) fn channel<T: Transport, P: Payload>(context: &Context) -> Outcome<Report> {
     let control = &context.control;
     let place = context.place("idle");
@@ -25,17 +25,19 @@ pub(crate) fn channel<T: Transport, P: Payload>(context: &Context) -> Outcome<Re
         control.barrier();
         control.barrier();
         sender.start()?;
+        while !sender.try_send(1)? {}
         idle(context, &before)
     } else {
         control.barrier();
         let mut receiver = T::receiver::<P>(&place)?;
         receiver.start()?;
         control.barrier();
+        spin(&mut receiver)?;
         idle(context, &before)
     }
 }
 
-/// The memory of a service that nobody uses.
+/// The memory of a service that nobody uses any more: one call has gone through it.
 pub(crate) fn calls<C: Calls, P: Payload>(context: &Context) -> Outcome<Report> {
     let control = &context.control;
     let place = context.place("idle");
@@ -45,12 +47,14 @@ pub(crate) fn calls<C: Calls, P: Payload>(context: &Context) -> Outcome<Report> 
         control.barrier();
         control.barrier();
         server.start()?;
+        while server.try_serve(|stamp| stamp)?.is_none() {}
         idle(context, &before)
     } else {
         control.barrier();
         let mut client = C::client::<P>(&place)?;
         control.barrier();
         client.start()?;
+        client.call(1)?;
         idle(context, &before)
     }
 }

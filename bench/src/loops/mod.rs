@@ -6,11 +6,12 @@ mod pingpong;
 mod roundtrip;
 mod stream;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::Outcome;
 use crate::control::Control;
-use crate::floor::{self, Side};
+use crate::floor::{self, Pause, Side};
+use crate::machine;
 use crate::payload::Payload;
 use crate::plan::{Kind, Plan, Report};
 use crate::systems::{Calls, FLOOR, Place, Receiver, Transport};
@@ -52,7 +53,7 @@ impl Context {
 
     /// How long the measured part runs, in ticks of the clock.
     fn ticks(&self) -> u64 {
-        crate::machine::ticks_in(Duration::from_millis(self.plan.millis))
+        machine::ticks_in(Duration::from_millis(self.plan.millis))
     }
 
     /// Takes the floors, runs the row, takes the floors again.
@@ -63,12 +64,27 @@ impl Context {
     ) -> Outcome<()> {
         let before = self.floors(0);
         self.control.barrier();
+        let (start, waited) = (Instant::now(), machine::waited_ns());
         body(report)?;
+        let waited = machine::waited_ns() - waited;
+        report.waited = waited as f64 / start.elapsed().as_nanos().max(1) as f64;
         self.control.barrier();
         let after = self.floors(1);
         report.line_ns = before.0.zip(after.0).map(Into::into);
         report.futex_ns = before.1.zip(after.1).map(Into::into);
         Ok(())
+    }
+
+    /// How senders wait in rows whose receivers sleep.
+    fn pause(&self) -> Option<Pause> {
+        let Kind::Wake { one_core } = self.plan.row.kind else {
+            return None;
+        };
+        Some(Pause::new(one_core, self.plan.trips.is_some()))
+    }
+
+    fn futex(&self, side: Side, turn: u32) -> Option<f64> {
+        floor::futex(&self.control, side, turn, self.pause()?)
     }
 
     fn floors(&self, turn: u32) -> (Option<f64>, Option<f64>) {
@@ -79,10 +95,10 @@ impl Context {
             // Where system calls are counted, nothing else is wanted.
             _ if self.plan.trips.is_some() => (None, None),
             // On one core a line goes nowhere.
-            Kind::Wake { one_core: true } => (None, floor::futex(&self.control, side, turn)),
+            Kind::Wake { one_core: true } => (None, self.futex(side, turn)),
             Kind::Wake { one_core: false } => {
                 let line = floor::line(&self.control, side, turn.into());
-                (line, floor::futex(&self.control, side, turn))
+                (line, self.futex(side, turn))
             }
             _ => (floor::line(&self.control, side, turn.into()), None),
         }

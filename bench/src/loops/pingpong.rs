@@ -16,7 +16,7 @@ const REPLY: u64 = 1 << 62;
 /// The stamp that ends the row.
 const STOP: u64 = u64::MAX;
 /// Round trips before the first that counts.
-const WARM_UP: u64 = 200;
+const WARM_UP: u64 = 100;
 /// The most round trips that are recorded.
 const MOST: usize = 1 << 20;
 
@@ -75,7 +75,9 @@ fn ask(
     receiver: &mut impl Receiver,
     report: &mut Report,
 ) -> Outcome<()> {
-    let sleeping = context.place("").sleeping;
+    let pause = context.pause();
+    let sleeping = pause.is_some();
+    let paused = &context.control.words().paused.0;
     let counting = &context.control.words().counting.0;
     let most = context.plan.trips.unwrap_or(u64::MAX);
     let mut samples = Samples::with_room(MOST);
@@ -84,6 +86,10 @@ fn ask(
     let mut last = machine::ticks();
     report.start = last;
     while last < until && trip < most.saturating_add(WARM_UP) && !samples.is_full() {
+        if let Some(pause) = pause {
+            pause.wait();
+            last = machine::ticks();
+        }
         put(sender, trip, sleeping)?;
         sender.prepare()?;
         let answer = take(receiver, sleeping)?;
@@ -92,7 +98,8 @@ fn ask(
         }
         let now = machine::ticks();
         if trip >= WARM_UP {
-            samples.record(now - last);
+            let left_out = if sleeping { paused.load(Ordering::Acquire) } else { 0 };
+            samples.record((now - last).saturating_sub(left_out));
         } else if trip == WARM_UP - 1 {
             until = now + context.ticks();
             counting.store(1, Ordering::Release);
@@ -108,12 +115,10 @@ fn ask(
     Ok(())
 }
 
-fn reply(
-    context: &Context,
-    sender: &mut impl Sender,
-    receiver: &mut impl Receiver,
-) -> Outcome<()> {
-    let sleeping = context.place("").sleeping;
+fn reply(context: &Context, sender: &mut impl Sender, receiver: &mut impl Receiver) -> Outcome<()> {
+    let pause = context.pause();
+    let sleeping = pause.is_some();
+    let paused = &context.control.words().paused.0;
     let mut expected = 0;
     loop {
         sender.prepare()?;
@@ -125,6 +130,9 @@ fn reply(
             return Err(format!("message {stamp:#x} came instead of {expected:#x}").into());
         }
         expected += 1;
+        if let Some(pause) = pause {
+            paused.store(pause.wait(), Ordering::Release);
+        }
         put(sender, stamp | REPLY, sleeping)?;
     }
 }

@@ -8,7 +8,7 @@ use crate::plan::{Kind, Report, Shape};
 use crate::systems::{Receiver, Sender, Transport};
 
 /// Messages between two looks at the clock.
-const STRIDE: u64 = 1024;
+const STRIDE: u64 = 64;
 /// Where the producer's number stands in a stamp.
 const PRODUCER_BIT: u32 = 48;
 /// The bit of a stamp that says: this producer sends no more.
@@ -63,7 +63,7 @@ fn produce(context: &Context, sender: &mut impl Sender, report: &mut Report) -> 
     report.start = machine::ticks();
     let until = report.start + context.ticks();
     while machine::ticks() < until {
-        let next = number + STRIDE;
+        let next = number + STRIDE.max(batch as u64);
         while number < next {
             let sent = if batch == 1 {
                 usize::from(sender.try_send(base + number)?)
@@ -133,13 +133,8 @@ fn consume(context: &Context, receiver: &mut impl Receiver, report: &mut Report)
     let place = context.place("");
     let batch = batch(context);
     let shared = context.plan.row.shape != Shape::Topic && place.consumers > 1;
-    let mut ledger = Ledger {
-        next: vec![0; place.producers],
-        gaps: shared,
-        ended: 0,
-        received: 0,
-        stamps: 0,
-    };
+    let mut ledger =
+        Ledger { next: vec![0; place.producers], gaps: shared, ended: 0, received: 0, stamps: 0 };
     let ends = if shared { 1 } else { place.producers };
     let mut patience = Patience::new(context);
     while ledger.ended < ends {

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 
-use iceoryx2::active_request::ActiveRequest;
 use iceoryx2::config::Config;
 use iceoryx2::port::client::Client as ClientPort;
 use iceoryx2::port::listener::Listener;
@@ -11,8 +10,8 @@ use iceoryx2::port::publisher::Publisher;
 use iceoryx2::port::server::Server as ServerPort;
 use iceoryx2::port::subscriber::Subscriber;
 use iceoryx2::prelude::{
-    BackpressureStrategy, FileName, LogLevel, Node, NodeBuilder, Path, SemanticString,
-    ServiceName, SignalHandlingMode, ipc, set_log_level,
+    BackpressureStrategy, FileName, LogLevel, Node, NodeBuilder, Path, SemanticString, ServiceName,
+    SignalHandlingMode, ipc, set_log_level,
 };
 use iceoryx2::request_mut_uninit::RequestMutUninit;
 use iceoryx2::sample_mut_uninit::SampleMutUninit;
@@ -277,9 +276,7 @@ impl<P: Payload, const TUNED: bool> Client for Asking<P, TUNED> {
 impl<P: Payload> Server for Answering<P> {
     #[inline(always)]
     fn try_serve(&mut self, answer: impl Fn(u64) -> u64) -> Outcome<Option<u64>> {
-        let found: Option<ActiveRequest<Service, P::Words, (), P::Words, ()>> =
-            self.server.receive()?;
-        let Some(request) = found else {
+        let Some(request) = self.server.receive()? else {
             return Ok(None);
         };
         let stamp = check(request.payload().as_ref())?;

@@ -162,9 +162,9 @@ pub(crate) use iceoryx2::prefix as iceoryx2_prefix;
 pub(crate) fn peers() -> Vec<(&'static str, String)> {
     let lock = include_str!("../../../Cargo.lock");
     let version = |name: &str| {
-        let entry = lock.split("[[package]]").find(|entry| {
-            entry.lines().any(|line| line == format!("name = \"{name}\""))
-        });
+        let entry = lock
+            .split("[[package]]")
+            .find(|entry| entry.lines().any(|line| line == format!("name = \"{name}\"")));
         let line = entry.and_then(|entry| entry.lines().find(|line| line.starts_with("version")));
         line.and_then(|line| line.split('"').nth(1)).unwrap_or("?").to_owned()
     };

@@ -38,7 +38,10 @@ impl<P: Payload> End<P> {
 
     /// Moves on; whether the message is through.
     #[inline(always)]
-    fn go_on(&mut self, step: impl Fn(&mut File, &mut [u8]) -> std::io::Result<usize>) -> Outcome<bool> {
+    fn go_on(
+        &mut self,
+        step: impl Fn(&mut File, &mut [u8]) -> std::io::Result<usize>,
+    ) -> Outcome<bool> {
         while self.moved < P::BYTES {
             match step(&mut self.file, &mut octets(&mut self.words)[self.moved..]) {
                 Ok(0) => return Err("the other side is gone".into()),

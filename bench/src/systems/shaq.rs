@@ -209,9 +209,8 @@ impl Transport for Broadcast {
             consumer_slots: place.consumers,
         };
         // SAFETY: a new file, made by this process alone; all sides have the same type.
-        let producer = unsafe {
-            broadcast::Producer::create(&create(place)?, config, ProducerId::new(0))?
-        };
+        let producer =
+            unsafe { broadcast::Producer::create(&create(place)?, config, ProducerId::new(0))? };
         Ok(AllSender(producer))
     }
 

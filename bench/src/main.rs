@@ -1,4 +1,4 @@
-//! Measures barewire beside its peers: between pinned processes, in one run, floors beside each row.
+//! Measures barewire beside its peers: between pinned processes, floors beside each row.
 
 mod control;
 mod floor;

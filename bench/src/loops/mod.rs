@@ -116,9 +116,11 @@ impl Patience {
         Self { crowded: context.plan.crowded, looks: 0 }
     }
 
-    /// After a fruitless look.
+    /// After a fruitless look: the pause lets the other side get ahead, so that the line with the
+    /// counter does not change hands for every message.
     #[inline(always)]
     fn wait(&mut self) {
+        std::hint::spin_loop();
         if self.crowded {
             self.looks += 1;
             if self.looks >= LOOKS {

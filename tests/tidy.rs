@@ -12,6 +12,7 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("barewire-schema", "barewire-schema", &[]),
     ("barewire-derive", "barewire-derive", &["barewire-schema"]),
     ("barewire-runtime", "barewire-runtime", &["barewire-schema"]),
+    ("barewire-bench", "bench", &["barewire"]),
 ];
 
 /// Crates that a crate must not depend on, and why.

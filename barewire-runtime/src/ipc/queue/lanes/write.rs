@@ -98,6 +98,12 @@ impl<W: Words> Lanes<'_, W> {
         self.order(block).store(order, Relaxed);
         self.count(block).store(Count::new(stamp, messages).0, Relaxed);
         self.owner(block).store(Owner::new(Use::Linked, self.me, stamp).0, Release);
+        // Before, so that what is linked is seen at once; after, in case a consumer that found the
+        // lane ended has put it aside meanwhile.
+        let (word, bit) = self.active(self.me);
+        if !writer.announced {
+            word.fetch_or(bit, AcqRel);
+        }
         let linked = writer.last.is_some_and(|last| {
             let open = Next::open(writer.stamp);
             self.next(last).exchange(open.0, Next::to(writer.stamp, block).0, AcqRel)
@@ -114,7 +120,6 @@ impl<W: Words> Lanes<'_, W> {
         }
         self.linked(self.me).store(order + 1, Release);
         if !writer.announced {
-            let (word, bit) = self.active(self.me);
             word.fetch_or(bit, AcqRel);
         }
         let last = Some(block);

@@ -1,0 +1,168 @@
+//! The loops that measure, one for each kind of row, the same for every system.
+
+mod idle;
+mod open;
+mod pingpong;
+mod roundtrip;
+mod stream;
+
+use std::time::{Duration, Instant};
+
+use crate::Outcome;
+use crate::control::Control;
+use crate::floor::{self, Pause, Side};
+use crate::machine;
+use crate::payload::Payload;
+use crate::plan::{Kind, Plan, Report};
+use crate::systems::{Calls, FLOOR, Place, Receiver, Transport};
+
+/// Fruitless looks before one that shares its core lets others run.
+const LOOKS: u32 = 64;
+
+/// One process's part of a row.
+pub(crate) struct Context {
+    pub(crate) plan: Plan,
+    pub(crate) control: Control,
+}
+
+impl Context {
+    /// Whether this process is the row's first producer, or its first consumer, or neither.
+    fn side(&self) -> Option<Side> {
+        let (producers, _) = self.plan.row.mesh();
+        match self.plan.role {
+            0 => Some(Side::Left),
+            role if role == producers => Some(Side::Right),
+            _ => None,
+        }
+    }
+
+    /// A channel of this row.
+    fn place(&self, name: &str) -> Place {
+        let (producers, consumers) = self.plan.row.mesh();
+        let role = self.plan.role;
+        Place {
+            directory: self.plan.directory.clone(),
+            name: name.to_owned(),
+            depth: self.plan.row.size.depth(),
+            producers,
+            consumers,
+            index: if role < producers { role } else { role - producers },
+            sleeping: matches!(self.plan.row.kind, Kind::Wake { .. }),
+        }
+    }
+
+    /// How long the measured part runs, in ticks of the clock.
+    fn ticks(&self) -> u64 {
+        machine::ticks_in(Duration::from_millis(self.plan.millis))
+    }
+
+    /// Takes the floors, runs the row, takes the floors again.
+    fn between_floors(
+        &self,
+        report: &mut Report,
+        body: impl FnOnce(&mut Report) -> Outcome<()>,
+    ) -> Outcome<()> {
+        let before = self.floors(0);
+        self.control.barrier();
+        let (start, waited) = (Instant::now(), machine::waited_ns());
+        body(report)?;
+        let waited = machine::waited_ns() - waited;
+        report.waited = waited as f64 / start.elapsed().as_nanos().max(1) as f64;
+        self.control.barrier();
+        let after = self.floors(1);
+        report.line_ns = before.0.zip(after.0).map(Into::into);
+        report.futex_ns = before.1.zip(after.1).map(Into::into);
+        Ok(())
+    }
+
+    /// How senders wait in rows whose receivers sleep.
+    fn pause(&self) -> Option<Pause> {
+        let Kind::Wake { one_core } = self.plan.row.kind else {
+            return None;
+        };
+        Some(Pause::new(one_core, self.plan.trips.is_some()))
+    }
+
+    fn futex(&self, side: Side, turn: u32) -> Option<f64> {
+        floor::futex(&self.control, side, turn, self.pause()?)
+    }
+
+    fn floors(&self, turn: u32) -> (Option<f64>, Option<f64>) {
+        let Some(side) = self.side() else {
+            return (None, None);
+        };
+        match self.plan.row.kind {
+            // Where system calls are counted, nothing else is wanted.
+            _ if self.plan.trips.is_some() => (None, None),
+            // On one core a line goes nowhere.
+            Kind::Wake { one_core: true } => (None, self.futex(side, turn)),
+            Kind::Wake { one_core: false } => {
+                let line = floor::line(&self.control, side, turn.into());
+                (line, self.futex(side, turn))
+            }
+            _ => (floor::line(&self.control, side, turn.into()), None),
+        }
+    }
+}
+
+/// How one that finds nothing to do goes on.
+struct Patience {
+    crowded: bool,
+    looks: u32,
+}
+
+impl Patience {
+    fn new(context: &Context) -> Self {
+        Self { crowded: context.plan.crowded, looks: 0 }
+    }
+
+    /// After a fruitless look: the pause lets the other side get ahead, so that the line with the
+    /// counter does not change hands for every message.
+    #[inline(always)]
+    fn wait(&mut self) {
+        std::hint::spin_loop();
+        if self.crowded {
+            self.looks += 1;
+            if self.looks >= LOOKS {
+                self.looks = 0;
+                std::thread::yield_now();
+            }
+        }
+    }
+}
+
+/// The next message, looked for again and again.
+#[inline(always)]
+fn spin(receiver: &mut impl Receiver) -> Outcome<u64> {
+    loop {
+        if let Some(stamp) = receiver.try_receive()? {
+            return Ok(stamp);
+        }
+    }
+}
+
+/// Runs a row of messages in one direction.
+pub(crate) fn channel<T: Transport, P: Payload>(context: &Context) -> Outcome<Report> {
+    match context.plan.row.kind {
+        Kind::Wake { .. } if context.plan.system == FLOOR => {
+            let mut report = Report::default();
+            context.between_floors(&mut report, |_| Ok(()))?;
+            Ok(report)
+        }
+        Kind::Oneway | Kind::Wake { .. } => pingpong::run::<T, P>(context),
+        Kind::Stream { .. } => stream::run::<T, P>(context),
+        Kind::Idle => idle::channel::<T, P>(context),
+        Kind::Try => idle::empty_try::<T, P>(context),
+        Kind::Open => open::run::<T, P>(context),
+        Kind::Roundtrip => Err("a channel has no calls".into()),
+    }
+}
+
+/// Runs a row of calls.
+pub(crate) fn calls<C: Calls, P: Payload>(context: &Context) -> Outcome<Report> {
+    match context.plan.row.kind {
+        Kind::Roundtrip => roundtrip::run::<C, P>(context),
+        Kind::Idle => idle::calls::<C, P>(context),
+        _ => Err("a service has calls only".into()),
+    }
+}

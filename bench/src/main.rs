@@ -1,0 +1,72 @@
+//! Measures barewire beside its peers: between pinned processes, floors beside each row.
+
+mod control;
+mod floor;
+mod json;
+mod loops;
+mod machine;
+mod payload;
+mod peer;
+mod plan;
+mod process;
+mod rows;
+mod run;
+mod stats;
+mod syscalls;
+mod systems;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What may go wrong here: a row that cannot be measured says why.
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Messages, calls and state between processes of one machine.
+    Ipc(Options),
+    /// A process of a row, as the program starts it.
+    #[command(hide = true)]
+    Peer {
+        /// The plan, as JSON.
+        plan: String,
+    },
+}
+
+/// How to measure.
+#[derive(clap::Args)]
+struct Options {
+    /// About two minutes instead of ten: shorter rows, and each of them once.
+    #[arg(long)]
+    quick: bool,
+    /// Writes the figures to this file as well.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Only rows whose `name system` contains this.
+    #[arg(long, value_name = "SUBSTRING")]
+    only: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Ipc(options) => run::run(&options),
+        Command::Peer { plan } => peer::run(&plan),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("barewire-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -122,11 +122,15 @@ impl Mapping {
     #[inline]
     pub(crate) fn prefetch_write(&self, offset: usize) {
         let address = self.0.as_mut_ptr().wrapping_add(offset);
+        // By hand, because the compiler only makes it a hint for reading unless it is told of a
+        // processor; processors that do not know the instruction ignore it.
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a prefetch never faults and changes nothing, whatever the address.
         unsafe {
-            use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
-            _mm_prefetch::<_MM_HINT_ET0>(address.cast());
+            std::arch::asm!(
+                "prefetchw [{0}]", in(reg) address,
+                options(nostack, readonly, preserves_flags)
+            );
         }
         #[cfg(target_arch = "aarch64")]
         // SAFETY: as above.

@@ -10,6 +10,9 @@ use crate::codec::{self, Decode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::FixedLayout;
 
+/// How often a waiting consumer pauses, about 10 ns each, to let messages of a stream come together.
+const BREATH: u32 = 8;
+
 impl<T: FixedLayout> MessageQueue<T> {
     /// Takes the oldest message; waits while the queue is empty.
     ///
@@ -114,6 +117,19 @@ impl<T: FixedLayout> MessageQueue<T> {
         self.lanes().take(&mut self.readers.lock(), most)
     }
 
+    /// As [`take_now`](Self::take_now), for a caller that waits anyway.
+    #[inline(always)]
+    fn take_patiently(&self, most: usize) -> Option<Run> {
+        let most = u32::try_from(most).unwrap_or(u32::MAX).max(1);
+        let mut readers = self.readers.lock();
+        if readers.is_streaming() {
+            for _ in 0..BREATH {
+                std::hint::spin_loop();
+            }
+        }
+        self.lanes().take(&mut readers, most)
+    }
+
     #[inline(always)]
     fn try_take(&self, most: usize) -> Option<Run> {
         let run = self.take_now(most);
@@ -122,7 +138,7 @@ impl<T: FixedLayout> MessageQueue<T> {
 
     #[inline]
     fn take_until(&self, deadline: Option<Instant>, most: usize) -> Option<Run> {
-        let attempt = || Ok::<_, std::convert::Infallible>(self.take_now(most));
+        let attempt = || Ok::<_, std::convert::Infallible>(self.take_patiently(most));
         match self.items().wait_as(self.wait, deadline, attempt, || self.recover()) {
             Ok(run) => run,
         }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use zerocopy::{FromBytes, IntoBytes};
+use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 use super::geometry::Overflow;
 use super::lanes::{Acquired, Writer};
@@ -72,6 +72,49 @@ impl<T: FixedLayout> MessageQueue<T> {
         T: Encode,
     {
         self.send_one(message, Patience::None)
+    }
+
+    /// Puts a message into the queue that `fill` writes in its slot, with no copy.
+    ///
+    /// The slot starts as all zeroes. If the queue is full, as [`enqueue`](Self::enqueue). `fill` is
+    /// short: other threads that send through the same handle wait for it.
+    ///
+    /// ```
+    /// use barewire_runtime::ipc::MessageQueue;
+    ///
+    /// # fn main() -> barewire_runtime::Result<()> {
+    /// let name = format!("docs-with-{}", std::process::id());
+    /// let queue = MessageQueue::<[u32; 4]>::builder(&name).create()?;
+    /// queue.enqueue_with(|slot| slot[2] = 7)?;
+    /// assert_eq!(*queue.dequeue()?, [0, 0, 7, 0]);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `Full` with [`Overflow::Reject`].
+    #[inline]
+    pub fn enqueue_with(&self, fill: impl FnOnce(&mut T::Layout)) -> Result<()> {
+        const { barewire_schema::check::assert_bounded(T::TYPE) };
+        if self.one_message_a_block() || self.plan.isolated {
+            let mut loan = self.loan()?;
+            fill(&mut loan);
+            return loan.send();
+        }
+        let mut writer = self.writer(Patience::Policy)?;
+        let Some((block, slot)) = writer.place() else {
+            return Err(self.full());
+        };
+        match T::Layout::mut_from_prefix(self.held_bytes_mut(block, slot)) {
+            Ok((layout, _)) => {
+                layout.zero();
+                fill(layout);
+            }
+            Err(_) => unreachable!("a slot holds the layout"),
+        }
+        self.stamp(block, slot, 0);
+        self.publish(&mut writer, 1);
+        Ok(())
     }
 
     /// Puts messages into the queue, in order; many at once are cheaper than one by one.

@@ -200,8 +200,9 @@ macro_rules! sends {
 
             fn continued(mut world: World, _: &Path, _: u8) {
                 world.take_all();
-                let others: Vec<_> = world.seen.iter().filter(|seen| seen.number != CHILDS).collect();
-                assert_eq!(others, BEFORE.map(once).iter().collect::<Vec<_>>(), "out of order");
+                let before = |seen: &&Seen| seen.number != CHILDS;
+                let others: Vec<_> = world.seen.iter().filter(before).copied().collect();
+                assert_eq!(others, BEFORE.map(once), "out of order");
                 world.assert_seen(BEFORE.into_iter().chain([CHILDS]).map(once).collect());
             }
         }

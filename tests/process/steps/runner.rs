@@ -178,7 +178,7 @@ impl Runner {
         Ok(trace)
     }
 
-    /// Covers one point, stepped from so many before at least; `None` if the operation was over before.
+    /// Covers one point, stepped from so many before; `None` if the operation ended before.
     fn point<O: Operation>(
         &self,
         trace: &Trace,

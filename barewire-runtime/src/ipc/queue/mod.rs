@@ -43,8 +43,8 @@ pub struct QueueCounters {
 ///
 /// Messages of one producer are taken in its order. Those of different producers are in no order,
 /// even if one was sent after another: producers do not meet. A message taken by a process that
-/// dies before it has dropped it is delivered again, and says so. The queue lives for as long as somebody is
-/// attached to it. Threads may share one attached queue; they are one producer then.
+/// dies before it has dropped it is delivered again, and says so. The queue lives for as long as
+/// somebody is attached to it. Threads may share one attached queue; they are one producer then.
 ///
 /// ```
 /// use barewire_runtime::ipc::MessageQueue;

@@ -10,7 +10,7 @@ use crate::codec::{self, Decode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::FixedLayout;
 
-/// How often a waiting consumer pauses, about 10 ns each, to let messages of a stream come together.
+/// How often a waiting consumer pauses, about 10 ns each, so that a stream comes together.
 const BREATH: u32 = 8;
 
 impl<T: FixedLayout> MessageQueue<T> {

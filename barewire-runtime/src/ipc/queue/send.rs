@@ -76,8 +76,8 @@ impl<T: FixedLayout> MessageQueue<T> {
 
     /// Puts a message into the queue that `fill` writes in its slot, with no copy.
     ///
-    /// The slot starts as all zeroes. If the queue is full, as [`enqueue`](Self::enqueue). `fill` is
-    /// short: other threads that send through the same handle wait for it.
+    /// The slot starts as all zeroes. If the queue is full, as [`enqueue`](Self::enqueue). Keep
+    /// `fill` short: other threads that send through the same handle wait for it.
     ///
     /// ```
     /// use barewire_runtime::ipc::MessageQueue;

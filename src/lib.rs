@@ -33,6 +33,11 @@
 //! # Ok(()) }
 //! ```
 //!
+//! The rest of what goes between processes is in [`ipc`]: [`Topic`] (each message to every
+//! subscriber), [`Service`] (calls with replies), [`SharedRegion`] (one value), and what they hand
+//! out ([`ipc::Call`], [`ipc::Reply`], [`ipc::TopicMessage`] and so on), each with an example. A
+//! segment lives for as long as a process is attached to it.
+//!
 //! # Attributes
 //!
 //! | attribute | on | meaning |

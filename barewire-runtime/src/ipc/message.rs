@@ -1,9 +1,10 @@
 //! What is known of a message besides its value: who sent it, when, and which one it is.
 
+use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Who sent a message, when, and which one it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct MessageHeader {
     pub(super) sequence: u64,
     pub(super) incarnation: u128,
@@ -11,6 +12,18 @@ pub struct MessageHeader {
     pub(super) timestamp_ns: u64,
     pub(super) kind: u32,
     pub(super) redelivered: bool,
+}
+
+impl fmt::Debug for MessageHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageHeader")
+            .field("sender", &self.sender())
+            .field("sequence", &self.sequence)
+            .field("kind", &self.kind)
+            .field("timestamp", &self.timestamp())
+            .field("redelivered", &self.redelivered)
+            .finish()
+    }
 }
 
 impl MessageHeader {

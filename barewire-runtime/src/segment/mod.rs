@@ -150,7 +150,13 @@ impl Segment {
     pub(crate) fn open(plan: &Plan<'_>, sweep: Sweep<'_>) -> Result<Self> {
         let directory = plan.directory()?;
         let fault = |doing| move |error| Error::system(plan.name, doing, error);
-        let absent = || Error::new(ErrorKind::NotFound, plan.name, "no such segment exists");
+        let absent = || {
+            Error::new(
+                ErrorKind::NotFound,
+                plan.name,
+                "no such segment exists: nobody has made it in this directory, or all have left it",
+            )
+        };
         let facts = match file::facts_at(&directory.handle, plan.name) {
             Ok(facts) => facts,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(absent()),
@@ -267,6 +273,25 @@ impl Segment {
         // If this fails, closing the file releases the gate all the same.
         let _ = lock::unlock(&self.file, header::GATE_BYTE, 1);
     }
+}
+
+/// Opens a segment, or makes it if nobody has; of several who do this at once, one makes it.
+pub(crate) fn open_or_create<T>(
+    open: impl Fn() -> Result<T>,
+    create: impl Fn() -> Result<T>,
+) -> Result<T> {
+    // Each turn but the last is lost to somebody who made the segment or left it just now.
+    for _ in 0..64 {
+        match open() {
+            Err(error) if error.is_not_found() => {}
+            result => return result,
+        }
+        match create() {
+            Err(error) if error.is_already_exists() => {}
+            result => return result,
+        }
+    }
+    open()
 }
 
 /// The error that `name` exists already; what nobody lives in is removed instead.

@@ -9,6 +9,8 @@ use crate::layout::FixedLayout;
 
 /// The most runs of messages that one batch holds.
 const MAX_RUNS: usize = 64;
+/// The same of messages that have a block each.
+const MAX_LARGE_RUNS: usize = 8;
 
 /// Messages that were taken out of a queue at once; dropping the batch acknowledges them all.
 ///
@@ -37,7 +39,9 @@ impl<'q, T: FixedLayout> Batch<'q, T> {
     pub(super) fn new(queue: &'q MessageQueue<T>, first: Run, most: usize) -> Self {
         let mut batch =
             Self { queue, runs: [first; MAX_RUNS], used: 1, messages: first.count() as usize };
-        while batch.messages < most && batch.used < MAX_RUNS {
+        // A message with a block of its own keeps that from the producers: leave them enough.
+        let runs = if queue.plan.shape.slots == 1 { MAX_LARGE_RUNS } else { MAX_RUNS };
+        while batch.messages < most && batch.used < runs {
             let Some(run) = queue.take_now(most - batch.messages) else {
                 break;
             };
@@ -62,6 +66,15 @@ impl<'q, T: FixedLayout> Batch<'q, T> {
             (run.slot()..run.slot() + run.count())
                 .map(move |slot| Received::new(queue, run.at(slot)))
         })
+    }
+}
+
+impl<'b, T: FixedLayout> IntoIterator for &'b Batch<'_, T> {
+    type Item = Received<'b, T>;
+    type IntoIter = Box<dyn Iterator<Item = Received<'b, T>> + 'b>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        Box::new(self.iter())
     }
 }
 

@@ -131,6 +131,16 @@ impl<T: FixedLayout> QueueBuilder<T> {
         }
     }
 
+    /// Opens the queue, or makes it if nobody has: what every participant can do that may be the
+    /// first, or the first again after all others have died. If it exists, it is as it was made.
+    ///
+    /// # Errors
+    ///
+    /// As `open` and `create`.
+    pub fn open_or_create(self) -> Result<MessageQueue<T>> {
+        segment::open_or_create(|| self.attach(), || self.make())
+    }
+
     /// Makes the queue.
     ///
     /// # Errors
@@ -138,6 +148,10 @@ impl<T: FixedLayout> QueueBuilder<T> {
     /// `AlreadyExists`, `InvalidName`, `InvalidArgument` for a capacity or a slot out of range,
     /// `NoSpace` if the memory cannot be reserved, `Untrusted` for the directory, `Io`.
     pub fn create(self) -> Result<MessageQueue<T>> {
+        self.make()
+    }
+
+    fn make(&self) -> Result<MessageQueue<T>> {
         if self.capacity == 0 || self.capacity > MAX_CAPACITY {
             return Err(self.invalid(format!(
                 "a capacity of {} is out of range: 1 to {MAX_CAPACITY} messages",
@@ -167,6 +181,10 @@ impl<T: FixedLayout> QueueBuilder<T> {
     /// `NotFound`, `SchemaMismatch` with the difference, `Malformed`, `Untrusted`, `InvalidName`,
     /// `TooManyParticipants`, `Io`.
     pub fn open(self) -> Result<MessageQueue<T>> {
+        self.attach()
+    }
+
+    fn attach(&self) -> Result<MessageQueue<T>> {
         let segment = Segment::open(&self.plan(), &geometry::sweep)?;
         MessageQueue::attached(segment, self.wait)
     }

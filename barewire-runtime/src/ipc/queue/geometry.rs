@@ -36,7 +36,8 @@ pub enum Overflow {
     Block,
     /// `enqueue` says at once that the queue is full.
     Reject,
-    /// The oldest messages make room; how many, the queue's counters tell.
+    /// The oldest messages make room, for the `try_…` forms as well: such a queue is never full.
+    /// How many were dropped, the queue's counters tell.
     DropOldest,
 }
 

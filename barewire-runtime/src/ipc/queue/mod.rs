@@ -130,6 +130,8 @@ impl<T: FixedLayout> MessageQueue<T> {
     }
 
     /// How many messages wait, at about the time of the call; those delivered again not counted.
+    ///
+    /// May exceed the [capacity](Self::capacity) by up to seven for every producer.
     #[must_use]
     pub fn len(&self) -> usize {
         self.lanes().len() as usize

@@ -254,7 +254,11 @@ impl<T: FixedLayout> MessageQueue<T> {
     /// Makes an acquired block visible, with its one message.
     pub(super) fn send_block(&self, acquired: Acquired, kind: u32) {
         self.stamp(acquired.block, 0, kind);
-        self.lanes().link(&mut self.writer.lock(), acquired, 1);
+        let mut writer = self.writer.lock();
+        // Numbers are given in the order in which messages are sent, not in that of the loans.
+        self.number(acquired.block);
+        self.lanes().link(&mut writer, acquired, 1);
+        drop(writer);
         self.items().notify();
     }
 
@@ -288,6 +292,7 @@ impl<T: FixedLayout> MessageQueue<T> {
             return false;
         };
         self.prepare(acquired.block);
+        self.number(acquired.block);
         self.lanes().link(writer, acquired, 0);
         true
     }
@@ -336,14 +341,19 @@ impl<T: FixedLayout> MessageQueue<T> {
         let map = self.segment.map();
         let line = self.lanes().line(block);
         let set = |at: usize, value: u64| map.u64(line + at).store(value, Ordering::Relaxed);
-        let slots = u64::from(self.plan.shape.slots);
         let incarnation = self.segment.incarnation();
         set(lanes::INCARNATION, incarnation as u64);
         set(lanes::INCARNATION + 8, (incarnation >> 64) as u64);
-        set(lanes::SEQUENCE, self.sequence.fetch_add(slots, Ordering::Relaxed));
         for slot in 0..self.plan.shape.slots {
             map.u32(self.kind_at(block, slot)).store(0, Ordering::Relaxed);
         }
+    }
+
+    /// Gives the messages of a block their numbers.
+    fn number(&self, block: u64) {
+        let first = self.sequence.fetch_add(u64::from(self.plan.shape.slots), Ordering::Relaxed);
+        let word = self.segment.map().u64(self.lanes().line(block) + lanes::SEQUENCE);
+        word.store(first, Ordering::Relaxed);
     }
 
     fn kind_at(&self, block: u64, slot: u32) -> usize {

@@ -103,6 +103,16 @@ impl<Request: FixedLayout, R: FixedLayout> ServiceBuilder<Request, R> {
         Error::new(ErrorKind::InvalidArgument, &*self.name, detail)
     }
 
+    /// Opens the service, or makes it if nobody has: what every participant can do that may be the
+    /// first, or the first again after all others have died. If it exists, it is as it was made.
+    ///
+    /// # Errors
+    ///
+    /// As `open` and `create`.
+    pub fn open_or_create(self) -> Result<Service<Request, R>> {
+        crate::segment::open_or_create(|| self.attach(), || self.make())
+    }
+
     /// Makes the service.
     ///
     /// # Errors
@@ -110,6 +120,10 @@ impl<Request: FixedLayout, R: FixedLayout> ServiceBuilder<Request, R> {
     /// `AlreadyExists`, `InvalidName`, `InvalidArgument` for a number or a size out of range,
     /// `NoSpace` if the memory cannot be reserved, `Untrusted` for the directory, `Io`.
     pub fn create(self) -> Result<Service<Request, R>> {
+        self.make()
+    }
+
+    fn make(&self) -> Result<Service<Request, R>> {
         if !(1..=MAX_CLIENTS).contains(&self.clients) {
             let clients = self.clients;
             let detail = format!("{clients} clients are out of range: 1 to {MAX_CLIENTS}");
@@ -149,6 +163,10 @@ impl<Request: FixedLayout, R: FixedLayout> ServiceBuilder<Request, R> {
     /// `NotFound`, `SchemaMismatch` with the difference, `Malformed`, `Untrusted`, `InvalidName`,
     /// `TooManyParticipants`, `Io`.
     pub fn open(self) -> Result<Service<Request, R>> {
+        self.attach()
+    }
+
+    fn attach(&self) -> Result<Service<Request, R>> {
         let segment = Segment::open(&self.plan(), &shared::sweep_segment)?;
         Service::attached(segment, self.wait)
     }

@@ -105,6 +105,16 @@ impl<T: FixedLayout> TopicBuilder<T> {
         Plan { name: &self.name, directory: self.directory.clone(), kind: Kind::Topic, ty: T::TYPE }
     }
 
+    /// Opens the topic, or makes it if nobody has: what every participant can do that may be the
+    /// first, or the first again after all others have died. If it exists, it is as it was made.
+    ///
+    /// # Errors
+    ///
+    /// As `open` and `create`.
+    pub fn open_or_create(self) -> Result<Topic<T>> {
+        crate::segment::open_or_create(|| self.attach(), || self.make())
+    }
+
     /// Makes the topic.
     ///
     /// # Errors
@@ -112,6 +122,10 @@ impl<T: FixedLayout> TopicBuilder<T> {
     /// `AlreadyExists`, `InvalidName`, `InvalidArgument` for a number out of range, `NoSpace` if
     /// the memory cannot be reserved, `Untrusted` for the directory, `Io`.
     pub fn create(self) -> Result<Topic<T>> {
+        self.make()
+    }
+
+    fn make(&self) -> Result<Topic<T>> {
         let choice = self.choice()?;
         let Some(shape) = Shape::new(0, choice) else {
             return Err(self.invalid("the topic would be larger than a segment can be".to_owned()));
@@ -135,6 +149,10 @@ impl<T: FixedLayout> TopicBuilder<T> {
     /// `NotFound`, `SchemaMismatch` with the difference, `Malformed`, `Untrusted`, `InvalidName`,
     /// `TooManyParticipants`, `Io`.
     pub fn open(self) -> Result<Topic<T>> {
+        self.attach()
+    }
+
+    fn attach(&self) -> Result<Topic<T>> {
         Topic::attached(Segment::open(&self.plan(), &sweep_segment)?)
     }
 

@@ -192,26 +192,27 @@ impl<'a, W: Words> Lanes<'a, W> {
         self.words.u64(self.line(block) + ORDER)
     }
 
-    /// Calls `visit` for every block of a lane, from the front; `false` from it ends the walk.
+    /// Calls `visit` with every block of a lane, from the front, its order and its stamp in this
+    /// life; `false` from it ends the walk.
     ///
     /// Blocks that consumers pass meanwhile may be left out; one of another lane is never visited.
-    fn walk(&self, lane: u8, mut visit: impl FnMut(u64, u64) -> bool) {
+    fn walk(&self, lane: u8, mut visit: impl FnMut(u64, u64, u64) -> bool) {
         let mut front = Front(self.front(lane).load(Acquire));
         let (mut at, mut order) = (front.block(), front.passed());
         for _ in 0..self.shape.blocks {
             let Some(block) = at else { return };
-            let next = Next(self.next(block).load(Acquire)).block();
+            let next = Next(self.next(block).load(Acquire));
             let now = Front(self.front(lane).load(Acquire));
-            if now.passed() > order {
+            if now.has_passed(order) {
                 // The block was passed, so what was read of it may be of a later life.
                 front = now;
                 (at, order) = (front.block(), front.passed());
                 continue;
             }
-            if !visit(block, order) {
+            if !visit(block, order, next.stamp()) {
                 return;
             }
-            (at, order) = (next, order + 1);
+            (at, order) = (next.block(), order + 1);
         }
     }
 }

@@ -253,20 +253,6 @@ impl<W: Words> Lanes<'_, W> {
         let passed = Front::new(front.passed() + 1, next.block());
         // Fails if the front has moved; then what was read of the block does not matter.
         self.front(lane).exchange(front.0, passed.0, AcqRel);
-        if count.ended() && next.is_sealed() {
-            self.retire(lane);
-        }
-    }
-
-    /// Stops looking at a lane that has ended and holds nothing any more.
-    fn retire(&self, lane: u8) {
-        let (word, bit) = self.active(lane);
-        word.fetch_and(!bit, AcqRel);
-        // A new producer of the lane links its first block before it sets the bit: either that
-        // comes after the step above, or the block is seen here.
-        if Front(self.front(lane).load(Acquire)).block().is_some() {
-            word.fetch_or(bit, AcqRel);
-        }
     }
 
     /// Brings messages near that will be read soon, and all of the block after theirs.
@@ -307,7 +293,7 @@ impl<W: Words> Lanes<'_, W> {
                 if !seen.is(State::Returned) {
                     continue;
                 }
-                let claim = Claim::new(State::Reading, seen.stamp(), self.me, 1).marked();
+                let claim = Claim::new(State::Reading, seen.stamp(), self.me, 1).returned_as(seen);
                 if word.exchange(seen.0, claim.0, AcqRel) {
                     return Some(Run::new(block, slot, 1, claim));
                 }

@@ -46,7 +46,7 @@ impl<W: Words> Lanes<'_, W> {
             return;
         }
         let back = Claim::new(State::Returned, stamp, owner, 1);
-        let back = if seen.redelivered() { back.marked() } else { back };
+        let back = back.returned_as(seen).returned_again();
         // The others of the run become runs of their own first: nobody walks over them before the
         // first one changes.
         for other in slot + 1..(slot + seen.count()).min(self.shape.slots) {
@@ -66,30 +66,34 @@ impl<W: Words> Lanes<'_, W> {
     fn end_lane(&self, dead: u8, still_dead: &dyn Fn() -> bool) {
         let front = Front(self.front(dead).load(Acquire));
         let (mut last, mut linked) = (None, front.passed());
-        self.walk(dead, |block, order| {
-            (last, linked) = (Some(block), order + 1);
+        self.walk(dead, |block, order, stamp| {
+            (last, linked) = (Some((block, stamp)), order + 1);
             true
         });
+        // Consumers may have passed blocks before the walk saw them.
+        let front = Front(self.front(dead).load(Acquire));
+        if front.has_passed(linked) {
+            linked = front.passed();
+        }
         for block in 0..self.shape.blocks {
             let seen = self.owner_of(block);
             if seen.lane() != dead {
                 continue;
             }
             let loose = seen.is(Use::Acquired)
-                || seen.is(Use::Linked) && self.order(block).load(Acquire) >= linked;
+                || seen.is(Use::Linked)
+                    && !Front::new(linked, None).has_passed(self.order(block).load(Acquire));
             if loose && still_dead() {
                 let free = Owner::new(Use::Free, dead, seen.stamp());
                 self.owner(block).exchange(seen.0, free.0, AcqRel);
             }
         }
-        if let Some(last) = last {
+        if let Some((last, stamp)) = last {
             let seen = Count(self.count(last).load(Acquire));
-            if !seen.ended() && still_dead() {
+            // Of another stamp, it was passed meanwhile and is somebody else's now.
+            if seen.stamp() == stamp && !seen.ended() && still_dead() {
                 self.count(last).exchange(seen.0, seen.with_end().0, AcqRel);
             }
-            // A consumer may have died between putting the lane aside and looking at it again.
-            let (word, bit) = self.active(dead);
-            word.fetch_or(bit, AcqRel);
         }
     }
 }

@@ -13,8 +13,8 @@
 //! owner   63 … 16            15 … 8  1 … 0
 //!          stamp              lane    free, acquired or linked
 //!
-//! claim   63 … 14            13           12 … 6  5 … 2  1 … 0
-//!          stamp              redelivered  owner   count  state
+//! claim   63 … 21            20 … 13  12 … 6  5 … 2  1 … 0
+//!          stamp              returns  owner   count  state
 //! ```
 //!
 //! A block's stamp rises each time that it is acquired. A claim word stands beside every slot and
@@ -45,6 +45,15 @@ impl Front {
     pub(super) fn block(self) -> Option<u64> {
         (self.0 & LINK_MASK).checked_sub(1)
     }
+    /// Whether the block of that order was passed; orders wrap as the count of passed blocks does.
+    pub(super) fn has_passed(self, order: u64) -> bool {
+        (self.passed().wrapping_sub(order) << LINK_BITS).cast_signed() > 0
+    }
+    /// How many of `linked` blocks were not passed.
+    pub(super) fn left_of(self, linked: u64) -> u64 {
+        let left = (linked.wrapping_sub(self.passed()) << LINK_BITS).cast_signed() >> LINK_BITS;
+        left.max(0).cast_unsigned()
+    }
 }
 
 /// The block that follows a block in its lane.
@@ -62,6 +71,9 @@ impl Next {
     /// Nothing will ever follow: the block was passed, and the lane goes on at its front.
     pub(super) fn sealed(stamp: u64) -> Self {
         Self(stamp << LINK_BITS | LINK_MASK)
+    }
+    pub(super) fn stamp(self) -> u64 {
+        self.0 >> LINK_BITS
     }
     pub(super) fn is_sealed(self) -> bool {
         self.0 & LINK_MASK == LINK_MASK
@@ -137,14 +149,16 @@ pub(super) enum State {
 pub(super) struct Claim(pub(super) u64);
 
 impl Claim {
-    const REDELIVERED: u64 = 1 << 13;
+    const RETURNS_SHIFT: u32 = 13;
+    const RETURNS: u64 = 0xff << Self::RETURNS_SHIFT;
+    const STAMP_SHIFT: u32 = 21;
 
     pub(super) fn new(state: State, stamp: u64, owner: u8, count: u32) -> Self {
         let owner = u64::from(owner & 0x7f) << 6;
-        Self(stamp << 14 | owner | u64::from(count) << 2 | state as u64)
+        Self(stamp << Self::STAMP_SHIFT | owner | u64::from(count) << 2 | state as u64)
     }
     pub(super) fn stamp(self) -> u64 {
-        self.0 >> 14
+        self.0 >> Self::STAMP_SHIFT
     }
     pub(super) fn is(self, state: State) -> bool {
         self.0 & 3 == state as u64
@@ -157,10 +171,17 @@ impl Claim {
         ((self.0 >> 2 & 15) as u32).clamp(1, MAX_SLOTS)
     }
     pub(super) fn redelivered(self) -> bool {
-        self.0 & Self::REDELIVERED != 0
+        self.0 & Self::RETURNS != 0
     }
-    pub(super) fn marked(self) -> Self {
-        Self(self.0 | Self::REDELIVERED)
+    /// With the count of returns of another word.
+    pub(super) fn returned_as(self, other: Self) -> Self {
+        Self(self.0 & !Self::RETURNS | other.0 & Self::RETURNS)
+    }
+    /// Returned once more. Every return makes another word, so that a sweeper that stood still
+    /// cannot take the next delivery for the one that it meant to return.
+    pub(super) fn returned_again(self) -> Self {
+        let returns = (self.0 & Self::RETURNS) >> Self::RETURNS_SHIFT;
+        Self(self.0 & !Self::RETURNS | (returns % 255 + 1) << Self::RETURNS_SHIFT)
     }
 }
 
@@ -182,8 +203,8 @@ mod tests {
         assert_eq!((count.stamp(), count.messages(), count.ended()), (1 << 45, 8, true));
         let owner = Owner::new(Use::Linked, 127, 1 << 45);
         assert_eq!((owner.stamp(), owner.lane(), owner.is(Use::Linked)), (1 << 45, 127, true));
-        let claim = Claim::new(State::Reading, 1 << 45, 126, 8).marked();
-        assert_eq!((claim.stamp(), claim.owner(), claim.count()), (1 << 45, 126, 8));
+        let claim = Claim::new(State::Reading, 1 << 42, 126, 8).returned_again();
+        assert_eq!((claim.stamp(), claim.owner(), claim.count()), (1 << 42, 126, 8));
         assert!(claim.is(State::Reading) && claim.redelivered() && !claim.is(State::Done));
         assert_eq!(Claim(0).count(), 1);
     }

@@ -1,6 +1,6 @@
 //! Producing: acquire a block, link it, publish in it.
 
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 
 use super::word::{Count, Front, Next, Owner, Use};
 use super::{CLAIMS, Lanes, OWNER, PREFETCHED_BYTES, Taken};
@@ -94,12 +94,11 @@ impl<W: Words> Lanes<'_, W> {
     pub(in super::super) fn link(&self, writer: &mut Writer, acquired: Acquired, messages: u32) {
         let Acquired { block, stamp } = acquired;
         let order = if writer.last.is_some() { writer.order + 1 } else { writer.order };
-        self.next(block).store(Next::open(stamp).0, Relaxed);
-        self.order(block).store(order, Relaxed);
-        self.count(block).store(Count::new(stamp, messages).0, Relaxed);
+        self.next(block).store(Next::open(stamp).0, Release);
+        self.order(block).store(order, Release);
+        self.count(block).store(Count::new(stamp, messages).0, Release);
         self.owner(block).store(Owner::new(Use::Linked, self.me, stamp).0, Release);
-        // Before, so that what is linked is seen at once; after, in case a consumer that found the
-        // lane ended has put it aside meanwhile.
+        // Before, so that what is linked is seen at once.
         let (word, bit) = self.active(self.me);
         if !writer.announced {
             word.fetch_or(bit, AcqRel);
@@ -119,9 +118,6 @@ impl<W: Words> Lanes<'_, W> {
             front.store(Front::new(order, Some(block)).0, Release);
         }
         self.linked(self.me).store(order + 1, Release);
-        if !writer.announced {
-            word.fetch_or(bit, AcqRel);
-        }
         let last = Some(block);
         let open = messages < self.shape.slots;
         *writer = Writer { last, stamp, order, messages, open, announced: true, ..*writer };
@@ -138,13 +134,14 @@ impl<W: Words> Lanes<'_, W> {
 
     /// Finds the end of the lane, which an earlier life of this place may have left behind.
     fn begin(&self, writer: &mut Writer) {
-        self.walk(self.me, |block, order| {
-            (writer.last, writer.order) = (Some(block), order);
-            writer.stamp = Count(self.count(block).load(Acquire)).stamp();
+        self.walk(self.me, |block, order, stamp| {
+            (writer.last, writer.order, writer.stamp) = (Some(block), order, stamp);
             true
         });
-        if writer.last.is_none() {
-            writer.order = Front(self.front(self.me).load(Acquire)).passed();
+        let front = Front(self.front(self.me).load(Acquire));
+        if writer.last.is_none() || front.has_passed(writer.order) {
+            // Consumers have passed what the walk saw.
+            (writer.last, writer.order) = (None, front.passed());
         }
         writer.begun = true;
         writer.open = false;
@@ -161,8 +158,8 @@ impl<W: Words> Lanes<'_, W> {
         }
         let order = self.order(block).load(Acquire);
         // What is known of this lane's front spares a look at the line that consumers write.
-        let known = seen.lane() == self.me && order < writer.passed;
-        if !known && self.look_at_front(seen.lane(), writer).passed() <= order {
+        let known = seen.lane() == self.me && Front::new(writer.passed, None).has_passed(order);
+        if !known && !self.look_at_front(seen.lane(), writer).has_passed(order) {
             return false;
         }
         let count = Count(self.count(block).load(Acquire));
@@ -184,10 +181,10 @@ impl<W: Words> Lanes<'_, W> {
         let mut blocks = 0;
         self.each_active(|lane| {
             let linked = self.linked(lane).load(Acquire);
-            let mine = lane == self.me && linked.saturating_sub(writer.passed) < window;
-            let passed =
-                if mine { writer.passed } else { self.look_at_front(lane, writer).passed() };
-            blocks = linked.saturating_sub(passed).saturating_add(blocks);
+            let known = Front::new(writer.passed, None);
+            let mine = lane == self.me && known.left_of(linked) < window;
+            let front = if mine { known } else { self.look_at_front(lane, writer) };
+            blocks = front.left_of(linked).saturating_add(blocks);
             blocks < 2 * window
         });
         if blocks < window {
@@ -197,7 +194,7 @@ impl<W: Words> Lanes<'_, W> {
         let mine = self.look_at_front(self.me, writer);
         if let (true, Some(first)) = (blocks == window, mine.block()) {
             let count = Count(self.count(first).load(Acquire));
-            if (writer.order + 1).wrapping_sub(mine.passed()) == window
+            if mine.left_of(writer.order + 1) == window
                 && self.taken(first, count.stamp(), 1).0 != Taken::No
             {
                 return false;
@@ -210,7 +207,7 @@ impl<W: Words> Lanes<'_, W> {
     pub(in super::super) fn len(&self) -> u64 {
         let mut waiting = 0;
         self.each_active(|lane| {
-            self.walk(lane, |block, _| {
+            self.walk(lane, |block, _, _| {
                 let count = Count(self.count(block).load(Acquire));
                 let (_, taken) = self.taken(block, count.stamp(), count.messages());
                 waiting += u64::from(count.messages() - taken.min(count.messages()));

@@ -48,7 +48,9 @@
 pub use barewire_derive::{BareSchema, schema};
 #[doc(hidden)]
 pub use barewire_runtime::__private;
-pub use barewire_runtime::ipc::{Batch, Loan, Message, MessageQueue, Overflow, SharedRegion, Wait};
+pub use barewire_runtime::ipc::{
+    Batch, Loan, Message, MessageQueue, Overflow, SharedRegion, Wait, WaitSet,
+};
 pub use barewire_runtime::{
     BareSchema, Error, ErrorKind, Result, codec, ipc, layout, memory, schema_model, segment, value,
 };

@@ -5,6 +5,7 @@ mod harness;
 mod kills;
 mod queue;
 mod region;
+mod waiting;
 
 /// Not a test of its own: what the processes that the tests start run.
 #[test]
@@ -15,6 +16,8 @@ fn child() {
         ("churn", kills::churn),
         ("update", region::update),
         ("hold_region", region::hold_region),
+        ("take_and_stop", waiting::take_and_stop),
+        ("wait", waiting::wait),
         ("race", bad_input::race),
     ]);
 }

@@ -3,6 +3,8 @@
 mod message;
 mod queue;
 mod region;
+mod wait_set;
+mod waitable;
 
 pub use crate::sync::Wait;
 pub use message::MessageHeader;
@@ -11,3 +13,5 @@ pub use queue::{
     QueueCounters, Received,
 };
 pub use region::{RegionBuilder, SharedRegion};
+pub use wait_set::{MAX_WAITED, MAX_WAITED_FILES, WaitSet};
+pub use waitable::Waitable;

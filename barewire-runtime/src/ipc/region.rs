@@ -17,7 +17,7 @@
 //! |---|---|---|
 //! | taking the writers' lock | the lock names the dead | sweep: the lock is free again |
 //! | filling part of the next buffer | bytes that no version names | overwrite them |
-//! | publishing | the new value, the lock as above, and sleepers that were not told | look again after some milliseconds |
+//! | publishing | the new value, the lock as above, sleepers not told | sleepers look again soon |
 
 use std::marker::PhantomData;
 use std::path::PathBuf;

@@ -11,8 +11,8 @@ use crate::error::{Error, Result};
 impl Event<'_> {
     /// As [`wait`](Self::wait) without a deadline, but lets the thread do other work meanwhile.
     ///
-    /// `attempt` and `idle` are called only while the future is polled. A future that is dropped has
-    /// taken nothing, and passes on a wake that it was given.
+    /// `attempt` and `idle` are called only while the future is polled. A future that is dropped
+    /// has taken nothing, and passes on a wake that it was given.
     pub(crate) async fn wait_async<T>(
         &self,
         name: &str,

@@ -27,7 +27,7 @@ pub fn set_longest_sleep(slice: Duration) {
     SLICE_NS.store(u64::try_from(slice.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
 }
 
-/// By how much a call that wakes everybody moves the sequence: more than ever wait in one process.
+/// How many sleepers a call that wakes everybody wakes: more than ever wait.
 const EVERYBODY: u32 = 1 << 20;
 
 /// The bytes of an event's words.
@@ -36,10 +36,10 @@ pub(crate) const EVENT_BYTES: usize = 12;
 /// An event in shared memory: three words, and whether [`barrier::everywhere`] reaches this process.
 ///
 /// ```text
-/// 0  4  sequence: rises before every wake by how many sleepers are woken, so that one that has looked
-///       too early does not sleep, and one that waits for many tasks knows how many to wake
-/// 4  4  sleepers: how many are about to sleep; one that was killed stays counted, which costs wakes,
-///       not time. The tasks of one process that wait on the event through one mapping count as one
+/// 0  4  sequence: rises before every wake by how many sleepers are woken, so that one that has
+///       looked too early does not sleep, and one that waits for many tasks knows how many to wake
+/// 4  4  sleepers: how many are about to sleep; one that was killed stays counted, which costs
+///       wakes, not time. The tasks of one process that wait through one mapping count as one
 /// 8  4  armed: 0 until somebody wants to sleep for the first time, then 1, and 2 after a barrier
 /// ```
 ///

@@ -8,7 +8,7 @@
 //!
 //! | a wake reaches | and then | it is passed on by |
 //! |---|---|---|
-//! | the thread | no task waits on the event any more | the thread, to another sleeper of the event |
+//! | the thread | no task waits on the event any more | the thread, to another sleeper |
 //! | a task | it is dropped before it has looked | the drop of its registration |
 //! | a task | it had just found something by itself | the drop of its registration |
 //!

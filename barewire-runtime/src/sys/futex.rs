@@ -29,8 +29,8 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, timeout: Duration) {
 /// Sleeps until one of up to [`MOST_WORDS`] words is woken or differs from the value beside it, for
 /// `timeout` at most; perhaps less.
 ///
-/// Where the kernel has no such call (before Linux 5.16), it is a wait on the first word that is cut
-/// short, so that the caller looks at the others often enough.
+/// Where the kernel has no such call (before Linux 5.16), it is a wait on the first word that is
+/// cut short, so that the caller looks at the others often enough.
 pub(crate) fn wait_any(words: &[(&AtomicU32, u32)], timeout: Option<Duration>) {
     let waiters: Vec<_> = words.iter().take(MOST_WORDS).map(|word| waiter(*word)).collect();
     let until = timeout.and_then(|timeout| {

@@ -64,7 +64,7 @@ impl<T: FixedLayout> MessageQueue<T> {
     /// let sum = tokio::spawn(async move {
     ///     let first = *other.dequeue_async().await?;
     ///     let second = *other.dequeue_async().await?;
-    ///     Ok::<_, barewire_runtime::Error>(first.get() + second.get())
+    ///     Ok::<_, barewire_runtime::Error>(first + second)
     /// });
     /// queue.enqueue_batch(&[3, 4])?;
     /// assert_eq!(sum.await??, 7);

@@ -55,7 +55,7 @@ pub use barewire_derive::{BareSchema, schema};
 pub use barewire_runtime::__private;
 pub use barewire_runtime::ipc::{
     Batch, Client, Loan, Message, MessageQueue, Overflow, Publisher, Server, Service, SharedRegion,
-    Subscriber, Topic, Wait,
+    Subscriber, Topic, Wait, WaitSet,
 };
 pub use barewire_runtime::{
     BareSchema, Error, ErrorKind, Result, codec, ipc, layout, memory, schema_model, segment, value,

@@ -12,3 +12,4 @@ pub use crate::layout::{
     Access, Aligned, AlignedWord, Assign, FixedLayout, Layout, LayoutError, LayoutErrorKind,
     Unbounded, Word,
 };
+pub use crate::sync::set_longest_sleep;

@@ -60,6 +60,11 @@ pub(crate) fn argument(index: usize) -> String {
     std::env::var(format!("{ROLE}_{index}")).expect("the parent gives it")
 }
 
+/// The directory of this child's segments.
+pub(crate) fn directory() -> PathBuf {
+    std::env::var_os("BAREWIRE_DIR").expect("the parent gives it").into()
+}
+
 pub(crate) fn run_child(roles: &[(&str, fn())]) {
     let Ok(wanted) = std::env::var(ROLE) else {
         return;

@@ -14,6 +14,7 @@ mod service;
 #[cfg(target_arch = "x86_64")]
 mod steps;
 mod topic;
+mod waiting;
 
 /// Not a test of its own: what the processes that the tests start run.
 #[test]
@@ -24,6 +25,8 @@ fn child() {
         ("churn", kills::churn),
         ("update", region::update),
         ("hold_region", region::hold_region),
+        ("take_and_stop", waiting::take_and_stop),
+        ("wait", waiting::wait),
         ("race", bad_input::race),
         ("scribble", scribbler::scribble),
         ("topic_publish", topic::publish),

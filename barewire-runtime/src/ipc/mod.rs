@@ -5,6 +5,8 @@ mod queue;
 mod region;
 mod service;
 mod topic;
+mod wait_set;
+mod waitable;
 
 pub use crate::sync::Wait;
 pub use message::MessageHeader;
@@ -21,3 +23,5 @@ pub use topic::{
     MAX_DEPTH, MAX_PUBLISHERS, MAX_SUBSCRIBERS, Publisher, Subscriber, Topic, TopicBatch,
     TopicBuilder, TopicItem, TopicLoan, TopicMessage,
 };
+pub use wait_set::{MAX_WAITED, MAX_WAITED_FILES, WaitSet};
+pub use waitable::Waitable;

@@ -5,11 +5,19 @@
 //! leaves the last whole value where it was. A reader copies the current buffer and then looks at
 //! `current` again: its buffer is overwritten only by the writer after the third later version.
 //!
+//! ```text
+//!   0      8  current: the version, and so the buffer, that readers copy
+//!  64      8  the writers' lock
+//! 128     12  event: the lock was given back
+//! 192     12  event: a version was published
+//! 256         four buffers, each at a multiple of 64
+//! ```
+//!
 //! | killed after | left behind | what others do |
 //! |---|---|---|
 //! | taking the writers' lock | the lock names the dead | sweep: the lock is free again |
 //! | filling part of the next buffer | bytes that no version names | overwrite them |
-//! | publishing | the new value, and the lock as above | |
+//! | publishing | the new value, the lock as above, sleepers not told | sleepers look again soon |
 
 use std::marker::PhantomData;
 use std::path::PathBuf;
@@ -22,7 +30,7 @@ use zerocopy::{FromZeros, IntoBytes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::FixedLayout;
 use crate::segment::{Geometry, Kind, Plan, Segment};
-use crate::sync::Event;
+use crate::sync::{EVENT_BYTES, Event};
 
 const BUFFERS: u64 = 4;
 /// How many versions may be published while a reader copies, and the copy still be whole.
@@ -31,7 +39,10 @@ const TOLERATED: u64 = BUFFERS - 2;
 const CURRENT: usize = 0;
 const WRITER: usize = 64;
 const TURN_EVENT: usize = 128;
-const DATA: usize = 192;
+const CHANGE_EVENT: usize = 192;
+const DATA: usize = 256;
+const _: () = assert!(TURN_EVENT + EVENT_BYTES <= CHANGE_EVENT);
+const _: () = assert!(CHANGE_EVENT + EVENT_BYTES <= DATA);
 
 const STRIDE: usize = 0;
 const SIZE: usize = 1;
@@ -184,6 +195,80 @@ impl<T: FixedLayout> SharedRegion<T> {
         self.load(&layout)
     }
 
+    /// Waits until the version is another one than `since`, and yields it.
+    ///
+    /// A change that was made before the call counts, so none is missed between the look at a
+    /// version and the wait for the next one. Of changes that follow closely, the last is seen.
+    ///
+    /// # Errors
+    ///
+    /// None today; a region may come to be closed.
+    ///
+    /// ```
+    /// use barewire_runtime::ipc::SharedRegion;
+    ///
+    /// # fn main() -> barewire_runtime::Result<()> {
+    /// let name = format!("docs-region-changed-{}", std::process::id());
+    /// let region = SharedRegion::<u64>::create(&name, &1)?;
+    /// let other = SharedRegion::<u64>::open(&name)?;       // in another process, as a rule
+    /// let seen = other.version();
+    /// region.update(|value| *value = 2)?;
+    /// assert!(other.changed(seen)? > seen);
+    /// assert_eq!(other.read()?, 2);
+    /// # Ok(()) }
+    /// ```
+    pub fn changed(&self, since: u64) -> Result<u64> {
+        let changed = self.changed_until(None, since)?;
+        changed.ok_or_else(|| Error::new(ErrorKind::TimedOut, self.name(), "nothing changed"))
+    }
+
+    /// As [`changed`](Self::changed); `None` if nothing has changed within `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// None today; a region may come to be closed.
+    pub fn changed_timeout(&self, since: u64, timeout: Duration) -> Result<Option<u64>> {
+        self.changed_until(Instant::now().checked_add(timeout), since)
+    }
+
+    /// As [`changed`](Self::changed), but lets the thread do other work meanwhile.
+    ///
+    /// The future runs on every executor.
+    ///
+    /// # Errors
+    ///
+    /// `Io` if the thread that waits cannot be started.
+    ///
+    /// ```
+    /// use barewire_runtime::ipc::SharedRegion;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> barewire_runtime::Result<()> {
+    /// let name = format!("docs-region-changed-async-{}", std::process::id());
+    /// let region = SharedRegion::<u64>::create(&name, &1)?;
+    /// let seen = region.version();
+    /// let (changed, updated) =
+    ///     tokio::join!(region.changed_async(seen), async { region.update(|value| *value = 2) });
+    /// updated?;
+    /// assert_eq!(changed?, seen + 1);
+    /// # Ok(()) }
+    /// ```
+    pub async fn changed_async(&self, since: u64) -> Result<u64> {
+        let words = self.words();
+        let attempt = || Ok(words.other_than(since));
+        let recover = || self.recover();
+        words.change().wait_async(self.name(), attempt, recover).await
+    }
+
+    fn changed_until(&self, deadline: Option<Instant>, since: u64) -> Result<Option<u64>> {
+        let words = self.words();
+        words.change().wait(deadline, || Ok(words.other_than(since)), || self.recover())
+    }
+
+    fn recover(&self) {
+        self.segment.recover(&sweep_segment);
+    }
+
     /// Changes the value; writers take turns. Nothing is changed if `change` panics.
     ///
     /// # Errors
@@ -213,11 +298,41 @@ impl<T: FixedLayout> SharedRegion<T> {
     ) -> Result<R> {
         let words = self.words();
         let attempt = || Ok::<_, Error>(words.try_begin());
-        let recover = || self.segment.recover(&sweep_segment);
-        let Some(turn) = words.turn().wait(deadline, attempt, recover)? else {
+        let Some(turn) = words.turn().wait(deadline, attempt, || self.recover())? else {
             let detail = "another writer kept its turn until the deadline";
             return Err(Error::new(ErrorKind::TimedOut, self.name(), detail));
         };
+        self.change_in(turn, change)
+    }
+
+    /// As [`update`](Self::update), but lets the thread do other work until it is its turn.
+    ///
+    /// The future runs on every executor. If it is dropped before it is done, nothing has changed.
+    ///
+    /// # Errors
+    ///
+    /// As [`update`](Self::update), and `Io` if the thread that waits cannot be started.
+    ///
+    /// ```
+    /// use barewire_runtime::ipc::SharedRegion;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> barewire_runtime::Result<()> {
+    /// let name = format!("docs-region-update-async-{}", std::process::id());
+    /// let region = SharedRegion::<u64>::create(&name, &1)?;
+    /// region.update_async(|value| *value += 1).await?;
+    /// assert_eq!(region.read()?, 2);
+    /// # Ok(()) }
+    /// ```
+    pub async fn update_async<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R> {
+        let words = self.words();
+        let attempt = || Ok(words.try_begin());
+        let turn = words.turn().wait_async(self.name(), attempt, || self.recover()).await?;
+        self.change_in(turn, change)
+    }
+
+    fn change_in<R>(&self, turn: Turn<'_>, change: impl FnOnce(&mut T) -> R) -> Result<R> {
+        let words = self.words();
         let mut layout = zeroed::<T>(self.name())?;
         words.read(layout.as_mut_bytes());
         let mut value = self.load(&layout)?;
@@ -285,6 +400,16 @@ impl<'a> Words<'a> {
         self.segment.event(self.segment.body().0 + TURN_EVENT)
     }
 
+    fn change(self) -> Event<'a> {
+        self.segment.event(self.segment.body().0 + CHANGE_EVENT)
+    }
+
+    /// The current version, if it is another one.
+    fn other_than(self, version: u64) -> Option<u64> {
+        let current = self.current().load(Ordering::Acquire);
+        (current != version).then_some(current)
+    }
+
     fn buffer(self, version: u64) -> usize {
         let stride = self.segment.geometry()[STRIDE];
         self.segment.body().0 + DATA + ((version % BUFFERS) * stride) as usize
@@ -346,6 +471,7 @@ impl Turn<'_> {
         fence(Ordering::Release);
         self.words.write(version, bytes);
         self.words.current().store(version, Ordering::Release);
+        self.words.change().notify_all();
     }
 }
 

@@ -69,14 +69,17 @@ impl Segment {
         Err(Error::new(ErrorKind::TooManyParticipants, &*self.name, detail))
     }
 
-    /// Sweeps every participant that has died.
-    pub(crate) fn recover(&self, sweep: Sweep<'_>) {
+    /// Sweeps every participant that has died; whether there was any.
+    pub(crate) fn recover(&self, sweep: Sweep<'_>) -> bool {
+        let mut any = false;
         for index in 0..MAX_PARTICIPANTS {
             let state = self.state(index);
             if state & ATTACHED != 0 && self.is_dead(index, state) {
                 self.sweep(index, state, sweep);
+                any = true;
             }
         }
+        any
     }
 
     fn is_dead(&self, index: usize, state: u64) -> bool {

@@ -1,11 +1,12 @@
 //! A lock between the threads of one process that costs nothing while one thread uses it.
 //!
 //! Queues can be shared by threads, but most are used by one. The first thread that comes, the
-//! *holder*, takes the lock with plain stores and loads: it says that it is busy, then looks whether
-//! it still is the holder. Another thread that wants the lock first ends that role for good and then
-//! asks the kernel for a barrier in all threads ([`barrier`]). After it, either the holder's store is
-//! visible, or the holder sees that its role is gone. From then on this is an ordinary lock; `busy`
-//! never has another user, so a holder that stood still can harm nobody when it goes on.
+//! *holder*, takes the lock with plain stores and loads: it says that it is busy, then looks
+//! whether it still is the holder. Another thread that wants the lock first ends that role for
+//! good and then asks the kernel for a barrier in all threads ([`barrier`]). After it, either the
+//! holder's store is visible, or the holder sees that its role is gone. From then on this is an
+//! ordinary lock; `busy` never has another user, so a holder that stood still can harm nobody
+//! when it goes on.
 
 use std::cell::UnsafeCell;
 use std::fmt;

@@ -2,25 +2,39 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use memmap2::MmapRaw;
 
 /// The bytes of a file that several processes have mapped.
 ///
-/// Every access names an offset that is checked against the mapping's own length.
-#[derive(Debug)]
-pub(crate) struct Mapping(MmapRaw);
+/// Every access names an offset that is checked against the mapping's own length. Clones are the
+/// same mapping, which lasts as long as any of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Mapping {
+    /// Where it starts and how long it is, at hand without following the pointer below.
+    start: *mut u8,
+    len: usize,
+    _whole: Arc<MmapRaw>,
+}
+
+// SAFETY: `start` points into what `_whole` keeps mapped, and `MmapRaw` itself may be sent.
+unsafe impl Send for Mapping {}
+// SAFETY: as above; shared access goes through atomics and volatile copies, or is proved where the
+// address that `bytes` yields is used.
+unsafe impl Sync for Mapping {}
 
 impl Mapping {
     /// Maps all of `file`, readable, writable and shared.
     pub(crate) fn new(file: &File) -> io::Result<Self> {
-        MmapRaw::map_raw(file).map(Self)
+        let whole = MmapRaw::map_raw(file)?;
+        Ok(Self { start: whole.as_mut_ptr(), len: whole.len(), _whole: Arc::new(whole) })
     }
 
     /// The length of the mapping in bytes.
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.len
     }
 
     /// The address of `len` bytes from `offset`, which must lie inside the mapping.
@@ -28,7 +42,7 @@ impl Mapping {
     pub(crate) fn bytes(&self, offset: usize, len: usize) -> *mut u8 {
         assert!(offset <= self.len() && len <= self.len() - offset, "offset outside the mapping");
         // SAFETY: the assertion keeps the result inside the mapping.
-        unsafe { self.0.as_mut_ptr().add(offset) }
+        unsafe { self.start.add(offset) }
     }
 
     /// The 64-bit word at `offset`, a multiple of 8.
@@ -103,7 +117,7 @@ impl Mapping {
     /// A hint that the cache line at `offset` will be read soon; nothing if it is out of bounds.
     #[inline]
     pub(crate) fn prefetch_read(&self, offset: usize) {
-        let address = self.0.as_mut_ptr().wrapping_add(offset);
+        let address = self.start.wrapping_add(offset);
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a prefetch never faults and changes nothing, whatever the address.
         unsafe {
@@ -121,7 +135,7 @@ impl Mapping {
     /// A hint that the cache line at `offset` will be written soon.
     #[inline]
     pub(crate) fn prefetch_write(&self, offset: usize) {
-        let address = self.0.as_mut_ptr().wrapping_add(offset);
+        let address = self.start.wrapping_add(offset);
         // By hand, because the compiler only makes it a hint for reading unless it is told of a
         // processor; processors that do not know the instruction ignore it.
         #[cfg(target_arch = "x86_64")]

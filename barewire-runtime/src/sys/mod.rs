@@ -3,7 +3,8 @@
 //! A platform must provide: a directory on a memory file system; unnamed files that are given a
 //! name in one step ([`file`]); locks on byte ranges that belong to an open file and that the
 //! kernel releases when its holder dies, however it dies ([`lock`]); shared mappings ([`map`]);
-//! and a wait on a 32-bit word shared by processes ([`futex`]). A barrier in all processes
+//! a wait on a 32-bit word shared by processes, or on one of many ([`futex`]); and a wait on
+//! descriptors, one of which threads can signal ([`poll`]). A barrier in all processes
 //! ([`barrier`]) makes publishing cheaper where there is one.
 
 pub(crate) mod barrier;
@@ -11,6 +12,7 @@ pub(crate) mod file;
 pub(crate) mod futex;
 pub(crate) mod lock;
 pub(crate) mod map;
+pub(crate) mod poll;
 
 #[cfg(target_endian = "big")]
 compile_error!("the fixed layout is little-endian; big-endian targets are not supported");

@@ -17,8 +17,9 @@ use crate::layout::FixedLayout;
 /// A message that was taken out of a queue; dropping it acknowledges it.
 ///
 /// It is read in place (in a copy, if the queue is isolated): if `T` has a largest size, it
-/// dereferences to the fixed layout of `T`; if not, [`read`](Self::read) decodes it. Until it is dropped, it is this process's alone; if the process dies before that, another
-/// one gets it, marked as redelivered.
+/// dereferences to the fixed layout of `T`; if not, [`read`](Self::read) decodes it. Until it is
+/// dropped, it is this process's alone; if the process dies before that, another one gets it,
+/// marked as redelivered.
 pub struct Message<'q, T: FixedLayout>(Received<'q, T>);
 
 impl<'q, T: FixedLayout> Message<'q, T> {

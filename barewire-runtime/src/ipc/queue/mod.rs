@@ -7,6 +7,7 @@ mod lanes;
 mod message;
 mod receive;
 mod send;
+mod waiting;
 
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -175,9 +176,10 @@ impl<T: FixedLayout> MessageQueue<T> {
     }
 
     fn recover(&self) {
-        self.segment.recover(&geometry::sweep);
-        self.items().notify_all();
-        self.space().notify_all();
+        if self.segment.recover(&geometry::sweep) {
+            self.items().notify_all();
+            self.space().notify_all();
+        }
     }
 
     /// Looks for the dead, once in a while; whether it did.

@@ -195,7 +195,7 @@ impl<T: FixedLayout> MessageQueue<T> {
     }
 
     #[inline(always)]
-    fn send_one(&self, message: &T, patience: Patience) -> Result<()>
+    pub(super) fn send_one(&self, message: &T, patience: Patience) -> Result<()>
     where
         T: Encode,
     {
@@ -266,7 +266,7 @@ impl<T: FixedLayout> MessageQueue<T> {
     #[inline(always)]
     fn publish(&self, writer: &mut Writer, count: u32) {
         self.lanes().publish(writer, count);
-        self.items().notify();
+        self.items().notify_some(count);
         if writer.place().is_none() {
             self.open_block(writer);
         }

@@ -137,6 +137,12 @@ impl<W: Words> Lanes<'_, W> {
         })
     }
 
+    /// Whether [`take`](Self::take) would find a message.
+    pub(in super::super) fn any(&self, readers: &mut Readers) -> bool {
+        self.peek(readers, |_, _| ()).is_some()
+            || (self.word(RETURNED).load(Acquire) & 1 != 0 && self.any_returned())
+    }
+
     /// Calls `attempt` for the lanes that have messages, in turn, until it yields something.
     #[inline(always)]
     fn visit_lanes<R>(
@@ -280,6 +286,13 @@ impl<W: Words> Lanes<'_, W> {
     pub(in super::super) fn acknowledge(&self, run: &Run) {
         let done = Claim::new(State::Done, run.claim.stamp(), self.me, run.count());
         self.claim(run.block(), run.slot()).store(done.0, Release);
+    }
+
+    #[cold]
+    fn any_returned(&self) -> bool {
+        let returned =
+            |block, slot| Claim(self.claim(block, slot).load(Acquire)).is(State::Returned);
+        (0..self.shape.blocks).any(|block| (0..self.shape.slots).any(|slot| returned(block, slot)))
     }
 
     #[cold]

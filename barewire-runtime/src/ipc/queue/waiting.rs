@@ -1,0 +1,121 @@
+//! Waiting for a queue in other ways than by blocking: as a future, and beside other things.
+
+use super::batch::Batch;
+use super::geometry::Overflow;
+use super::message::Message;
+use super::send::Patience;
+use super::{MessageQueue, Run};
+use crate::codec::Encode;
+use crate::error::Result;
+use crate::ipc::waitable::Waits;
+use crate::layout::FixedLayout;
+use crate::sync::Event;
+
+impl<T: FixedLayout> MessageQueue<T> {
+    /// As [`enqueue`](Self::enqueue), but lets the thread do other work while the queue is full.
+    ///
+    /// The future runs on every executor. If it is dropped before it is done, nothing was sent.
+    ///
+    /// # Errors
+    ///
+    /// As [`enqueue`](Self::enqueue), and `Io` if the thread that waits cannot be started.
+    ///
+    /// ```
+    /// use barewire_runtime::ipc::MessageQueue;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> barewire_runtime::Result<()> {
+    /// let name = format!("docs-async-{}", std::process::id());
+    /// let queue = MessageQueue::<u32>::builder(&name).capacity(64).create()?;
+    /// queue.enqueue_async(&7).await?;
+    /// assert_eq!(*queue.dequeue_async().await?, 7);
+    /// # Ok(()) }
+    /// ```
+    pub async fn enqueue_async(&self, message: &T) -> Result<()>
+    where
+        T: Encode,
+    {
+        let may_wait = self.plan.overflow != Overflow::Reject;
+        let attempt = || match self.send_one(message, Patience::None) {
+            Err(error) if error.is_full() && may_wait => Ok(None),
+            result => result.map(Some),
+        };
+        self.space().wait_async(self.name(), attempt, || self.recover()).await
+    }
+
+    /// As [`dequeue`](Self::dequeue), but lets the thread do other work while the queue is empty.
+    ///
+    /// The future runs on every executor. If it is dropped before it is done, nothing was taken.
+    ///
+    /// # Errors
+    ///
+    /// `Io` if the thread that waits cannot be started.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use barewire_runtime::ipc::MessageQueue;
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let name = format!("docs-async-dequeue-{}", std::process::id());
+    /// let queue = MessageQueue::<u32>::builder(&name).create()?;
+    /// let other = MessageQueue::<u32>::open(&name)?;       // in another process, as a rule
+    ///
+    /// let sum = tokio::spawn(async move {
+    ///     let first = *other.dequeue_async().await?;
+    ///     let second = *other.dequeue_async().await?;
+    ///     Ok::<_, barewire_runtime::Error>(first + second)
+    /// });
+    /// queue.enqueue_batch(&[3, 4])?;
+    /// assert_eq!(sum.await??, 7);
+    ///
+    /// // The executor's own clock serves as a deadline.
+    /// let late = tokio::time::timeout(Duration::from_millis(5), queue.dequeue_async()).await;
+    /// assert!(late.is_err());
+    /// # Ok(()) }
+    /// ```
+    pub async fn dequeue_async(&self) -> Result<Message<'_, T>> {
+        self.take_async(1).await.map(|run| Message::new(self, run))
+    }
+
+    /// As [`dequeue_batch`](Self::dequeue_batch), but lets the thread do other work while the queue
+    /// is empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`dequeue_async`](Self::dequeue_async).
+    ///
+    /// ```
+    /// use barewire_runtime::ipc::MessageQueue;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> barewire_runtime::Result<()> {
+    /// let name = format!("docs-async-batch-{}", std::process::id());
+    /// let queue = MessageQueue::<u32>::builder(&name).create()?;
+    /// queue.enqueue_batch(&[1, 2, 3])?;
+    /// assert_eq!(queue.dequeue_batch_async(256).await?.len(), 3);
+    /// # Ok(()) }
+    /// ```
+    pub async fn dequeue_batch_async(&self, most: usize) -> Result<Batch<'_, T>> {
+        self.take_async(most).await.map(|run| Batch::new(self, run, most))
+    }
+
+    async fn take_async(&self, most: usize) -> Result<Run> {
+        let attempt = || Ok(self.take_now(most));
+        self.items().wait_async(self.name(), attempt, || self.recover()).await
+    }
+}
+
+impl<T: FixedLayout> Waits for MessageQueue<T> {
+    fn event(&self) -> Event<'_> {
+        self.items()
+    }
+
+    fn ready(&self) -> bool {
+        self.lanes().any(&mut self.readers.lock())
+    }
+
+    fn look_for_the_dead(&self) {
+        self.recover();
+    }
+}

@@ -5,6 +5,8 @@ use crate::plan::{Kind, Row, Shape};
 
 /// How many messages a batch has.
 const BATCH: usize = 256;
+/// Producers and consumers of a stream.
+const MESHES: [(usize, usize); 3] = [(1, 1), (4, 1), (1, 4)];
 
 /// All rows.
 pub(crate) fn all() -> Vec<Row> {
@@ -15,7 +17,7 @@ pub(crate) fn all() -> Vec<Row> {
             add(shape, Kind::Oneway, size);
         }
         for size in [Size::B64, Size::KiB1] {
-            for (producers, consumers) in meshes(shape) {
+            for (producers, consumers) in MESHES {
                 add(shape, Kind::Stream { producers, consumers, batch: 1 }, size);
             }
             add(shape, Kind::Stream { producers: 1, consumers: 1, batch: BATCH }, size);
@@ -28,6 +30,9 @@ pub(crate) fn all() -> Vec<Row> {
     }
     add(Shape::Service, Kind::Roundtrip, Size::B64);
     add(Shape::Service, Kind::Roundtrip, Size::KiB8);
+    add(Shape::Service, Kind::Wake { one_core: false }, Size::B64);
+    add(Shape::Service, Kind::Wake { one_core: true }, Size::B64);
+    add(Shape::Service, Kind::Open, Size::B64);
     add(Shape::Service, Kind::Idle, Size::B64);
     add(Shape::Service, Kind::Idle, Size::MiB1);
     add(Shape::State, Kind::Oneway, Size::B64);
@@ -36,13 +41,6 @@ pub(crate) fn all() -> Vec<Row> {
     let untuned: Vec<Row> = untuned.map(|row| Row { untuned: true, ..row }).collect();
     rows.extend(untuned);
     rows
-}
-
-fn meshes(shape: Shape) -> Vec<(usize, usize)> {
-    match shape {
-        Shape::Topic => vec![(1, 1), (1, 4)],
-        _ => vec![(1, 1), (4, 1), (1, 4)],
-    }
 }
 
 /// Rows that are shown with the configuration that a system comes with as well.

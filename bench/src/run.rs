@@ -279,9 +279,12 @@ fn figures(system: &'static str, row: Row, reports: &[Report]) -> Outcome<Vec<Fi
         }
         Kind::Try => vec![Figure { spread: last.spread, ..figure }],
         Kind::Open => {
-            let create = Figure { spread: first.spread, ..figure.clone() };
+            // A service is created by the side that is called.
+            let (creates, opens) =
+                if row.shape == Shape::Service { (last, first) } else { (first, last) };
+            let create = Figure { spread: creates.spread, ..figure.clone() };
             let name = format!("{}/create", row.name());
-            vec![Figure { spread: last.spread, ..figure }, Figure { name, ..create }]
+            vec![Figure { spread: opens.spread, ..figure }, Figure { name, ..create }]
         }
         Kind::Stream { .. } => vec![Figure { msgs_per_s: Some(rate(row, left, right)?), ..figure }],
         Kind::Idle => {

@@ -48,6 +48,7 @@ impl Context {
             consumers,
             index: if role < producers { role } else { role - producers },
             sleeping: matches!(self.plan.row.kind, Kind::Wake { .. }),
+            untuned: self.plan.row.untuned,
         }
     }
 
@@ -161,7 +162,8 @@ pub(crate) fn channel<T: Transport, P: Payload>(context: &Context) -> Outcome<Re
 /// Runs a row of calls.
 pub(crate) fn calls<C: Calls, P: Payload>(context: &Context) -> Outcome<Report> {
     match context.plan.row.kind {
-        Kind::Roundtrip => roundtrip::run::<C, P>(context),
+        Kind::Roundtrip | Kind::Wake { .. } => roundtrip::run::<C, P>(context),
+        Kind::Open => open::calls::<C, P>(context),
         Kind::Idle => idle::calls::<C, P>(context),
         _ => Err("a service has calls only".into()),
     }

@@ -34,7 +34,7 @@ pub(crate) fn offers(row: &Row) -> Result<(), &'static str> {
         _ if row.untuned && (row.size != Size::B64 || is_mesh(row)) => Err("is shown at 64 B only"),
         (Shape::State, _) => Err("is not measured there"),
         (Shape::Queue, _) if row.mesh().1 > 1 => Err("gives every message to all"),
-        (Shape::Service, Kind::Roundtrip | Kind::Idle) => Ok(()),
+        (Shape::Service, Kind::Roundtrip | Kind::Idle | Kind::Open) => Ok(()),
         (Shape::Queue | Shape::Topic, _) if !is_batch(row) => Ok(()),
         _ => Err("has no such thing"),
     }

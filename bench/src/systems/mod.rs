@@ -23,6 +23,9 @@ pub(crate) const FLOOR: &str = "floor";
 /// Why a size is not there.
 const TOO_LARGE: &str = "is not measured at this size";
 
+/// Why a service has no row of sleepers.
+const NO_SLEEP: &str = "has no calls that sleep";
+
 /// Where a channel is, and what is asked of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
@@ -39,6 +42,8 @@ pub(crate) struct Place {
     pub(crate) index: usize,
     /// Whether receivers sleep instead of looking again and again.
     pub(crate) sleeping: bool,
+    /// Whether limits stay as the system has them, instead of what the row needs.
+    pub(crate) untuned: bool,
 }
 
 impl Place {
@@ -143,6 +148,12 @@ pub(crate) trait Client {
 
     /// Asks with a stamp and spins for the reply; the reply's stamp.
     fn call(&mut self, stamp: u64) -> Outcome<u64>;
+
+    /// Asks with a stamp and sleeps until the reply is there; the reply's stamp.
+    fn call_asleep(&mut self, stamp: u64) -> Outcome<u64> {
+        let _ = stamp;
+        Err(NO_SLEEP.into())
+    }
 }
 
 /// The side that answers.
@@ -154,6 +165,12 @@ pub(crate) trait Server {
 
     /// Answers a request, if there is one, with what `answer` makes of its stamp; the request's.
     fn try_serve(&mut self, answer: impl Fn(u64) -> u64) -> Outcome<Option<u64>>;
+
+    /// Sleeps until a request comes, and answers it; the request's stamp.
+    fn serve(&mut self, answer: impl Fn(u64) -> u64) -> Outcome<u64> {
+        let _ = answer;
+        Err(NO_SLEEP.into())
+    }
 }
 
 pub(crate) use iceoryx2::prefix as iceoryx2_prefix;
@@ -182,7 +199,7 @@ pub(crate) fn peers() -> Vec<(&'static str, String)> {
 
 /// Whether a system has what a row measures; if not, why.
 pub(crate) fn offers(system: &str, row: &Row) -> Result<(), &'static str> {
-    if row.untuned && system != "iceoryx2" {
+    if row.untuned && !matches!(system, "barewire" | "iceoryx2") {
         return Err("has one configuration");
     }
     match system {
@@ -216,6 +233,12 @@ fn run_in(context: &Context) -> Outcome<Report> {
         (FLOOR, ..) => any_size::<floor::Raw>(context),
         ("barewire", Shape::Queue, _) if small => by_value::<barewire::Queue>(context),
         ("barewire", Shape::Queue, _) => any_size::<barewire::QueueInPlace>(context),
+        ("barewire", Shape::Topic, _) if small => by_value::<barewire::Topic>(context),
+        ("barewire", Shape::Topic, _) => any_size::<barewire::TopicInPlace>(context),
+        ("barewire", Shape::Service, _) if row.size == Size::MiB1 => {
+            loops::calls::<barewire::Call<true>, MiB1>(context)
+        }
+        ("barewire", Shape::Service, _) => calls::<barewire::Call<false>>(context),
         ("barewire", Shape::State, _) => by_value::<barewire::State>(context),
         ("iceoryx2", Shape::Queue | Shape::Topic, false) => {
             any_size::<iceoryx2::PubSub<true>>(context)

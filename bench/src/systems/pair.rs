@@ -58,6 +58,11 @@ impl<T: Transport, P: Payload> Client for PairClient<T, P> {
             }
         }
     }
+
+    fn call_asleep(&mut self, stamp: u64) -> Outcome<u64> {
+        self.requests.send(stamp)?;
+        self.replies.receive()
+    }
 }
 
 impl<T: Transport, P: Payload> Server for PairServer<T, P> {
@@ -79,5 +84,12 @@ impl<T: Transport, P: Payload> Server for PairServer<T, P> {
         while !self.replies.try_send(answer(stamp))? {}
         self.replies.prepare()?;
         Ok(Some(stamp))
+    }
+
+    fn serve(&mut self, answer: impl Fn(u64) -> u64) -> Outcome<u64> {
+        let requests = self.requests.as_mut().ok_or("the server has not started")?;
+        let stamp = requests.receive()?;
+        self.replies.send(answer(stamp))?;
+        Ok(stamp)
     }
 }

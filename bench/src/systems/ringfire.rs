@@ -18,7 +18,7 @@ pub(crate) fn offers(row: &Row) -> Result<(), &'static str> {
         _ if row.size == Size::MiB1 => Err("copies messages by value over the stack"),
         _ if row.mesh().0 > 1 => Err("has one producer where nothing may be lost"),
         (Shape::Topic, _) => Ok(()),
-        (Shape::Service, Kind::Roundtrip) => Ok(()),
+        (Shape::Service, Kind::Roundtrip | Kind::Wake { .. }) => Ok(()),
         (Shape::Queue, Kind::Stream { .. }) => Err("loses messages when its queue is full"),
         (Shape::Queue, _) if !is_batch(row) => Ok(()),
         _ => Err("has no such thing"),

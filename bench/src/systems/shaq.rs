@@ -20,7 +20,8 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
 pub(crate) fn offers(row: &Row) -> Result<(), &'static str> {
     match (row.shape, row.kind) {
         (Shape::Topic, _) if row.mesh().0 > 1 => Err("is asked for one producer here"),
-        (Shape::Queue | Shape::Topic, _) | (Shape::Service, Kind::Roundtrip) => Ok(()),
+        (Shape::Queue | Shape::Topic, _)
+        | (Shape::Service, Kind::Roundtrip | Kind::Wake { .. }) => Ok(()),
         _ => Err("has no such thing"),
     }
 }

@@ -21,7 +21,7 @@
 //!
 //! | command | points |
 //! |---|---|
-//! | `cargo test --test process steps` | a selection, in half a minute |
+//! | `cargo test --test process steps` | a selection, in a minute and a quarter |
 //! | `BAREWIRE_EVERY_INSTRUCTION=1 cargo test --release --test process steps` | all |
 //!
 //! The selection is: the points right before and after each system call and each change of a byte
@@ -31,12 +31,15 @@
 //!
 //! A new operation is an [`Operation`](runner::Operation) and a line in the table below.
 
+mod batches;
 mod clock;
 mod queues;
 mod recovery;
 mod regions;
 mod runner;
 mod segments;
+mod services;
+mod topics;
 mod trace;
 mod tracer;
 
@@ -83,6 +86,10 @@ operations! {
     dequeue_timeout: queues::DequeueTimeout,
     acknowledge: queues::Acknowledge,
     peek: queues::Peek,
+    enqueue_batch: batches::EnqueueBatch,
+    dequeue_batch: batches::DequeueBatch,
+    acknowledge_batch: batches::AcknowledgeBatch,
+    dequeue_at_most_once: batches::DequeueAtMostOnce,
     region_create: segments::Create<regions::Region>,
     region_create_over_dead: segments::CreateOverDead<regions::Region>,
     region_open: segments::Open<regions::Region>,
@@ -90,9 +97,38 @@ operations! {
     region_close: segments::Close<regions::Region>,
     read: regions::Read,
     update: regions::Update,
+    topic_create: segments::Create<topics::Small>,
+    topic_open: segments::Open<topics::Small>,
+    topic_detach: segments::Detach<topics::Small>,
+    topic_close: segments::Close<topics::Small>,
+    topic_publisher: topics::Claim,
+    publish: topics::Publish<queues::Item>,
+    publish_large: topics::Publish<topics::Large>,
+    publish_batch: topics::PublishBatch<queues::Item>,
+    publish_batch_large: topics::PublishBatch<topics::Large>,
+    topic_subscriber: topics::Subscribe,
+    take: topics::Take<queues::Item>,
+    take_large: topics::Take<topics::Large>,
+    take_batch: topics::TakeBatch<queues::Item>,
+    take_lossy: topics::TakeLossy<queues::Item>,
+    service_create: segments::Create<services::Asking>,
+    service_open: segments::Open<services::Asking>,
+    service_detach: segments::Detach<services::Asking>,
+    service_close: segments::Close<services::Asking>,
+    service_client: services::ClientClaim,
+    start_call: services::Start,
+    call: services::Call,
+    wait_for_reply: services::Wait,
+    cancel_call: services::Cancel,
+    service_server: services::ServerClaim,
+    serve: services::Serve,
+    reply: services::Reply,
+    stream_part: services::StreamSend,
     recovery_by_open: recovery::OpenAfterDeath,
     recovery_by_dequeue: recovery::DequeueAfterDeath,
     recovery_by_update: regions::UpdateAfterDeath,
+    recovery_by_publish: topics::PublishAfterDeath,
+    recovery_by_wait: services::WaitAfterDeath,
     remove_abandoned: segments::RemoveAbandoned<queues::Queue>,
 }
 

@@ -22,7 +22,7 @@ impl Item {
         Self { number, check: !number }
     }
 
-    fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> u64 {
         assert_eq!(self.check, !self.number, "torn");
         self.number
     }
@@ -30,17 +30,17 @@ impl Item {
 
 pub(crate) type Queue = MessageQueue<Item>;
 
-const CAPACITY: u64 = 8;
+pub(super) const CAPACITY: u64 = 8;
 /// What stands in the queue before the operation.
-const BEFORE: [u64; 3] = [0, 1, 2];
+pub(super) const BEFORE: [u64; 3] = [0, 1, 2];
 /// What the child puts in.
-const CHILDS: u64 = 50;
+pub(super) const CHILDS: u64 = 50;
 /// What the parent puts in to see what stands before it.
 const LINE: u64 = 60;
 /// What the parent leaves for a child that goes on.
-const LEFT: u64 = 70;
+pub(super) const LEFT: u64 = 70;
 /// Longer than anything takes that is not stuck.
-const LONG: Duration = Duration::from_secs(5);
+pub(super) const LONG: Duration = Duration::from_secs(5);
 
 /// A message that the parent has taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +152,7 @@ impl Shared for Queue {
     }
 }
 
-fn open(at: &Path) -> Queue {
+pub(super) fn open(at: &Path) -> Queue {
     Queue::attach(at).expect("the parent has made it")
 }
 

@@ -13,7 +13,7 @@ use super::tracer::{Event, Tracee};
 /// Takes every point of every operation, not a selection.
 pub(crate) const EVERY: &str = "BAREWIRE_EVERY_INSTRUCTION";
 /// About so many points of one operation are taken beside the notable ones.
-const SELECTED: usize = 150;
+const SELECTED: usize = 16;
 /// A point at which a survivor was slow is repeated so often: a busy machine is slow now and then,
 /// a protocol that makes others wait is slow each time.
 const ATTEMPTS: u32 = 4;

@@ -29,9 +29,9 @@ const NAME: &str = "wait set";
 ///
 /// Every member has a key, by which it is reported. A member is ready while a call that does not
 /// wait would succeed: while a message can be taken, or a descriptor can be read, was closed at its
-/// other end or is faulty. It is reported for as long as that lasts (level-triggered), so
-/// nothing is missed if less is taken than there is. Others may be faster: take what was reported with a call
-/// that does not wait, and be prepared to find nothing.
+/// other end or is faulty. It is reported for as long as that lasts (level-triggered), so nothing
+/// is missed if less is taken than there is. Others may be faster: take what was reported with a
+/// call that does not wait, and be prepared to find nothing.
 ///
 /// ```
 /// use barewire_runtime::ipc::{MessageQueue, WaitSet};

@@ -21,7 +21,7 @@
 //!
 //! | command | points |
 //! |---|---|
-//! | `cargo test --test process steps` | a selection, in a minute and a quarter |
+//! | `cargo test --test process steps` | a selection, in two to three minutes |
 //! | `BAREWIRE_EVERY_INSTRUCTION=1 cargo test --release --test process steps` | all |
 //!
 //! The selection is: the points right before and after each system call and each change of a byte

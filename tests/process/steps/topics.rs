@@ -158,7 +158,10 @@ impl<T: Numbered> World<T> {
 
 /// Operations that publish differ in what the child does, and in how much it is.
 macro_rules! publishes {
-    ($($(#[$doc:meta])* $operation:ident, $count:literal: |$publisher:ident| $publish:expr;)*) => {$(
+    ($(
+        $(#[$doc:meta])*
+        $operation:ident, $count:literal: |$publisher:ident| $publish:expr;
+    )*) => {$(
         $(#[$doc])*
         pub(crate) struct $operation<T>(PhantomData<T>);
 

@@ -18,7 +18,8 @@ pub(crate) use topic::{Topic, TopicInPlace};
 
 pub(crate) const HOW: &str = "queue: MessageQueue, at least once, dropped is acknowledged; topic: \
                               Topic, lossless; service: Service, limits set to what the row \
-                              needs; by value where messages are small, else by loan; Wait::Park where receivers sleep, Wait::Spin elsewhere \
+                              needs; by value where messages are small, else by loan; \
+                              Wait::Park where receivers sleep, Wait::Spin elsewhere \
                               (a topic has its own way); state: SharedRegion; rows in \
                               /default: limits as they come";
 

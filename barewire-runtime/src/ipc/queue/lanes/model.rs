@@ -228,7 +228,7 @@ fn a_dead_producers_block_is_freed_and_its_lane_ended() {
 }
 
 #[test]
-fn a_lane_that_is_put_aside_is_found_again() {
+fn a_new_life_of_a_drained_lane_is_read() {
     explore(3, || {
         let queue = Queue::new();
         assert!(queue.send(0, &mut Writer::new(), 1));
@@ -240,5 +240,55 @@ fn a_lane_that_is_put_aside_is_found_again() {
         let mut seen = consumer.join().expect("it ends");
         seen.extend(queue.receive_all(3));
         assert_eq!(seen, [2]);
+    });
+}
+
+#[test]
+fn a_block_that_is_being_read_is_not_freed_with_its_producers_lane() {
+    explore(2, || {
+        let queue = Queue::new();
+        let mut writer = Writer::new();
+        (1..=2).for_each(|message| assert!(queue.send(0, &mut writer, message)));
+        let mut readers = Readers::new();
+        let run = queue.lanes(1).take(&mut readers, 2).expect("two messages");
+        let other = Arc::clone(&queue);
+        let consumer = thread::spawn(move || {
+            // Passes the block, in which both messages are still being read.
+            let more = other.receive(1, &mut readers, 2);
+            assert_eq!(other.read(&run), [1, 2]);
+            other.lanes(1).acknowledge(&run);
+            more.len()
+        });
+        queue.lanes(0).sweep(0, true, &|| true);
+        let mut next = Writer::new();
+        let sent = (3..=6).filter(|message| queue.send(2, &mut next, *message)).count();
+        let received = consumer.join().expect("it ends") + queue.receive_all(3).len();
+        assert_eq!(received, sent);
+    });
+}
+
+#[test]
+fn a_new_life_does_not_take_a_block_that_another_producer_has_acquired() {
+    explore(2, || {
+        let queue = Queue::new();
+        let mut writer = Writer::new();
+        (1..=2).for_each(|message| assert!(queue.send(0, &mut writer, message)));
+        queue.lanes(2).sweep(0, true, &|| true);
+        let other = Arc::clone(&queue);
+        let consumer = thread::spawn(move || {
+            let mut readers = Readers::new();
+            let mut seen = other.receive(1, &mut readers, 2);
+            seen.extend(other.receive(1, &mut readers, 2));
+            // Another producer goes round the ring, and comes to the block that was passed.
+            let mut writer = Writer::new();
+            let sent = (10..14).filter(|message| other.send(2, &mut writer, *message)).count();
+            (seen, sent)
+        });
+        let mut next = Writer::new();
+        assert!(queue.send(0, &mut next, 3));
+        let (mut seen, sent) = consumer.join().expect("it ends");
+        seen.extend(queue.receive_all(3));
+        assert_eq!(seen.iter().filter(|message| **message < 10).count(), 3);
+        assert_eq!(seen.iter().filter(|message| **message >= 10).count(), sent);
     });
 }

@@ -47,11 +47,11 @@ impl<T: FixedLayout> QueueBuilder<T> {
 
     /// How many messages wait at least before the queue is full; 1024 if not given.
     ///
-    /// Room is given out in blocks of up to eight messages, and each belongs to one producer. So a
-    /// producer may find room for up to seven more; and producers that come, send a message or two
-    /// and leave use up a block each until their messages are taken. Messages that are being read do
-    /// not count, but keep their blocks: there are blocks to spare for 128 readers and writers, for
-    /// 16 if messages are larger than 4 KiB.
+    /// Room is given out in blocks of up to eight messages, and each belongs to one producer. So
+    /// a producer may find room for up to seven more; and producers that come, send a message or
+    /// two and leave use up a block each until their messages are taken. Messages that are being
+    /// read do not count, but keep their blocks: there are blocks to spare for 128 readers and
+    /// writers, for 16 if messages are larger than 4 KiB.
     pub fn capacity(mut self, messages: usize) -> Self {
         self.capacity = messages;
         self

@@ -125,7 +125,7 @@ pub(super) fn park() {
     let slept = status("voluntary_ctxt_switches") - slept;
     println!("{rounds} rounds, {slept} sleeps, {:?} each", begun.elapsed() / rounds as u32);
     there.enqueue(&LAST).expect("there is room");
-    echo.finish(PATIENCE);
+    echo.finish(Duration::from_secs(30));
     assert_eq!(lost, 0, "wakes were lost");
     assert!(slept > rounds / 2, "only {slept} of {rounds} waits were sleeps");
 }
@@ -148,7 +148,7 @@ pub(super) fn ping_pong() {
     let runtime = runtime();
     runtime.block_on(async { tokio::spawn(play).await.expect("it did not panic") });
     println!("{rounds} rounds, {:?} each", begun.elapsed() / rounds as u32);
-    echo.finish(PATIENCE);
+    echo.finish(Duration::from_secs(30));
 }
 
 /// 60 tasks on each of 50 queues.
@@ -350,7 +350,7 @@ pub(super) fn region() {
         assert_eq!(answer, Some(before + 1), "no wake is lost in round {round}");
         assert_eq!(seen.read().expect("readable"), region.version());
     }
-    follower.finish(PATIENCE);
+    follower.finish(Duration::from_secs(30));
     let version = region.version();
     let none = region.changed_timeout(version, Duration::from_millis(10)).expect("it works");
     assert_eq!(none, None, "nothing has changed");

@@ -216,7 +216,6 @@ fn spin<T, E>(
             if let Some(found) = attempt()? {
                 return Ok(Some(found));
             }
-            std::hint::spin_loop();
         }
         let now = Instant::now();
         let late = deadline.is_some_and(|deadline| now >= deadline);

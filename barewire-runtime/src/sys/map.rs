@@ -16,6 +16,9 @@ pub(crate) struct Mapping {
     /// Where it starts and how long it is, at hand without following the pointer below.
     start: *mut u8,
     len: usize,
+    /// The numbers of its last words of 8 and of 4 bytes.
+    last_u64: usize,
+    last_u32: usize,
     _whole: Arc<MmapRaw>,
 }
 
@@ -29,7 +32,12 @@ impl Mapping {
     /// Maps all of `file`, readable, writable and shared.
     pub(crate) fn new(file: &File) -> io::Result<Self> {
         let whole = MmapRaw::map_raw(file)?;
-        Ok(Self { start: whole.as_mut_ptr(), len: whole.len(), _whole: Arc::new(whole) })
+        let (start, len) = (whole.as_mut_ptr(), whole.len());
+        if len < 8 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let (last_u64, last_u32) = (len / 8 - 1, len / 4 - 1);
+        Ok(Self { start, len, last_u64, last_u32, _whole: Arc::new(whole) })
     }
 
     /// The length of the mapping in bytes.
@@ -48,8 +56,11 @@ impl Mapping {
     /// The 64-bit word at `offset`, a multiple of 8.
     #[inline]
     pub(crate) fn u64(&self, offset: usize) -> &AtomicU64 {
-        assert!(offset.is_multiple_of(8), "misaligned word");
-        let address = self.bytes(offset, 8).cast::<AtomicU64>();
+        // The low bits of an offset that is no multiple of 8 end up at the top: one comparison
+        // finds both faults.
+        assert!(offset.rotate_right(3) <= self.last_u64, "misaligned, or outside the mapping");
+        // SAFETY: the assertion keeps the word inside the mapping.
+        let address = unsafe { self.start.add(offset) }.cast::<AtomicU64>();
         // SAFETY: in bounds and, as mappings start at a page, aligned; atomics may be shared, and
         // the words that the protocols keep at these offsets are only used as atomics.
         unsafe { &*address }
@@ -70,8 +81,10 @@ impl Mapping {
     /// The 32-bit word at `offset`, a multiple of 4.
     #[inline]
     pub(crate) fn u32(&self, offset: usize) -> &AtomicU32 {
-        assert!(offset.is_multiple_of(4), "misaligned word");
-        let address = self.bytes(offset, 4).cast::<AtomicU32>();
+        // As in `u64`.
+        assert!(offset.rotate_right(2) <= self.last_u32, "misaligned, or outside the mapping");
+        // SAFETY: the assertion keeps the word inside the mapping.
+        let address = unsafe { self.start.add(offset) }.cast::<AtomicU32>();
         // SAFETY: as for `u64`.
         unsafe { &*address }
     }

@@ -63,8 +63,7 @@ impl<'q, T: FixedLayout> Batch<'q, T> {
     pub fn iter(&self) -> impl Iterator<Item = Received<'_, T>> {
         let queue = self.queue;
         self.runs[..self.used].iter().flat_map(move |&run| {
-            (run.slot()..run.slot() + run.count())
-                .map(move |slot| Received::new(queue, run.at(slot)))
+            (0..run.count()).map(move |place| Received::new(queue, run.plus(place)))
         })
     }
 }

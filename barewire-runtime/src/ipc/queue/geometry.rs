@@ -2,7 +2,7 @@
 
 use barewire_schema::Type;
 
-use super::lanes::{Lanes, MAX_BLOCKS, MAX_SLOTS, Shape};
+use super::lanes::{Lanes, MARK_BYTES, MAX_BLOCKS, MAX_SLOTS, Shape, Slot};
 use crate::layout::FixedLayout;
 use crate::segment::{Geometry, MAX_PARTICIPANTS, Segment};
 
@@ -47,24 +47,25 @@ pub(super) struct Plan {
     pub(super) shape: Shape,
     /// The bytes of one message.
     pub(super) payload: usize,
+    /// The bytes before a message: its length if that varies, its time if it has one.
+    pub(super) prefix: usize,
     pub(super) encoded: bool,
     pub(super) timestamps: bool,
     pub(super) at_most_once: bool,
     pub(super) overflow: Overflow,
     pub(super) isolated: bool,
+    /// Whether a message is nothing but its layout, written and read in its slot.
+    pub(super) in_place: bool,
 }
 
 impl Plan {
-    /// The bytes before a message: its length if that varies, its time if it has one.
-    #[inline]
-    fn prefix(&self) -> usize {
-        8 * (usize::from(self.encoded) + usize::from(self.timestamps))
-    }
     /// With the distances that the other choices need.
     pub(super) fn measured(mut self) -> Self {
-        let prefix = self.prefix();
+        self.prefix = 8 * (usize::from(self.encoded) + usize::from(self.timestamps));
+        self.in_place = self.prefix == 0 && !self.isolated;
         let shape = &mut self.shape;
-        shape.stride = (prefix + self.payload).next_multiple_of(8);
+        shape.stride = (self.prefix + self.payload).next_multiple_of(8) + MARK_BYTES;
+        shape.scarce = shape.blocks <= MAX_PARTICIPANTS as u64;
         shape.block_bytes = (shape.stride * shape.slots as usize).next_multiple_of(64);
         self
     }
@@ -73,16 +74,16 @@ impl Plan {
         let slots = self.shape.blocks.checked_mul(self.shape.block_bytes as u64)?;
         slots.checked_add(Shape::word_bytes(self.shape.blocks))
     }
-    /// Where a message stands, whatever block and slot the segment names: never out of bounds.
+    /// Where the message of a slot stands.
     #[inline]
-    pub(super) fn payload_at(&self, block: u64, slot: u32) -> usize {
-        self.shape.slot_at(block, slot) + self.prefix()
+    pub(super) fn payload_at(&self, slot: Slot) -> usize {
+        slot.at + self.prefix
     }
-    pub(super) fn length_at(&self, block: u64, slot: u32) -> usize {
-        self.payload_at(block, slot) - 8
+    pub(super) fn length_at(&self, slot: Slot) -> usize {
+        self.payload_at(slot) - 8
     }
-    pub(super) fn timestamp_at(&self, block: u64, slot: u32) -> usize {
-        self.shape.slot_at(block, slot)
+    pub(super) fn timestamp_at(slot: Slot) -> usize {
+        slot.at
     }
 
     /// The plan for so many messages of so many bytes.
@@ -102,11 +103,13 @@ impl Plan {
         Self {
             shape: Shape { blocks, slots, capacity: capacity as u64, ..Shape::default() },
             payload,
+            prefix: 0,
             encoded: ty.layout().is_none(),
             timestamps: false,
             at_most_once: false,
             overflow: Overflow::Block,
             isolated: false,
+            in_place: false,
         }
     }
 
@@ -151,11 +154,13 @@ impl Plan {
         let mut plan = Self {
             shape: Shape { base, blocks, slots, capacity, ..Shape::default() },
             payload: usize::try_from(payload).ok()?,
+            prefix: 0,
             encoded,
             timestamps: flags & TIMESTAMPS != 0,
             at_most_once: flags & AT_MOST_ONCE != 0,
             overflow,
             isolated: flags & ISOLATED != 0,
+            in_place: false,
         }
         .measured();
         plan.shape.data = base.checked_add(usize::try_from(Shape::word_bytes(blocks)).ok()?)?;

@@ -7,7 +7,8 @@ use std::ops::{Deref, DerefMut};
 use barewire_schema::check;
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
-use super::lanes::{Acquired, Run};
+use super::lanes::{Acquired, Run, Slot};
+use super::rare::Rare;
 use super::send::Patience;
 use super::{MessageHeader, MessageQueue};
 use crate::codec::Decode;
@@ -57,14 +58,14 @@ impl<'q, T: FixedLayout> Message<'q, T> {
 impl<T: FixedLayout> Deref for Message<'_, T> {
     type Target = T::Layout;
 
-    #[inline]
+    #[inline(always)]
     fn deref(&self) -> &T::Layout {
         &self.0
     }
 }
 
 impl<T: FixedLayout> Drop for Message<'_, T> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         self.0.queue.acknowledge(&self.0.run);
     }
@@ -79,9 +80,10 @@ impl<T: FixedLayout> fmt::Debug for Message<'_, T> {
 /// One message of a [`Batch`](super::Batch); it dereferences to the fixed layout of `T`.
 pub struct Received<'q, T: FixedLayout> {
     queue: &'q MessageQueue<T>,
+    /// The run that begins with it, or in a batch, that it is part of.
     run: Run,
     /// The bytes, if others may write to those in the segment.
-    copy: Option<Box<Copied<T>>>,
+    copy: Rare<Copied<T>>,
 }
 
 enum Copied<T: FixedLayout> {
@@ -92,49 +94,41 @@ enum Copied<T: FixedLayout> {
 impl<'q, T: FixedLayout> Received<'q, T> {
     #[inline(always)]
     pub(super) fn new(queue: &'q MessageQueue<T>, run: Run) -> Self {
-        let mut received = Self { queue, run, copy: None };
-        if queue.plan.isolated {
-            received.copy = Some(Box::new(received.copied()));
-        }
-        received
+        let copy = if queue.plan.isolated { Self::copied(queue, run) } else { Rare::none() };
+        Self { queue, run, copy }
     }
 
     #[inline(always)]
-    fn place(&self) -> (u64, u32) {
-        (self.run.block(), self.run.slot())
+    fn slot(&self) -> Slot {
+        self.run.slot(&self.queue.plan.shape)
     }
 
     #[cold]
-    fn copied(&self) -> Copied<T> {
-        let (block, slot) = self.place();
-        let mut bytes = vec![0; self.queue.length(block, slot)];
-        let at = self.queue.plan.payload_at(block, slot);
-        self.queue.segment.map().read_volatile(at, &mut bytes);
-        if self.queue.plan.encoded {
+    fn copied(queue: &MessageQueue<T>, run: Run) -> Rare<Copied<T>> {
+        let slot = run.slot(&queue.plan.shape);
+        let mut bytes = vec![0; queue.length(slot)];
+        queue.segment.map().read_volatile(queue.plan.payload_at(slot), &mut bytes);
+        Rare::some(if queue.plan.encoded {
             Copied::Encoded(bytes)
         } else {
             Copied::Layout(copied_layout::<T>(&bytes))
-        }
+        })
     }
 
     /// Who sent it, when, and which one it is.
     #[must_use]
     pub fn header(&self) -> MessageHeader {
-        let (block, slot) = self.place();
-        self.queue.header(block, slot, self.run.redelivered())
+        self.queue.header(self.slot(), self.run.redelivered())
     }
 
     /// The octets of the message in its slot: the fixed layout, or BARE if `T` is unbounded.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn bytes(&self) -> &[u8] {
-        match self.copy.as_deref() {
+        match self.copy.get() {
             Some(Copied::Layout(layout)) => layout.as_bytes(),
             Some(Copied::Encoded(bytes)) => bytes,
-            None => {
-                let (block, slot) = self.place();
-                self.queue.held_bytes(block, slot, self.queue.length(block, slot))
-            }
+            None => self.queue.held_bytes(self.slot(), self.queue.length(self.slot())),
         }
     }
 
@@ -155,7 +149,7 @@ impl<'q, T: FixedLayout> Received<'q, T> {
 impl<T: FixedLayout> Deref for Received<'_, T> {
     type Target = T::Layout;
 
-    #[inline]
+    #[inline(always)]
     fn deref(&self) -> &T::Layout {
         const { check::assert_bounded(T::TYPE) };
         layout_of::<T>(self.bytes())
@@ -178,6 +172,7 @@ pub(super) fn copied_layout<T: FixedLayout>(bytes: &[u8]) -> Box<T::Layout> {
     layout
 }
 
+#[inline(always)]
 pub(super) fn layout_of<T: FixedLayout>(bytes: &[u8]) -> &T::Layout {
     match T::Layout::ref_from_prefix(bytes) {
         Ok((layout, _)) => layout,
@@ -206,7 +201,7 @@ enum Place<T: FixedLayout> {
 
 impl<'q, T: FixedLayout> Loan<'q, T> {
     pub(super) fn in_slot(queue: &'q MessageQueue<T>, acquired: Acquired) -> Self {
-        queue.held_bytes_mut(acquired.block, 0).fill(0);
+        queue.held_bytes_mut(queue.slot_of(acquired)).fill(0);
         Self { queue, kind: 0, place: Place::Slot(acquired) }
     }
 
@@ -243,7 +238,8 @@ impl<T: FixedLayout> Deref for Loan<'_, T> {
         match &self.place {
             Place::Copy(copy) => copy,
             Place::Slot(acquired) => {
-                layout_of::<T>(self.queue.held_bytes(acquired.block, 0, size_of::<T::Layout>()))
+                let slot = self.queue.slot_of(*acquired);
+                layout_of::<T>(self.queue.held_bytes(slot, size_of::<T::Layout>()))
             }
             Place::Sent => unreachable!("sending takes the loan"),
         }
@@ -255,7 +251,8 @@ impl<T: FixedLayout> DerefMut for Loan<'_, T> {
         match &mut self.place {
             Place::Copy(copy) => copy,
             Place::Slot(acquired) => {
-                match T::Layout::mut_from_prefix(self.queue.held_bytes_mut(acquired.block, 0)) {
+                let slot = self.queue.slot_of(*acquired);
+                match T::Layout::mut_from_prefix(self.queue.held_bytes_mut(slot)) {
                     Ok((layout, _)) => layout,
                     Err(_) => unreachable!("a slot holds the layout"),
                 }

@@ -5,6 +5,7 @@ mod builder;
 mod geometry;
 mod lanes;
 mod message;
+mod rare;
 mod receive;
 mod send;
 mod waiting;
@@ -20,7 +21,7 @@ use crate::sync::shelf::Shelf;
 use crate::sync::{Event, Wait};
 use crate::sys::map::Mapping;
 use geometry::Plan;
-use lanes::{Lanes, Readers, Run, Writer};
+use lanes::{Lanes, Readers, Run, Slot, Writer};
 
 pub use batch::Batch;
 pub use builder::QueueBuilder;
@@ -182,17 +183,13 @@ impl<T: FixedLayout> MessageQueue<T> {
         }
     }
 
-    /// Looks for the dead, once in a while; whether it did.
+    /// Whether a caller that never waits has looked in vain so often that it looks for the dead.
     #[inline]
-    fn looks_again(&self) -> bool {
+    fn is_time_to_recover(&self) -> bool {
         // Threads may count over each other: it need not be exact.
         let looks = self.looks.load(Ordering::Relaxed).wrapping_add(1);
         self.looks.store(looks, Ordering::Relaxed);
-        let due = looks.is_multiple_of(LOOKS_BETWEEN_RECOVERIES);
-        if due {
-            self.recover();
-        }
-        due
+        looks.is_multiple_of(LOOKS_BETWEEN_RECOVERIES)
     }
 
     fn timed_out(&self, detail: &'static str) -> Error {
@@ -200,9 +197,10 @@ impl<T: FixedLayout> MessageQueue<T> {
     }
 
     /// Bytes of a message that this participant writes or has taken.
-    fn held_bytes(&self, block: u64, slot: u32, len: usize) -> &[u8] {
+    #[inline(always)]
+    fn held_bytes(&self, slot: Slot, len: usize) -> &[u8] {
         let len = len.min(self.plan.payload);
-        let address = self.segment.map().bytes(self.plan.payload_at(block, slot), len);
+        let address = self.segment.map().bytes(self.plan.payload_at(slot), len);
         // SAFETY: in bounds, as `bytes` checks; and nobody writes there, since the protocol opens
         // a block anew only when nothing in it is held or being read (cooperative peers).
         unsafe { std::slice::from_raw_parts(address, len) }
@@ -210,28 +208,29 @@ impl<T: FixedLayout> MessageQueue<T> {
 
     /// Bytes of a slot that this participant is filling; the caller is the only one who does.
     #[expect(clippy::mut_from_ref, reason = "holding the block is what is exclusive")]
-    fn held_bytes_mut(&self, block: u64, slot: u32) -> &mut [u8] {
+    #[inline(always)]
+    fn held_bytes_mut(&self, slot: Slot) -> &mut [u8] {
         let len = self.plan.payload;
-        let address = self.segment.map().bytes(self.plan.payload_at(block, slot), len);
+        let address = self.segment.map().bytes(self.plan.payload_at(slot), len);
         // SAFETY: in bounds, as `bytes` checks; the slot is not visible yet, and its block is held
         // by the one call or loan that has taken the writer from its shelf.
         unsafe { std::slice::from_raw_parts_mut(address, len) }
     }
 
-    fn header(&self, block: u64, slot: u32, redelivered: bool) -> MessageHeader {
+    fn header(&self, slot: Slot, redelivered: bool) -> MessageHeader {
         let map = self.segment.map();
-        let line = self.lanes().line(block);
+        let line = self.lanes().line(slot.block());
         let word = |at: usize| map.u64(line + at).load(Ordering::Relaxed);
         let timestamp_ns = if self.plan.timestamps {
-            map.u64(self.plan.timestamp_at(block, slot)).load(Ordering::Relaxed)
+            map.u64(Plan::timestamp_at(slot)).load(Ordering::Relaxed)
         } else {
             0
         };
         let incarnation =
             u128::from(word(lanes::INCARNATION)) | u128::from(word(lanes::INCARNATION + 8)) << 64;
-        let kind = map.u32(line + lanes::KINDS + (slot & 7) as usize * 4).load(Ordering::Relaxed);
+        let kind = map.u32(self.kind_at(slot)).load(Ordering::Relaxed);
         MessageHeader {
-            sequence: word(lanes::SEQUENCE).wrapping_add(u64::from(slot)),
+            sequence: word(lanes::SEQUENCE).wrapping_add(u64::from(slot.index())),
             incarnation,
             timestamp_ns,
             kind,
@@ -239,15 +238,21 @@ impl<T: FixedLayout> MessageQueue<T> {
         }
     }
 
+    fn kind_at(&self, slot: Slot) -> usize {
+        self.lanes().line(slot.block()) + lanes::KINDS + (slot.index() & 7) as usize * 4
+    }
+
     /// How many bytes a message that this participant has taken has.
-    fn length(&self, block: u64, slot: u32) -> usize {
+    #[inline(always)]
+    fn length(&self, slot: Slot) -> usize {
         if !self.plan.encoded {
             return size_of::<T::Layout>();
         }
-        let word = self.segment.map().u64(self.plan.length_at(block, slot));
+        let word = self.segment.map().u64(self.plan.length_at(slot));
         usize::try_from(word.load(Ordering::Relaxed)).unwrap_or(usize::MAX).min(self.plan.payload)
     }
 
+    #[inline(always)]
     fn acknowledge(&self, run: &Run) {
         self.lanes().acknowledge(run);
         self.space().notify();

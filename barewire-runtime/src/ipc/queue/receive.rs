@@ -10,18 +10,15 @@ use crate::codec::{self, Decode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::FixedLayout;
 
-/// How often a waiting consumer pauses, about 10 ns each, so that a stream comes together.
-const BREATH: u32 = 8;
-
 impl<T: FixedLayout> MessageQueue<T> {
     /// Takes the oldest message; waits while the queue is empty.
     ///
     /// # Errors
     ///
     /// None today; a queue may come to be closed.
-    #[inline]
+    #[inline(always)]
     pub fn dequeue(&self) -> Result<Message<'_, T>> {
-        match self.take_until(None, 1) {
+        match self.take_next().or_else(|| self.take_until(None, 1)) {
             Some(run) => Ok(Message::new(self, run)),
             None => Err(self.timed_out("nothing arrived")),
         }
@@ -44,7 +41,8 @@ impl<T: FixedLayout> MessageQueue<T> {
     /// None today; a queue may come to be closed.
     #[inline(always)]
     pub fn try_dequeue(&self) -> Result<Option<Message<'_, T>>> {
-        Ok(self.try_take(1).map(|run| Message::new(self, run)))
+        let run = self.try_take(1);
+        Ok(run.map(|run| Message::new(self, run)))
     }
 
     /// Takes up to `most` of the oldest messages; waits while there is none.
@@ -92,9 +90,9 @@ impl<T: FixedLayout> MessageQueue<T> {
         T: for<'de> Decode<'de>,
     {
         let mut bytes = Vec::new();
-        let found = self.lanes().peek(&mut self.readers.lock(), |block, slot| {
-            bytes.resize(self.length(block, slot), 0);
-            self.segment.map().read_volatile(self.plan.payload_at(block, slot), &mut bytes);
+        let found = self.lanes().peek(&mut self.readers.lock(), |slot| {
+            bytes.resize(self.length(slot), 0);
+            self.segment.map().read_volatile(self.plan.payload_at(slot), &mut bytes);
         });
         found.map(|()| self.value(&bytes)).transpose()
     }
@@ -111,34 +109,43 @@ impl<T: FixedLayout> MessageQueue<T> {
         T::load(&copied_layout::<T>(bytes)).map_err(|error| invalid(error.to_string()))
     }
 
+    /// The next message, if it stands where the last one suggests. This is how a stream is read.
     #[inline(always)]
-    pub(super) fn take_now(&self, most: usize) -> Option<Run> {
-        let most = u32::try_from(most).unwrap_or(u32::MAX).max(1);
-        self.lanes().take(&mut self.readers.lock(), most)
+    fn take_next(&self) -> Option<Run> {
+        self.lanes().take_next(&mut self.readers.lock())
     }
 
-    /// As [`take_now`](Self::take_now), for a caller that waits anyway.
     #[inline(always)]
-    fn take_patiently(&self, most: usize) -> Option<Run> {
-        let most = u32::try_from(most).unwrap_or(u32::MAX).max(1);
+    pub(super) fn take_now(&self, most: usize) -> Option<Run> {
         let mut readers = self.readers.lock();
-        if readers.is_streaming() {
-            for _ in 0..BREATH {
-                std::hint::spin_loop();
-            }
+        if most == 1
+            && let Some(run) = self.lanes().take_next(&mut readers)
+        {
+            return Some(run);
         }
+        let most = u32::try_from(most).unwrap_or(u32::MAX).max(1);
         self.lanes().take(&mut readers, most)
     }
 
     #[inline(always)]
     fn try_take(&self, most: usize) -> Option<Run> {
         let run = self.take_now(most);
-        if run.is_none() && self.looks_again() { self.take_now(most) } else { run }
+        if run.is_none() && self.is_time_to_recover() {
+            self.take_after_recovery(most)
+        } else {
+            run
+        }
     }
 
-    #[inline]
+    #[cold]
+    fn take_after_recovery(&self, most: usize) -> Option<Run> {
+        self.recover();
+        self.take_now(most)
+    }
+
+    #[inline(never)]
     fn take_until(&self, deadline: Option<Instant>, most: usize) -> Option<Run> {
-        let attempt = || Ok::<_, std::convert::Infallible>(self.take_patiently(most));
+        let attempt = || Ok::<_, std::convert::Infallible>(self.take_now(most));
         match self.items().wait_as(self.wait, deadline, attempt, || self.recover()) {
             Ok(run) => run,
         }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
-use super::geometry::Overflow;
-use super::lanes::{Acquired, Writer};
+use super::geometry::{Overflow, Plan};
+use super::lanes::{Acquired, Slot, Writer};
 use super::message::{Loan, copied_layout};
 use super::{MessageQueue, lanes};
 use crate::codec::{self, Encode};
@@ -45,6 +45,9 @@ impl<T: FixedLayout> MessageQueue<T> {
     where
         T: Encode,
     {
+        if let Some(sent) = self.send_next(message) {
+            return sent;
+        }
         self.send_one(message, Patience::Policy)
     }
 
@@ -71,6 +74,9 @@ impl<T: FixedLayout> MessageQueue<T> {
     where
         T: Encode,
     {
+        if let Some(sent) = self.send_next(message) {
+            return sent;
+        }
         self.send_one(message, Patience::None)
     }
 
@@ -96,25 +102,63 @@ impl<T: FixedLayout> MessageQueue<T> {
     #[inline]
     pub fn enqueue_with(&self, fill: impl FnOnce(&mut T::Layout)) -> Result<()> {
         const { barewire_schema::check::assert_bounded(T::TYPE) };
+        if self.plan.in_place {
+            let mut writer = self.writer.lock();
+            if let Some(slot) = writer.place() {
+                let layout = self.layout_mut(slot);
+                layout.zero();
+                fill(layout);
+                self.publish(&mut writer, 1);
+                return Ok(());
+            }
+        }
+        self.enqueue_with_slowly(fill)
+    }
+
+    #[inline(never)]
+    fn enqueue_with_slowly(&self, fill: impl FnOnce(&mut T::Layout)) -> Result<()> {
         if self.one_message_a_block() || self.plan.isolated {
             let mut loan = self.loan()?;
             fill(&mut loan);
             return loan.send();
         }
         let mut writer = self.writer(Patience::Policy)?;
-        let Some((block, slot)) = writer.place() else {
+        let Some(slot) = writer.place() else {
             return Err(self.full());
         };
-        match T::Layout::mut_from_prefix(self.held_bytes_mut(block, slot)) {
-            Ok((layout, _)) => {
-                layout.zero();
-                fill(layout);
-            }
-            Err(_) => unreachable!("a slot holds the layout"),
-        }
-        self.stamp(block, slot, 0);
+        let layout = self.layout_mut(slot);
+        layout.zero();
+        fill(layout);
+        self.stamp(slot, 0);
         self.publish(&mut writer, 1);
         Ok(())
+    }
+
+    /// Sends a message to the next slot, if that is all there is to do.
+    #[inline(always)]
+    fn send_next(&self, message: &T) -> Option<Result<()>>
+    where
+        T: Encode,
+    {
+        if !self.plan.in_place {
+            return None;
+        }
+        let mut writer = self.writer.lock();
+        let slot = writer.place()?;
+        let stored = message.store(self.layout_mut(slot));
+        if stored.is_ok() {
+            self.publish(&mut writer, 1);
+        }
+        Some(stored.map_err(|error| self.too_large(error.to_string())))
+    }
+
+    /// The layout in a slot that this participant is filling.
+    #[inline(always)]
+    fn layout_mut(&self, slot: Slot) -> &mut T::Layout {
+        match T::Layout::mut_from_prefix(self.held_bytes_mut(slot)) {
+            Ok((layout, _)) => layout,
+            Err(_) => unreachable!("a slot holds the layout"),
+        }
     }
 
     /// Puts messages into the queue, in order; many at once are cheaper than one by one.
@@ -194,7 +238,7 @@ impl<T: FixedLayout> MessageQueue<T> {
         self.plan.shape.slots == 1
     }
 
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn send_one(&self, message: &T, patience: Patience) -> Result<()>
     where
         T: Encode,
@@ -210,7 +254,8 @@ impl<T: FixedLayout> MessageQueue<T> {
     {
         if self.one_message_a_block() {
             let acquired = self.acquire(patience)?;
-            let filled = messages.first().map_or(Ok(()), |one| self.fill(acquired.block, 0, one));
+            let filled =
+                messages.first().map_or(Ok(()), |one| self.fill(self.slot_of(acquired), one));
             if let Err(error) = filled {
                 self.lanes().abandon(acquired);
                 return Err(error);
@@ -219,17 +264,18 @@ impl<T: FixedLayout> MessageQueue<T> {
             return Ok(1);
         }
         let mut writer = self.writer(patience)?;
-        let Some((block, first)) = writer.place() else {
+        let Some(first) = writer.place() else {
             return Err(self.full());
         };
         let mut filled = 0;
         let mut result = Ok(());
-        for (slot, message) in (first..self.plan.shape.slots).zip(messages) {
-            result = self.fill(block, slot, message);
+        for (index, message) in (0..writer.left()).zip(messages) {
+            let slot = first.plus(index, &self.plan.shape);
+            result = self.fill(slot, message);
             if result.is_err() {
                 break;
             }
-            self.stamp(block, slot, 0);
+            self.stamp(slot, 0);
             filled += 1;
         }
         if filled > 0 {
@@ -242,18 +288,23 @@ impl<T: FixedLayout> MessageQueue<T> {
     /// Sends bytes that are a layout of `T`.
     pub(super) fn send_bytes(&self, bytes: &[u8], kind: u32, patience: Patience) -> Result<()> {
         let mut writer = self.writer(patience)?;
-        let Some((block, slot)) = writer.place() else {
+        let Some(slot) = writer.place() else {
             return Err(self.full());
         };
-        self.segment.map().write_volatile(self.plan.payload_at(block, slot), bytes);
-        self.stamp(block, slot, kind);
+        self.segment.map().write_volatile(self.plan.payload_at(slot), bytes);
+        self.stamp(slot, kind);
         self.publish(&mut writer, 1);
         Ok(())
     }
 
+    /// The one slot of an acquired block.
+    pub(super) fn slot_of(&self, acquired: Acquired) -> Slot {
+        self.plan.shape.slot(acquired.block, 0)
+    }
+
     /// Makes an acquired block visible, with its one message.
     pub(super) fn send_block(&self, acquired: Acquired, kind: u32) {
-        self.stamp(acquired.block, 0, kind);
+        self.stamp(self.slot_of(acquired), kind);
         let mut writer = self.writer.lock();
         // Numbers are given in the order in which messages are sent, not in that of the loans.
         self.number(acquired.block);
@@ -326,7 +377,8 @@ impl<T: FixedLayout> MessageQueue<T> {
             Patience::Policy if self.plan.overflow != Overflow::Reject => None,
             _ => {
                 let mut found = attempt()?;
-                if found.is_none() && self.looks_again() {
+                if found.is_none() && self.is_time_to_recover() {
+                    self.recover();
                     found = attempt()?;
                 }
                 return found.ok_or_else(|| self.full());
@@ -344,20 +396,18 @@ impl<T: FixedLayout> MessageQueue<T> {
         let incarnation = self.segment.incarnation();
         set(lanes::INCARNATION, incarnation as u64);
         set(lanes::INCARNATION + 8, (incarnation >> 64) as u64);
-        for slot in 0..self.plan.shape.slots {
-            map.u32(self.kind_at(block, slot)).store(0, Ordering::Relaxed);
+        for index in 0..self.plan.shape.slots as usize {
+            map.u32(line + lanes::KINDS + index * 4).store(0, Ordering::Relaxed);
         }
     }
 
     /// Gives the messages of a block their numbers.
     fn number(&self, block: u64) {
-        let first = self.sequence.fetch_add(u64::from(self.plan.shape.slots), Ordering::Relaxed);
+        // The caller has the writer, so nobody else is here.
+        let first = self.sequence.load(Ordering::Relaxed);
+        self.sequence.store(first + u64::from(self.plan.shape.slots), Ordering::Relaxed);
         let word = self.segment.map().u64(self.lanes().line(block) + lanes::SEQUENCE);
         word.store(first, Ordering::Relaxed);
-    }
-
-    fn kind_at(&self, block: u64, slot: u32) -> usize {
-        self.lanes().line(block) + lanes::KINDS + (slot & 7) as usize * 4
     }
 
     /// Drops the oldest message; false if there is none.
@@ -375,28 +425,25 @@ impl<T: FixedLayout> MessageQueue<T> {
     }
 
     #[inline(always)]
-    fn fill(&self, block: u64, slot: u32, message: &T) -> Result<()>
+    fn fill(&self, slot: Slot, message: &T) -> Result<()>
     where
         T: Encode,
     {
         if self.plan.encoded {
-            return self.fill_encoded(block, slot, message);
+            return self.fill_encoded(slot, message);
         }
         let too_large = |error: LayoutError| self.too_large(error.to_string());
         if self.plan.isolated {
             let mut copy = copied_layout::<T>(&[]);
             message.store(&mut copy).map_err(too_large)?;
-            self.segment.map().write_volatile(self.plan.payload_at(block, slot), copy.as_bytes());
+            self.segment.map().write_volatile(self.plan.payload_at(slot), copy.as_bytes());
             return Ok(());
         }
-        match T::Layout::mut_from_prefix(self.held_bytes_mut(block, slot)) {
-            Ok((layout, _)) => message.store(layout).map_err(too_large),
-            Err(_) => unreachable!("a slot holds the layout"),
-        }
+        message.store(self.layout_mut(slot)).map_err(too_large)
     }
 
     #[cold]
-    fn fill_encoded(&self, block: u64, slot: u32, message: &T) -> Result<()>
+    fn fill_encoded(&self, slot: Slot, message: &T) -> Result<()>
     where
         T: Encode,
     {
@@ -407,8 +454,8 @@ impl<T: FixedLayout> MessageQueue<T> {
             return Err(self.too_large(detail));
         }
         let map = self.segment.map();
-        map.write_volatile(self.plan.payload_at(block, slot), &encoded);
-        map.u64(self.plan.length_at(block, slot)).store(bytes as u64, Ordering::Relaxed);
+        map.write_volatile(self.plan.payload_at(slot), &encoded);
+        map.u64(self.plan.length_at(slot)).store(bytes as u64, Ordering::Relaxed);
         Ok(())
     }
 
@@ -417,13 +464,13 @@ impl<T: FixedLayout> MessageQueue<T> {
     }
 
     #[inline]
-    pub(super) fn stamp(&self, block: u64, slot: u32, kind: u32) {
+    pub(super) fn stamp(&self, slot: Slot, kind: u32) {
         let map = self.segment.map();
         if kind != 0 {
-            map.u32(self.kind_at(block, slot)).store(kind, Ordering::Relaxed);
+            map.u32(self.kind_at(slot)).store(kind, Ordering::Relaxed);
         }
         if self.plan.timestamps {
-            let word = map.u64(self.plan.timestamp_at(block, slot));
+            let word = map.u64(Plan::timestamp_at(slot));
             word.store(sys::now_ns(), Ordering::Relaxed);
         }
     }

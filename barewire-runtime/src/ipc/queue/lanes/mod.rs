@@ -9,6 +9,8 @@
 //!  lane 3   front ──► block 7 ── next ──► block 2 ── next ──► block 9   (its producer is here)
 //!                     8 of 8 visible      8 of 8              3 of 8
 //!
+//!  slot     invisible ── publish ──► visible      its mark is the stamp of its block
+//!
 //!  block    FREE ── acquire ──► ACQUIRED(lane) ── link ──► LINKED(lane)
 //!            ▲                                                  │ passed, and all DONE
 //!            └──────────────────────────────────────────────────┘
@@ -21,13 +23,13 @@
 //! |---|---|---|
 //! | acquire a block | its owner word, by exchange: ACQUIRED, lane | a producer that needs room |
 //! | link it | the `next` of the last block by exchange, or the front | the lane's producer |
-//! | publish | the block's count, by a plain store | the lane's producer |
+//! | publish | the mark behind the message, by a plain store | the lane's producer |
 //! | take | the claim word of the first message, by exchange: owner, how many | a consumer |
 //! | acknowledge | the same word, by a plain store: DONE | the consumer that took them |
-//! | seal a block | its `next`, by exchange | a consumer that found it full, taken and the last |
+//! | seal a block | its `next`, by exchange | a consumer that found it taken and the last, if blocks are few or the lane has ended |
 //! | pass a block | the lane's front, by exchange | a consumer that found it full and taken |
 //! | return | the claim word, by exchange: RETURNED | a sweep, if the consumer is dead |
-//! | end a lane | the count of its last block: ended | a sweep, if the producer is dead |
+//! | end a lane | the `next` of its last block, by exchange: ended | a sweep, if the producer is dead |
 //!
 //! A process that is killed between two steps leaves words that say who held what:
 //!
@@ -80,13 +82,12 @@ const LANE_BYTES: usize = 128;
 const LINKED: usize = 64;
 const BLOCKS: usize = LANES + MAX_PARTICIPANTS * LANE_BYTES;
 
-/// A block's words: a line that its producer writes and consumers look at, one that consumers
-/// claim by, and one that is written when the block is acquired.
+/// A block's words: a line that is written when the block is linked and when another one follows,
+/// one that consumers claim by, and one that is written when the block is acquired.
 ///
 /// ```text
-///   0   8  count
-///   8   8  next block + 1
-///  16  32  kinds: one u32 each
+///   0   8  next block + 1
+///   8  32  kinds: one u32 each
 ///  64  64  claims: one u64 each
 /// 128   8  owner
 /// 136   8  order in the lane
@@ -94,8 +95,7 @@ const BLOCKS: usize = LANES + MAX_PARTICIPANTS * LANE_BYTES;
 /// 160   8  sequence number of the first message
 /// ```
 const BLOCK_WORDS: usize = 192;
-const NEXT: usize = 8;
-pub(super) const KINDS: usize = 16;
+pub(super) const KINDS: usize = 8;
 const CLAIMS: usize = 64;
 const OWNER: usize = 128;
 const ORDER: usize = 136;
@@ -103,6 +103,9 @@ pub(super) const INCARNATION: usize = 144;
 pub(super) const SEQUENCE: usize = 160;
 const _: () = assert!(KINDS + 4 * MAX_SLOTS as usize <= CLAIMS);
 const _: () = assert!(CLAIMS + 8 * MAX_SLOTS as usize <= OWNER && SEQUENCE + 8 <= BLOCK_WORDS);
+
+/// The bytes behind a message that say whether it is visible.
+pub(super) const MARK_BYTES: usize = 8;
 
 /// How much of a block is brought near before it is needed.
 const PREFETCHED_BYTES: usize = 1024;
@@ -123,20 +126,56 @@ pub(super) struct Shape {
     /// From one slot to the next, and from one block's slots to those of the next.
     pub(super) stride: usize,
     pub(super) block_bytes: usize,
+    /// Whether there are not enough blocks for every participant to keep one that was read.
+    pub(super) scarce: bool,
 }
 
 impl Shape {
-    /// Where a slot begins, whatever block and slot the segment names: never out of bounds.
+    /// A slot, whatever block and index the segment names: never out of bounds.
     #[inline]
-    pub(super) fn slot_at(&self, block: u64, slot: u32) -> usize {
-        let block = (block & (self.blocks - 1)) as usize;
-        let slot = (slot & (self.slots - 1)) as usize;
-        self.data + block * self.block_bytes + slot * self.stride
+    pub(super) fn slot(&self, block: u64, index: u32) -> Slot {
+        let block = block & (self.blocks - 1);
+        let index = index & (self.slots - 1);
+        let at = self.data + block as usize * self.block_bytes + index as usize * self.stride;
+        Slot { number: block << 8 | u64::from(index), at }
+    }
+
+    /// Where the mark of a slot stands: its last word.
+    #[inline]
+    fn mark_at(&self, slot: Slot) -> usize {
+        slot.at + self.stride - MARK_BYTES
     }
 
     /// The bytes that the words of so many blocks take, from the start of the body.
     pub(super) fn word_bytes(blocks: u64) -> u64 {
         BLOCKS as u64 + blocks * BLOCK_WORDS as u64
+    }
+}
+
+/// One slot: which one it is, and where it begins in the mapping.
+///
+/// Two whole words: parts of words would be written one by one and read together, which stalls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Slot {
+    /// The block, and 8 bits for the place in it.
+    number: u64,
+    pub(super) at: usize,
+}
+
+impl Slot {
+    #[inline]
+    pub(super) fn block(self) -> u64 {
+        self.number >> 8
+    }
+    #[inline]
+    pub(super) fn index(self) -> u32 {
+        self.number as u32 & 0xff
+    }
+    /// The slot so many places behind this one in its block.
+    #[inline]
+    pub(super) fn plus(self, places: u32, shape: &Shape) -> Self {
+        let at = self.at + places as usize * shape.stride;
+        Self { number: self.number + u64::from(places), at }
     }
 }
 
@@ -174,16 +213,25 @@ impl<'a, W: Words> Lanes<'a, W> {
         self.shape.base + BLOCKS + (block & (self.shape.blocks - 1)) as usize * BLOCK_WORDS
     }
     #[inline]
-    fn count(&self, block: u64) -> &'a W::U64 {
+    fn next(&self, block: u64) -> &'a W::U64 {
         self.words.u64(self.line(block))
     }
     #[inline]
-    fn next(&self, block: u64) -> &'a W::U64 {
-        self.words.u64(self.line(block) + NEXT)
+    fn next_of(&self, block: u64) -> Next {
+        Next(self.next(block).load(Acquire))
     }
     #[inline]
-    fn claim(&self, block: u64, slot: u32) -> &'a W::U64 {
-        self.words.u64(self.line(block) + CLAIMS + (slot & 7) as usize * 8)
+    fn mark(&self, slot: Slot) -> &'a W::U64 {
+        self.words.u64(self.shape.mark_at(slot))
+    }
+    /// Whether a message is visible in a slot, in the life `stamp` of its block.
+    #[inline]
+    fn is_visible(&self, slot: Slot, stamp: u64) -> bool {
+        self.mark(slot).load(Acquire) == stamp
+    }
+    #[inline]
+    fn claim(&self, block: u64, index: u32) -> &'a W::U64 {
+        self.words.u64(self.line(block) + CLAIMS + (index & 7) as usize * 8)
     }
     fn owner(&self, block: u64) -> &'a W::U64 {
         self.words.u64(self.line(block) + OWNER)
@@ -201,7 +249,7 @@ impl<'a, W: Words> Lanes<'a, W> {
         let (mut at, mut order) = (front.block(), front.passed());
         for _ in 0..self.shape.blocks {
             let Some(block) = at else { return };
-            let next = Next(self.next(block).load(Acquire));
+            let next = self.next_of(block);
             let now = Front(self.front(lane).load(Acquire));
             if now.has_passed(order) {
                 // The block was passed, so what was read of it may be of a later life.
@@ -217,7 +265,7 @@ impl<'a, W: Words> Lanes<'a, W> {
     }
 }
 
-/// Whether the first slots of a block, up to `messages`, were all taken, and all are done.
+/// Whether all visible messages of a block were taken, and all are done.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Taken {
     No,
@@ -226,18 +274,36 @@ enum Taken {
 }
 
 impl<W: Words> Lanes<'_, W> {
-    /// What has become of the visible messages of a block in the life `stamp`.
-    fn taken(&self, block: u64, stamp: u64, messages: u32) -> (Taken, u32) {
-        let (mut slot, mut done) = (0, true);
-        while slot < messages {
-            let claim = Claim(self.claim(block, slot).load(Acquire));
+    /// What has become of the messages of a block in the life `stamp`, and how many were taken.
+    fn taken(&self, block: u64, stamp: u64) -> (Taken, u32) {
+        let claims = self.line(block) + CLAIMS;
+        let (mut taken, mut done) = (0, true);
+        for index in 0..self.shape.slots {
+            if index < taken {
+                continue;
+            }
+            let claim = Claim(self.words.u64(claims + index as usize * 8).load(Acquire));
             if claim.stamp() < stamp {
-                return (Taken::No, slot);
+                if self.is_visible(self.shape.slot(block, index), stamp) {
+                    return (Taken::No, index);
+                }
+                break;
             }
             done &= claim.is(word::State::Done);
-            slot += claim.count();
+            taken = index + claim.count();
         }
-        (if done { Taken::Done } else { Taken::Yes }, messages)
+        (if done { Taken::Done } else { Taken::Yes }, taken)
+    }
+
+    /// How many messages of a block wait to be taken.
+    fn waiting_in(&self, block: u64, stamp: u64) -> u32 {
+        let (_, taken) = self.taken(block, stamp);
+        let visible = |index: &u32| self.is_visible(self.shape.slot(block, *index), stamp);
+        let last = self.shape.slots - 1;
+        if taken <= last && visible(&last) {
+            return self.shape.slots - taken;
+        }
+        (taken..last).take_while(visible).count() as u32
     }
 
     fn owner_of(&self, block: u64) -> Owner {

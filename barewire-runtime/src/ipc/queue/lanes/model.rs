@@ -5,13 +5,21 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::{
-    ACTIVE, BLOCK_WORDS, BLOCKS, CLAIMS, LANE_BYTES, LANES, LINKED, LOST, Lanes, NEXT, ORDER,
-    OWNER, RETURNED, Readers, Run, Shape, Writer,
+    ACTIVE, BLOCK_WORDS, BLOCKS, CLAIMS, LANE_BYTES, LANES, LINKED, LOST, Lanes, ORDER, OWNER,
+    RETURNED, Readers, Run, Shape, Slot, Writer,
 };
 use crate::sync::words::model::Model;
 
-const SHAPE: Shape =
-    Shape { base: 0, blocks: 4, slots: 2, capacity: 4, data: 0, stride: 8, block_bytes: 16 };
+const SHAPE: Shape = Shape {
+    base: 0,
+    blocks: 4,
+    slots: 2,
+    capacity: 4,
+    data: 1 << 20,
+    stride: 8,
+    block_bytes: 16,
+    scarce: true,
+};
 
 /// A queue whose slots loom watches: a slot that is written while it is read is a fault.
 struct Queue {
@@ -23,11 +31,14 @@ impl Queue {
     fn new() -> Arc<Self> {
         let lane = |lane| [0, LINKED].map(|at| LANES + lane * LANE_BYTES + at);
         let block = |block: usize| {
-            [0, NEXT, CLAIMS, CLAIMS + 8, OWNER, ORDER].map(|at| BLOCKS + block * BLOCK_WORDS + at)
+            [0, CLAIMS, CLAIMS + 8, OWNER, ORDER].map(|at| BLOCKS + block * BLOCK_WORDS + at)
         };
         let offsets = [ACTIVE, ACTIVE + 8, RETURNED, LOST].into_iter();
         let offsets = offsets.chain((0..5).flat_map(lane));
         let offsets = offsets.chain((0..SHAPE.blocks as usize).flat_map(block));
+        let marks = |block| [0, 1].map(|index| SHAPE.mark_at(SHAPE.slot(block, index)));
+        let marks = (0..SHAPE.blocks).flat_map(marks);
+        let offsets = offsets.chain(marks);
         let slots = (0..SHAPE.blocks * u64::from(SHAPE.slots)).map(|_| UnsafeCell::new(0));
         Arc::new(Self { words: Model::of(offsets), slots: slots.collect() })
     }
@@ -36,8 +47,9 @@ impl Queue {
         Lanes { words: &self.words, shape: &SHAPE, me }
     }
 
-    fn slot(&self, block: u64, slot: u32) -> &UnsafeCell<u32> {
-        &self.slots[(block * u64::from(SHAPE.slots)) as usize + slot as usize]
+    fn slot(&self, slot: Slot) -> &UnsafeCell<u32> {
+        let block = (slot.block() * u64::from(SHAPE.slots)) as usize;
+        &self.slots[block + slot.index() as usize]
     }
 
     /// Sends one message; false if the queue is full.
@@ -47,8 +59,8 @@ impl Queue {
             let Some(acquired) = lanes.acquire(writer) else { return false };
             lanes.link(writer, acquired, 0);
         }
-        let (block, slot) = writer.place().expect("a block is open");
-        self.slot(block, slot).with_mut(|place| {
+        let slot = writer.place().expect("a block is open");
+        self.slot(slot).with_mut(|place| {
             // SAFETY: loom checks that nobody else is here.
             unsafe { *place = message }
         });
@@ -58,8 +70,8 @@ impl Queue {
 
     /// What a run holds.
     fn read(&self, run: &Run) -> Vec<u32> {
-        let read = |slot: u32| {
-            self.slot(run.block(), run.slot() + slot).with(|place| {
+        let read = |place: u32| {
+            self.slot(run.plus(place).slot(&SHAPE)).with(|place| {
                 // SAFETY: loom checks that nobody writes here.
                 unsafe { *place }
             })

@@ -1,111 +1,130 @@
 //! Consuming: take messages from the fronts of the lanes, and acknowledge them.
 
+use std::num::NonZeroU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
-use super::word::{Claim, Count, Front, Next, State};
-use super::{CLAIMS, Lanes, PREFETCHED_BYTES, RETURNED};
+use super::word::{Claim, Front, Next, State};
+use super::{CLAIMS, Lanes, PREFETCHED_BYTES, RETURNED, Shape, Slot};
 use crate::segment::MAX_PARTICIPANTS;
 use crate::sync::words::{Atomic, Words};
 
 /// How often a call looks for messages in one lane that others take before it does.
 const MOST_LOOKS: u32 = 16;
-/// So many messages in a row that were there at the first look are a stream.
-const STREAM: u32 = 8;
 
 /// How far one lane was read, as this participant knows: a hint, shared with nobody.
 #[derive(Debug, Clone, Copy)]
 struct Reader {
     /// The front as last seen; 0 before the first look.
     front: Front,
-    block: u64,
     stamp: u64,
-    /// The next slot that may be untaken, and how many are known to be visible.
-    slot: u32,
-    messages: u32,
+    /// The next slot that may be untaken, how many slots the block has from there on, and in how
+    /// many of them a message is known to be visible.
+    slot: Slot,
+    left: u32,
+    visible: u32,
+    /// Where the claim word of the slot stands.
+    claim_at: usize,
 }
 
-/// How far all lanes were read, and which one is next.
+impl Reader {
+    #[inline(always)]
+    fn advance(&mut self, messages: u32, shape: &Shape) {
+        self.slot = self.slot.plus(messages, shape);
+        self.claim_at += messages as usize * 8;
+        self.left = self.left.saturating_sub(messages);
+        self.visible = self.visible.saturating_sub(messages);
+    }
+}
+
+/// How far all lanes were read, and which one is being read.
 #[derive(Debug)]
 pub(in super::super) struct Readers {
-    lanes: Box<[Reader]>,
+    lanes: Box<[Reader; MAX_PARTICIPANTS]>,
     current: u8,
-    /// How many looks in a row have found nothing, and how many were not in vain.
-    fruitless: u32,
-    quick: u32,
 }
 
 impl Readers {
     pub(in super::super) fn new() -> Self {
-        let start = Reader { front: Front(0), block: 0, stamp: 0, slot: 0, messages: 0 };
-        Self { lanes: vec![start; MAX_PARTICIPANTS].into(), current: 0, fruitless: 0, quick: 0 }
-    }
-}
-
-impl Readers {
-    /// Whether this reader is about to look again at a lane that is being written to just now.
-    ///
-    /// Each such look takes the line away from the producer. A reader that waits a moment finds
-    /// several messages at once, and both get on faster.
-    #[inline]
-    pub(in super::super) fn is_streaming(&self) -> bool {
-        self.quick >= STREAM
-            && self.fruitless == 0
-            && self
-                .lanes
-                .get(usize::from(self.current))
-                .is_some_and(|reader| reader.slot >= reader.messages)
+        let slot = Slot { number: 0, at: 0 };
+        let start = Reader { front: Front(0), stamp: 0, slot, left: 0, visible: 0, claim_at: 0 };
+        Self { lanes: Box::new([start; MAX_PARTICIPANTS]), current: 0 }
     }
 
-    fn found(&mut self, lane: u8) {
-        self.current = lane;
-        self.quick = if self.fruitless == 0 { (self.quick + 1).min(STREAM) } else { 0 };
-        self.fruitless = 0;
+    #[inline(always)]
+    fn reader(&mut self, lane: u8) -> &mut Reader {
+        &mut self.lanes[usize::from(lane) % MAX_PARTICIPANTS]
     }
 }
 
 /// A run of messages in one block that this participant has taken.
 ///
-/// Two whole words: parts of words would be written one by one and read together, which stalls.
+/// It is as large as what a call hands back in registers, absence included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) struct Run {
-    /// The block, the first slot and the count, 8 bits for each of the latter.
-    place: u64,
-    claim: Claim,
+    /// The slot of the first message.
+    number: u64,
+    claim: NonZeroU64,
 }
 
 impl Run {
     #[inline(always)]
-    fn new(block: u64, slot: u32, count: u32, claim: Claim) -> Self {
-        Self { place: block << 16 | u64::from(slot) << 8 | u64::from(count), claim }
+    fn new(slot: Slot, claim: Claim) -> Option<Self> {
+        // A claim always has a state, which is not 0.
+        Some(Self { number: slot.number, claim: NonZeroU64::new(claim.0)? })
     }
     #[inline(always)]
-    pub(in super::super) fn block(&self) -> u64 {
-        self.place >> 16
-    }
-    #[inline(always)]
-    pub(in super::super) fn slot(&self) -> u32 {
-        (self.place >> 8) as u32 & 0xff
+    fn claim(&self) -> Claim {
+        Claim(self.claim.get())
     }
     #[inline(always)]
     pub(in super::super) fn count(&self) -> u32 {
-        self.place as u32 & 0xff
-    }
-    /// The same run, seen from one of its messages.
-    #[inline(always)]
-    pub(in super::super) fn at(&self, slot: u32) -> Self {
-        Self::new(self.block(), slot, self.count(), self.claim)
+        self.claim().count()
     }
     pub(in super::super) fn redelivered(&self) -> bool {
-        self.claim.redelivered()
+        self.claim().redelivered()
+    }
+    #[inline(always)]
+    pub(in super::super) fn slot(&self, shape: &Shape) -> Slot {
+        shape.slot(self.number >> 8, self.number as u32 & 0xff)
+    }
+    /// The same run, seen from its message so many places behind the first one.
+    #[inline(always)]
+    pub(in super::super) fn plus(&self, places: u32) -> Self {
+        Self { number: self.number + u64::from(places), ..*self }
     }
 }
 
 impl<W: Words> Lanes<'_, W> {
-    /// Takes up to `most` messages; those that a dead reader had taken go first.
+    /// Takes the next message of the lane that is being read, if that is all there is to do.
     #[inline(always)]
+    pub(in super::super) fn take_next(&self, readers: &mut Readers) -> Option<Run> {
+        let reader = readers.reader(readers.current);
+        if reader.left == 0 || !self.is_visible(reader.slot, reader.stamp) {
+            return None;
+        }
+        let (slot, word) = (reader.slot, self.words.u64(reader.claim_at));
+        let seen = Claim(word.load(Acquire));
+        let claim = Claim::new(State::Reading, reader.stamp, self.me, 1);
+        // As in `take_known`.
+        if seen.stamp() >= reader.stamp || !word.exchange(seen.0, claim.0, AcqRel) {
+            return None;
+        }
+        reader.advance(1, self.shape);
+        Run::new(slot, claim)
+    }
+
+    /// Takes up to `most` messages; those that a dead reader had taken go first.
+    #[inline(never)]
     pub(in super::super) fn take(&self, readers: &mut Readers, most: u32) -> Option<Run> {
-        if self.word(RETURNED).load(Acquire) & 1 != 0
+        if self.has_returned()
             && let Some(run) = self.take_returned()
+        {
+            return Some(run);
+        }
+        // Stay in the lane of the last message up to the end of its block, then see the others.
+        let current = readers.reader(readers.current);
+        if most > 1
+            && let Some(run) = self.take_known(current, most)
         {
             return Some(run);
         }
@@ -116,17 +135,17 @@ impl<W: Words> Lanes<'_, W> {
     pub(in super::super) fn peek<R>(
         &self,
         readers: &mut Readers,
-        mut look: impl FnMut(u64, u32) -> R,
+        mut look: impl FnMut(Slot) -> R,
     ) -> Option<R> {
         self.visit_lanes(readers, |reader| {
-            while reader.slot < reader.messages {
-                let word = self.claim(reader.block, reader.slot);
+            while self.sees(reader) {
+                let word = self.claim(reader.slot.block(), reader.slot.index());
                 let seen = Claim(word.load(Acquire));
                 if seen.stamp() >= reader.stamp {
-                    reader.slot += seen.count();
+                    reader.advance(seen.count(), self.shape);
                     continue;
                 }
-                let found = look(reader.block, reader.slot);
+                let found = look(reader.slot);
                 // Untaken until now, so its block was not written anew while it was looked at.
                 self.words.fence(Acquire);
                 if word.load(Relaxed) == seen.0 {
@@ -139,29 +158,12 @@ impl<W: Words> Lanes<'_, W> {
 
     /// Whether [`take`](Self::take) would find a message.
     pub(in super::super) fn any(&self, readers: &mut Readers) -> bool {
-        self.peek(readers, |_, _| ()).is_some()
-            || (self.word(RETURNED).load(Acquire) & 1 != 0 && self.any_returned())
+        self.peek(readers, |_| ()).is_some() || (self.has_returned() && self.any_returned())
     }
 
     /// Calls `attempt` for the lanes that have messages, in turn, until it yields something.
-    #[inline(always)]
-    fn visit_lanes<R>(
-        &self,
-        readers: &mut Readers,
-        mut attempt: impl FnMut(&mut Reader) -> Option<R>,
-    ) -> Option<R> {
-        // Stay in the lane of the last message for what is known of it, then look at the others.
-        if let Some(reader) = readers.lanes.get_mut(usize::from(readers.current))
-            && reader.slot < reader.messages
-            && let Some(found) = attempt(reader)
-        {
-            return Some(found);
-        }
-        self.visit_other_lanes(readers, attempt)
-    }
-
     #[inline]
-    fn visit_other_lanes<R>(
+    fn visit_lanes<R>(
         &self,
         readers: &mut Readers,
         mut attempt: impl FnMut(&mut Reader) -> Option<R>,
@@ -173,119 +175,135 @@ impl<W: Words> Lanes<'_, W> {
         while bits != 0 {
             let lane = (bits.trailing_zeros() + start) as u8 % MAX_PARTICIPANTS as u8;
             bits &= bits - 1;
-            let Some(reader) = readers.lanes.get_mut(usize::from(lane)) else { break };
+            let reader = readers.reader(lane);
             // Whoever loses this often has seen others take the messages: they make progress.
             for _ in 0..MOST_LOOKS {
                 if !self.look(lane, reader) {
                     break;
                 }
                 if let Some(found) = attempt(reader) {
-                    readers.found(lane);
+                    readers.current = lane;
                     return Some(found);
                 }
             }
         }
-        readers.fruitless = readers.fruitless.saturating_add(1);
         None
     }
 
-    /// One try at the next known slots.
     #[inline(always)]
+    fn has_returned(&self) -> bool {
+        self.word(RETURNED).load(Acquire) & 1 != 0
+    }
+
+    /// Whether a message stands in the reader's slot, taken or not.
+    #[inline(always)]
+    fn sees(&self, reader: &Reader) -> bool {
+        reader.visible > 0 || reader.left > 0 && self.is_visible(reader.slot, reader.stamp)
+    }
+
+    /// Takes the next messages of the reader's block.
+    #[inline]
     fn take_known(&self, reader: &mut Reader, most: u32) -> Option<Run> {
-        while reader.slot < reader.messages {
-            let (block, slot) = (reader.block, reader.slot);
-            let word = self.claim(block, slot);
+        while self.sees(reader) {
+            let slot = reader.slot;
+            let word = self.claim(slot.block(), slot.index());
             let seen = Claim(word.load(Acquire));
             if seen.stamp() >= reader.stamp {
-                reader.slot += seen.count();
+                reader.advance(seen.count(), self.shape);
                 continue;
             }
-            let count = most.min(reader.messages - slot);
+            let count = if most == 1 { 1 } else { self.count_visible(reader, most) };
             let claim = Claim::new(State::Reading, reader.stamp, self.me, count);
             // The slot is untaken, so its block cannot start a new life before this has succeeded
             // or failed.
             if word.exchange(seen.0, claim.0, AcqRel) {
-                reader.slot += count;
-                return Some(Run::new(block, slot, count, claim));
+                reader.advance(count, self.shape);
+                return Run::new(slot, claim);
             }
         }
         None
     }
 
-    /// Learns what is visible in a lane beyond what the reader knows; false if nothing is.
+    /// How many messages are visible from the reader's slot on, where one is; at most `most`.
+    #[inline]
+    fn count_visible(&self, reader: &mut Reader, most: u32) -> u32 {
+        let end = most.min(reader.left);
+        reader.visible = reader.visible.max(1);
+        while reader.visible < end
+            && self.is_visible(reader.slot.plus(reader.visible, self.shape), reader.stamp)
+        {
+            reader.visible += 1;
+        }
+        reader.visible.min(end)
+    }
+
+    /// Learns where a lane is being read; false if nothing can be taken from it now.
     #[inline]
     fn look(&self, lane: u8, reader: &mut Reader) -> bool {
-        if reader.slot < reader.messages {
-            return true;
-        }
         // Bounded, whatever others write: an honest lane has no more blocks than this.
         for _ in 0..=self.shape.blocks {
             let front = Front(self.front(lane).load(Acquire));
             let Some(block) = front.block() else { return false };
-            let count = Count(self.count(block).load(Acquire));
-            if front != reader.front || count.stamp() != reader.stamp {
+            let next = self.next_of(block);
+            if front != reader.front {
                 // What was read is of the block's life in this lane only if the front still stands.
                 if self.front(lane).load(Acquire) != front.0 {
                     continue;
                 }
-                let stamp = count.stamp();
-                *reader = Reader { front, block, stamp, slot: 0, messages: 0 };
+                let (slot, left) = (self.shape.slot(block, 0), self.shape.slots);
+                let (stamp, claim_at) = (next.stamp(), self.line(block) + CLAIMS);
+                *reader = Reader { front, stamp, slot, left, visible: 0, claim_at };
+                self.prefetch(block, next);
             }
-            let messages = count.messages().min(self.shape.slots);
-            if messages > reader.messages {
-                reader.messages = messages;
-                self.prefetch_messages(reader);
+            if self.sees(reader) {
                 return true;
             }
-            if messages < self.shape.slots && !count.ended() {
+            let full = reader.left == 0;
+            if next == Next::open(reader.stamp) && !(full && self.shape.scarce) {
                 return false;
             }
-            self.pass(lane, front, count);
+            // Its producer may have filled and left it between the two looks.
+            if self.sees(reader) {
+                return true;
+            }
+            self.pass(lane, front, reader.stamp);
         }
         false
     }
 
     /// Passes the block at the front of a lane, in which everything was taken that ever will be.
     #[cold]
-    fn pass(&self, lane: u8, front: Front, count: Count) {
+    fn pass(&self, lane: u8, front: Front, stamp: u64) {
         let Some(block) = front.block() else { return };
-        let open = Next::open(count.stamp());
-        let mut next = Next(self.next(block).load(Acquire));
-        if next == open {
+        let mut next = self.next_of(block);
+        if next.is_last() && next.stamp() == stamp {
             // Without this, a block would be kept until its producer needs another one.
-            self.next(block).exchange(open.0, Next::sealed(count.stamp()).0, AcqRel);
-            next = Next(self.next(block).load(Acquire));
+            self.next(block).exchange(next.0, Next::sealed(stamp).0, AcqRel);
+            next = self.next_of(block);
         }
         let passed = Front::new(front.passed() + 1, next.block());
         // Fails if the front has moved; then what was read of the block does not matter.
         self.front(lane).exchange(front.0, passed.0, AcqRel);
     }
 
-    /// Brings messages near that will be read soon, and all of the block after theirs.
-    fn prefetch_messages(&self, reader: &Reader) {
-        self.prefetch_slots(reader.block, reader.slot, reader.messages);
-        if reader.slot == 0
-            && let Some(next) = Next(self.next(reader.block).load(Relaxed)).block()
-        {
-            self.words.prefetch_read(self.line(next));
-            self.words.prefetch_write(self.line(next) + CLAIMS);
-            self.prefetch_slots(next, 0, self.shape.slots);
-        }
-    }
-
-    fn prefetch_slots(&self, block: u64, from: u32, to: u32) {
-        let at = self.shape.slot_at(block, from);
-        let bytes = to.saturating_sub(from) as usize * self.shape.stride;
-        for line in (at..at + bytes.min(PREFETCHED_BYTES)).step_by(64) {
-            self.words.prefetch_read(line);
+    /// Brings a block near that will be read next, and the one behind it.
+    fn prefetch(&self, block: u64, next: Next) {
+        for block in [Some(block), next.block()].into_iter().flatten() {
+            let at = self.shape.slot(block, 0).at;
+            for line in (at..at + self.shape.block_bytes.min(PREFETCHED_BYTES)).step_by(64) {
+                self.words.prefetch_read(line);
+            }
+            self.words.prefetch_read(self.line(block));
+            self.words.prefetch_write(self.line(block) + CLAIMS);
         }
     }
 
     /// Gives back messages that this participant has taken.
     #[inline]
     pub(in super::super) fn acknowledge(&self, run: &Run) {
-        let done = Claim::new(State::Done, run.claim.stamp(), self.me, run.count());
-        self.claim(run.block(), run.slot()).store(done.0, Release);
+        let done = Claim::new(State::Done, run.claim().stamp(), self.me, run.count());
+        let slot = run.slot(self.shape);
+        self.claim(slot.block(), slot.index()).store(done.0, Release);
     }
 
     #[cold]
@@ -308,7 +326,7 @@ impl<W: Words> Lanes<'_, W> {
                 }
                 let claim = Claim::new(State::Reading, seen.stamp(), self.me, 1).returned_as(seen);
                 if word.exchange(seen.0, claim.0, AcqRel) {
-                    return Some(Run::new(block, slot, 1, claim));
+                    return Run::new(self.shape.slot(block, slot), claim);
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
-use super::word::{Claim, Count, Front, Owner, State, Use};
+use super::word::{Claim, Front, Next, Owner, State, Use};
 use super::{LOST, Lanes, RETURNED};
 use crate::sync::words::{Atomic, Words};
 
@@ -88,12 +88,12 @@ impl<W: Words> Lanes<'_, W> {
                 self.owner(block).exchange(seen.0, free.0, AcqRel);
             }
         }
-        if let Some((last, stamp)) = last {
-            let seen = Count(self.count(last).load(Acquire));
+        if let Some((last, stamp)) = last
+            && still_dead()
+        {
             // Of another stamp, it was passed meanwhile and is somebody else's now.
-            if seen.stamp() == stamp && !seen.ended() && still_dead() {
-                self.count(last).exchange(seen.0, seen.with_end().0, AcqRel);
-            }
+            let ended = Next::ended(stamp);
+            self.next(last).exchange(Next::open(stamp).0, ended.0, AcqRel);
         }
     }
 }

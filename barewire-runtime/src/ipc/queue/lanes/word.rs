@@ -4,11 +4,8 @@
 //! front   63 … 21            20 … 0
 //!          blocks passed      block + 1, 0 if there is none
 //!
-//! count   63 … 8             7      3 … 0
-//!          stamp              ended  messages visible
-//!
 //! next    63 … 21            20 … 0
-//!          stamp              block + 1, 0 if there is none yet, all ones if there never will be
+//!          stamp              block + 1, or 0: open, or all ones: sealed, or that less one: ended
 //!
 //! owner   63 … 16            15 … 8  1 … 0
 //!          stamp              lane    free, acquired or linked
@@ -16,6 +13,9 @@
 //! claim   63 … 21            20 … 13  12 … 6  5 … 2  1 … 0
 //!          stamp              returns  owner   count  state
 //! ```
+//!
+//! mark    63 … 0
+//!          stamp of the block in whose life the message was published
 //!
 //! A block's stamp rises each time that it is acquired. A claim word stands beside every slot and
 //! means something where a run of taken messages starts; one whose stamp is smaller than the
@@ -28,7 +28,7 @@ pub(in super::super) const MAX_BLOCKS: u64 = 1 << 20;
 
 const LINK_BITS: u32 = 21;
 const LINK_MASK: u64 = (1 << LINK_BITS) - 1;
-const _: () = assert!(MAX_BLOCKS < LINK_MASK);
+const _: () = assert!(MAX_BLOCKS < LINK_MASK - 1);
 
 /// Where a lane is being read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,55 +57,43 @@ impl Front {
 }
 
 /// The block that follows a block in its lane.
+///
+/// Only a block that is open may come to have more messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Next(pub(super) u64);
 
 impl Next {
+    const SEALED: u64 = LINK_MASK;
+    const ENDED: u64 = LINK_MASK - 1;
+
     /// Nothing follows yet.
     pub(super) fn open(stamp: u64) -> Self {
         Self(stamp << LINK_BITS)
+    }
+    /// Nothing follows yet, and the producer that has filled the block so far is gone.
+    pub(super) fn ended(stamp: u64) -> Self {
+        Self(stamp << LINK_BITS | Self::ENDED)
     }
     pub(super) fn to(stamp: u64, block: u64) -> Self {
         Self(stamp << LINK_BITS | (block + 1) & LINK_MASK)
     }
     /// Nothing will ever follow: the block was passed, and the lane goes on at its front.
     pub(super) fn sealed(stamp: u64) -> Self {
-        Self(stamp << LINK_BITS | LINK_MASK)
+        Self(stamp << LINK_BITS | Self::SEALED)
     }
     pub(super) fn stamp(self) -> u64 {
         self.0 >> LINK_BITS
     }
-    pub(super) fn is_sealed(self) -> bool {
-        self.0 & LINK_MASK == LINK_MASK
+    pub(super) fn is_open(self) -> bool {
+        self.0 & LINK_MASK == 0
+    }
+    /// Whether another block may still be put behind this one.
+    pub(super) fn is_last(self) -> bool {
+        self.is_open() || self.0 & LINK_MASK == Self::ENDED
     }
     pub(super) fn block(self) -> Option<u64> {
-        if self.is_sealed() { None } else { (self.0 & LINK_MASK).checked_sub(1) }
-    }
-}
-
-/// How many messages of a block are visible.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Count(pub(super) u64);
-
-impl Count {
-    const ENDED: u64 = 1 << 7;
-
-    pub(super) fn new(stamp: u64, messages: u32) -> Self {
-        Self(stamp << 8 | u64::from(messages))
-    }
-    pub(super) fn stamp(self) -> u64 {
-        self.0 >> 8
-    }
-    /// Never more than a block can have.
-    pub(super) fn messages(self) -> u32 {
-        ((self.0 & 15) as u32).min(MAX_SLOTS)
-    }
-    /// Nobody is left who could make more visible.
-    pub(super) fn ended(self) -> bool {
-        self.0 & Self::ENDED != 0
-    }
-    pub(super) fn with_end(self) -> Self {
-        Self(self.0 | Self::ENDED)
+        let link = self.0 & LINK_MASK;
+        if link >= Self::ENDED { None } else { link.checked_sub(1) }
     }
 }
 
@@ -198,9 +186,11 @@ mod tests {
         assert_eq!(Front::new(3, None).block(), None);
         assert_eq!(Next::to(5, 0).block(), Some(0));
         assert_eq!((Next::open(5).block(), Next::sealed(5).block()), (None, None));
-        assert!(Next::sealed(5).is_sealed() && !Next::to(5, MAX_BLOCKS - 1).is_sealed());
-        let count = Count::new(1 << 45, 8).with_end();
-        assert_eq!((count.stamp(), count.messages(), count.ended()), (1 << 45, 8, true));
+        assert_eq!(Next::to(5, MAX_BLOCKS - 1).block(), Some(MAX_BLOCKS - 1));
+        assert_eq!((Next::ended(5).block(), Next::ended(1 << 42).stamp()), (None, 1 << 42));
+        let last = [Next::open(5), Next::ended(5), Next::sealed(5), Next::to(5, 0)];
+        assert_eq!(last.map(Next::is_last), [true, true, false, false]);
+        assert!(Next::open(5).is_open() && !Next::ended(5).is_open());
         let owner = Owner::new(Use::Linked, 127, 1 << 45);
         assert_eq!((owner.stamp(), owner.lane(), owner.is(Use::Linked)), (1 << 45, 127, true));
         let claim = Claim::new(State::Reading, 1 << 42, 126, 8).returned_again();

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 
-use super::word::{Count, Front, Next, Owner, Use};
-use super::{CLAIMS, Lanes, OWNER, PREFETCHED_BYTES, Taken};
+use super::word::{Claim, Front, Next, Owner, Use};
+use super::{Lanes, Slot, Taken};
 use crate::sync::words::{Atomic, Words};
 
 /// A block that this participant has acquired and not linked yet.
@@ -20,9 +20,9 @@ pub(in super::super) struct Writer {
     last: Option<u64>,
     stamp: u64,
     order: u64,
-    messages: u32,
-    /// Whether the last block may be written to.
-    open: bool,
+    /// The slot for the next message, and how many are left in the last block.
+    next: Slot,
+    left: u32,
     /// Whether this life has found out what its lane holds, and told consumers of it.
     begun: bool,
     announced: bool,
@@ -38,8 +38,8 @@ impl Writer {
             last: None,
             stamp: 0,
             order: 0,
-            messages: 0,
-            open: false,
+            next: Slot { number: 0, at: 0 },
+            left: 0,
             begun: false,
             announced: false,
             search: 0,
@@ -47,13 +47,15 @@ impl Writer {
         }
     }
 
-    /// The block and the slot that the next message goes to, if the block is open.
+    /// The slot for the next message, if the last block has room.
+    #[inline(always)]
+    pub(in super::super) fn place(&self) -> Option<Slot> {
+        (self.left > 0).then_some(self.next)
+    }
+    /// How many messages the last block has room for.
     #[inline]
-    pub(in super::super) fn place(&self) -> Option<(u64, u32)> {
-        match self.last {
-            Some(block) if self.open => Some((block, self.messages)),
-            _ => None,
-        }
+    pub(in super::super) fn left(&self) -> u32 {
+        self.left
     }
 }
 
@@ -77,7 +79,6 @@ impl<W: Words> Lanes<'_, W> {
             let acquired = Owner::new(Use::Acquired, self.me, stamp);
             if self.owner(block).exchange(seen.0, acquired.0, AcqRel) {
                 writer.search = (block + 1) & mask;
-                self.prefetch_next(block);
                 return Some(Acquired { block, stamp });
             }
         }
@@ -96,7 +97,8 @@ impl<W: Words> Lanes<'_, W> {
         let order = if writer.last.is_some() { writer.order + 1 } else { writer.order };
         self.next(block).store(Next::open(stamp).0, Release);
         self.order(block).store(order, Release);
-        self.count(block).store(Count::new(stamp, messages).0, Release);
+        let first = self.shape.slot(block, 0);
+        self.mark_visible(first, stamp, messages);
         self.owner(block).store(Owner::new(Use::Linked, self.me, stamp).0, Release);
         // Before, so that what is linked is seen at once.
         let (word, bit) = self.active(self.me);
@@ -104,8 +106,16 @@ impl<W: Words> Lanes<'_, W> {
             word.fetch_or(bit, AcqRel);
         }
         let linked = writer.last.is_some_and(|last| {
-            let open = Next::open(writer.stamp);
-            self.next(last).exchange(open.0, Next::to(writer.stamp, block).0, AcqRel)
+            let (seen, to) = (self.next_of(last), Next::to(writer.stamp, block));
+            if seen == Next::open(writer.stamp) && !self.shape.scarce {
+                // Nobody else changes it while this participant lives. To store is cheaper than an
+                // exchange, which waits for all messages to arrive in the cache.
+                self.next(last).store(to.0, Release);
+                return true;
+            }
+            seen.is_last()
+                && seen.stamp() == writer.stamp
+                && self.next(last).exchange(seen.0, to.0, AcqRel)
         });
         if !linked {
             // There is no last block, or it was sealed: the lane goes on at its front.
@@ -118,18 +128,24 @@ impl<W: Words> Lanes<'_, W> {
             front.store(Front::new(order, Some(block)).0, Release);
         }
         self.linked(self.me).store(order + 1, Release);
-        let last = Some(block);
-        let open = messages < self.shape.slots;
-        *writer = Writer { last, stamp, order, messages, open, announced: true, ..*writer };
+        let (last, next) = (Some(block), first.plus(messages, self.shape));
+        let left = self.shape.slots - messages;
+        *writer = Writer { last, stamp, order, next, left, announced: true, ..*writer };
     }
 
     /// Makes the next `more` slots visible, with all that was written to them.
-    #[inline]
+    #[inline(always)]
     pub(in super::super) fn publish(&self, writer: &mut Writer, more: u32) {
-        let Some(block) = writer.last else { return };
-        writer.messages += more;
-        self.count(block).store(Count::new(writer.stamp, writer.messages).0, Release);
-        writer.open = writer.messages < self.shape.slots;
+        self.mark_visible(writer.next, writer.stamp, more);
+        writer.next = writer.next.plus(more, self.shape);
+        writer.left -= more;
+    }
+
+    #[inline(always)]
+    fn mark_visible(&self, first: Slot, stamp: u64, messages: u32) {
+        for index in 0..messages {
+            self.mark(first.plus(index, self.shape)).store(stamp, Release);
+        }
     }
 
     /// Finds the end of the lane, which an earlier life of this place may have left behind.
@@ -144,7 +160,7 @@ impl<W: Words> Lanes<'_, W> {
             (writer.last, writer.order) = (None, front.passed());
         }
         writer.begun = true;
-        writer.open = false;
+        writer.left = 0;
         writer.search = u64::from(self.me) * 7;
     }
 
@@ -162,9 +178,7 @@ impl<W: Words> Lanes<'_, W> {
         if !known && !self.look_at_front(seen.lane(), writer).has_passed(order) {
             return false;
         }
-        let count = Count(self.count(block).load(Acquire));
-        count.stamp() == seen.stamp()
-            && self.taken(block, seen.stamp(), count.messages()).0 == Taken::Done
+        self.taken(block, seen.stamp()).0 == Taken::Done
     }
 
     fn look_at_front(&self, lane: u8, writer: &mut Writer) -> Front {
@@ -193,10 +207,8 @@ impl<W: Words> Lanes<'_, W> {
         // Most often the lane is full of full blocks, and only the first one tells.
         let mine = self.look_at_front(self.me, writer);
         if let (true, Some(first)) = (blocks == window, mine.block()) {
-            let count = Count(self.count(first).load(Acquire));
-            if mine.left_of(writer.order + 1) == window
-                && self.taken(first, count.stamp(), 1).0 != Taken::No
-            {
+            let begun = Claim(self.claim(first, 0).load(Acquire)).stamp();
+            if mine.left_of(writer.order + 1) == window && begun >= self.next_of(first).stamp() {
                 return false;
             }
         }
@@ -207,10 +219,8 @@ impl<W: Words> Lanes<'_, W> {
     pub(in super::super) fn len(&self) -> u64 {
         let mut waiting = 0;
         self.each_active(|lane| {
-            self.walk(lane, |block, _, _| {
-                let count = Count(self.count(block).load(Acquire));
-                let (_, taken) = self.taken(block, count.stamp(), count.messages());
-                waiting += u64::from(count.messages() - taken.min(count.messages()));
+            self.walk(lane, |block, _, stamp| {
+                waiting += u64::from(self.waiting_in(block, stamp));
                 true
             });
             true
@@ -223,18 +233,6 @@ impl<W: Words> Lanes<'_, W> {
         let mut bits = self.all_active();
         while bits != 0 && visit(bits.trailing_zeros() as u8) {
             bits &= bits - 1;
-        }
-    }
-
-    /// Brings the lines of the block after `block` near, which others have used last.
-    fn prefetch_next(&self, block: u64) {
-        let line = self.line(block + 1);
-        self.words.prefetch_write(line);
-        self.words.prefetch_write(line + OWNER);
-        self.words.prefetch_read(line + CLAIMS);
-        let at = self.shape.slot_at(block + 1, 0);
-        for line in (at..at + self.shape.block_bytes.min(PREFETCHED_BYTES)).step_by(64) {
-            self.words.prefetch_write(line);
         }
     }
 }

@@ -54,7 +54,7 @@ pub(super) struct Plan {
     pub(super) at_most_once: bool,
     pub(super) overflow: Overflow,
     pub(super) isolated: bool,
-    /// Whether a message is nothing but its layout, written and read in its slot.
+    /// Whether a message is nothing but its layout, written and read in its slot of a block.
     pub(super) in_place: bool,
 }
 
@@ -62,7 +62,7 @@ impl Plan {
     /// With the distances that the other choices need.
     pub(super) fn measured(mut self) -> Self {
         self.prefix = 8 * (usize::from(self.encoded) + usize::from(self.timestamps));
-        self.in_place = self.prefix == 0 && !self.isolated;
+        self.in_place = self.prefix == 0 && !self.isolated && self.shape.slots > 1;
         let shape = &mut self.shape;
         shape.stride = (self.prefix + self.payload).next_multiple_of(8) + MARK_BYTES;
         shape.scarce = shape.blocks <= MAX_PARTICIPANTS as u64;

@@ -219,11 +219,15 @@ impl<'q, T: FixedLayout> Loan<'q, T> {
     /// # Errors
     ///
     /// As [`MessageQueue::enqueue`], for a small message.
-    pub fn send(mut self) -> Result<()> {
+    pub fn send(self) -> Result<()> {
+        self.send_as(Patience::Policy)
+    }
+
+    pub(super) fn send_as(mut self, patience: Patience) -> Result<()> {
         match std::mem::replace(&mut self.place, Place::Sent) {
             Place::Slot(acquired) => self.queue.send_block(acquired, self.kind),
             Place::Copy(copy) => {
-                self.queue.send_bytes(copy.as_bytes(), self.kind, Patience::Policy)?;
+                self.queue.send_bytes(copy.as_bytes(), self.kind, patience)?;
             }
             Place::Sent => {}
         }

@@ -99,10 +99,39 @@ impl<T: FixedLayout> MessageQueue<T> {
     /// # Errors
     ///
     /// `Full` with [`Overflow::Reject`].
-    #[inline]
+    #[inline(always)]
     pub fn enqueue_with(&self, fill: impl FnOnce(&mut T::Layout)) -> Result<()> {
+        self.send_with(Patience::Policy, fill)
+    }
+
+    /// As [`enqueue_with`](Self::enqueue_with), but waits up to `timeout` for room.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut` if the queue was full all the time.
+    #[inline]
+    pub fn enqueue_with_timeout(
+        &self,
+        fill: impl FnOnce(&mut T::Layout),
+        timeout: Duration,
+    ) -> Result<()> {
+        self.send_with(Patience::timeout(timeout), fill)
+    }
+
+    /// As [`enqueue_with`](Self::enqueue_with), but says at once that the queue is full.
+    ///
+    /// # Errors
+    ///
+    /// `Full`.
+    #[inline(always)]
+    pub fn try_enqueue_with(&self, fill: impl FnOnce(&mut T::Layout)) -> Result<()> {
+        self.send_with(Patience::None, fill)
+    }
+
+    #[inline(always)]
+    fn send_with(&self, patience: Patience, fill: impl FnOnce(&mut T::Layout)) -> Result<()> {
         const { barewire_schema::check::assert_bounded(T::TYPE) };
-        if self.plan.in_place {
+        while self.plan.in_place {
             let mut writer = self.writer.lock();
             if let Some(slot) = writer.place() {
                 let layout = self.layout_mut(slot);
@@ -111,27 +140,17 @@ impl<T: FixedLayout> MessageQueue<T> {
                 self.publish(&mut writer, 1);
                 return Ok(());
             }
+            drop(writer);
+            self.make_room(patience)?;
         }
-        self.enqueue_with_slowly(fill)
+        let mut loan = self.loan_with(patience)?;
+        fill(&mut loan);
+        loan.send_as(patience)
     }
 
-    #[inline(never)]
-    fn enqueue_with_slowly(&self, fill: impl FnOnce(&mut T::Layout)) -> Result<()> {
-        if self.one_message_a_block() || self.plan.isolated {
-            let mut loan = self.loan()?;
-            fill(&mut loan);
-            return loan.send();
-        }
-        let mut writer = self.writer(Patience::Policy)?;
-        let Some(slot) = writer.place() else {
-            return Err(self.full());
-        };
-        let layout = self.layout_mut(slot);
-        layout.zero();
-        fill(layout);
-        self.stamp(slot, 0);
-        self.publish(&mut writer, 1);
-        Ok(())
+    #[cold]
+    fn make_room(&self, patience: Patience) -> Result<()> {
+        self.writer(patience).map(drop)
     }
 
     /// Sends a message to the next slot, if that is all there is to do.

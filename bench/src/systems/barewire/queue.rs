@@ -69,7 +69,7 @@ impl Transport for QueueInPlace {
 impl<P: Payload> Sender for QueueEnd<P> {
     #[inline(always)]
     fn try_send(&mut self, stamp: u64) -> Outcome<bool> {
-        match self.queue.try_enqueue(&P::message(stamp)) {
+        match self.queue.try_enqueue_with(|layout| fill(P::placed_mut(layout), stamp)) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == ErrorKind::Full => Ok(false),
             Err(error) => Err(error.into()),

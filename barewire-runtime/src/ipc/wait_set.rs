@@ -168,9 +168,6 @@ impl<'a, K: Copy> WaitSet<'a, K> {
         if !ready.is_empty() {
             return Ok(ready);
         }
-        for (member, _) in &self.members {
-            member.event().arm();
-        }
         let mut looked_at = Instant::now();
         loop {
             let now = Instant::now();
@@ -216,7 +213,8 @@ impl<'a, K: Copy> WaitSet<'a, K> {
             let words: Vec<_> = events.zip(seen.iter().copied()).collect();
             futex::wait_any(&words, Some(timeout));
         }
-        self.members.iter().for_each(|(member, _)| member.event().leave());
+        let events = self.members.iter().map(|(member, _)| member.event());
+        events.zip(&seen).for_each(|(event, seen)| event.leave(*seen));
         if !ready.is_empty() {
             return ready;
         }
@@ -226,7 +224,7 @@ impl<'a, K: Copy> WaitSet<'a, K> {
             }
             ready.push(*key);
             // A set takes nothing, so a wake that it was given is passed on to one who may.
-            if member.event().sequence().load(std::sync::atomic::Ordering::Relaxed) != seen {
+            if member.event().has_called_since(seen) {
                 member.event().notify();
             }
         }

@@ -14,7 +14,6 @@ use super::{Shared, is_bounded, is_express};
 use crate::codec::{self, Encode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::{FixedLayout, LayoutError};
-use crate::sync::broadcast::Waker;
 use crate::sys;
 use crate::sys::map::Mapping;
 
@@ -33,7 +32,6 @@ pub struct Publisher<T: FixedLayout> {
     lane: usize,
     incarnation: u128,
     writer: Writer,
-    waker: Waker,
     looks: u32,
     /// A loan of a message that announces itself: it must not be filled in its slot.
     stage: [u64; STAGE_WORDS],
@@ -63,7 +61,6 @@ impl<T: FixedLayout> Publisher<T> {
             lane,
             incarnation,
             writer,
-            waker: Waker::new(shared.reached),
             looks: 0,
             stage: [0; STAGE_WORDS],
             buffer: Vec::new(),
@@ -221,11 +218,11 @@ impl<T: FixedLayout> Publisher<T> {
         for _ in 0..shared.shape.choice.depth.min(MAX_BREATH) {
             std::hint::spin_loop();
         }
-        let attempt = |_| {
+        let attempt = || {
             let room = shared.lane(*lane).room(writer);
             Ok::<_, Error>((room > 0).then_some(()))
         };
-        let found = shared.space().wait(deadline, attempt, || shared.recover())?;
+        let found = shared.space().wait_as(shared.wait, deadline, attempt, || shared.recover())?;
         found.ok_or_else(|| {
             let detail = "a subscriber was too far behind all the time";
             shared.error(ErrorKind::TimedOut, detail)
@@ -313,7 +310,7 @@ impl<T: FixedLayout> Publisher<T> {
     fn announce(&mut self, count: u64) {
         let shared = &*self.shared;
         Lane::<Mapping>::publish(&shared.lane(self.lane), &mut self.writer, count);
-        shared.items().notify(&mut self.waker);
+        shared.items().notify_all();
     }
 }
 

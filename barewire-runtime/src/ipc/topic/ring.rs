@@ -57,8 +57,7 @@
 use std::sync::atomic::Ordering;
 
 use super::shape::{AHEAD, KINDS, OWNER, RESERVED, Shape, TAIL, TENURES};
-use crate::sync::broadcast::Barriers;
-use crate::sync::words::Atomic;
+use crate::sync::words::{Atomic, Words};
 use crate::sys::map::Mapping;
 
 /// The last word of a slot without a message.
@@ -69,7 +68,7 @@ const JOINING: u64 = 1;
 const HELD: u64 = 2;
 
 /// Whole slots, as the protocol moves them.
-pub(super) trait Slots: Barriers {
+pub(super) trait Slots: Words {
     /// Writes words, the last one in the order `last` after the others.
     fn write(&self, at: usize, from: &[u64], last: Ordering);
     /// Reads words that somebody may be writing.

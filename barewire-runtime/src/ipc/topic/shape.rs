@@ -1,7 +1,7 @@
 //! Where everything stands in the body of a topic: a private copy, taken once and checked.
 //!
 //! ```text
-//!      0   64  items event: subscribers wait for messages       } as `sync::broadcast` draws it
+//!      0   64  items event: subscribers wait for messages       } as `sync::event` draws it
 //!     64   64  space event: lossless publishers wait for room   }
 //!    128       places: one word for each subscriber             63 …… 10 9 …… 2 1 0
 //!              (none in a lossy topic), rounded up to 64         version  owner state
@@ -22,7 +22,7 @@
 //! some ahead ([`Shape::chunk`]) while late readers still find `depth`.
 
 use crate::segment::{Geometry, MAX_PARTICIPANTS, MAX_SEGMENT_BYTES};
-use crate::sync::broadcast::BROADCAST_BYTES;
+use crate::sync::EVENT_BYTES;
 
 /// The most messages that a publisher can be ahead.
 pub const MAX_DEPTH: usize = 1 << 24;
@@ -45,8 +45,9 @@ pub(super) const RESERVED: usize = 256;
 pub(super) const TENURE_BYTES: usize = 24;
 
 pub(super) const ITEMS: usize = 0;
-pub(super) const SPACE: usize = BROADCAST_BYTES;
-const PLACES: u64 = 2 * BROADCAST_BYTES as u64;
+pub(super) const SPACE: usize = 64;
+const PLACES: u64 = 128;
+const _: () = assert!(ITEMS + EVENT_BYTES <= SPACE && (SPACE + EVENT_BYTES) as u64 <= PLACES);
 
 const LOSSY: u64 = 1;
 const STAMPED: u64 = 2;

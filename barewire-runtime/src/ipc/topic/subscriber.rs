@@ -10,7 +10,7 @@ use super::ring::{Reader, Slots, join, part};
 use super::{Note, Shared};
 use crate::error::{ErrorKind, Result};
 use crate::layout::FixedLayout;
-use crate::sync::broadcast::Waker;
+use crate::sync::Wait;
 
 /// How often a lossy subscriber that is overtaken while it copies tries again at once.
 const ATTEMPTS: u32 = 16;
@@ -18,7 +18,9 @@ const ATTEMPTS: u32 = 16;
 /// For how many pauses a subscriber that has found nothing leaves the publisher alone at first.
 const BREATH: u32 = 4;
 /// How often it looks at the place of the next message before it looks everywhere, and sleeps.
-const SPINS: u32 = 64;
+const SPINS: u32 = 400;
+/// Every so many looks of one who never sleeps are sure ones.
+const THOROUGH: u32 = 16;
 
 /// Where to look for a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +47,6 @@ pub struct Subscriber<T: FixedLayout> {
     missed: u64,
     /// Missed, but not yet told with a message.
     unreported: u64,
-    waker: Waker,
     /// Whether publishers were not told yet that there is room.
     untold: bool,
     /// Whether messages come faster than this subscriber would like to look for them.
@@ -92,7 +93,6 @@ impl<T: FixedLayout> Subscriber<T> {
             next_lane: 0,
             missed: 0,
             unreported: 0,
-            waker: Waker::new(shared.reached),
             untold: false,
             streams: false,
             copies: Vec::new(),
@@ -212,19 +212,25 @@ impl<T: FixedLayout> Subscriber<T> {
         if found.is_some() {
             return found;
         }
-        for _ in 0..SPINS {
+        let shared = Arc::clone(&self.shared);
+        let spins = if shared.wait == Wait::SpinThenPark { SPINS } else { 0 };
+        for _ in 0..spins {
             let found = self.find(Look::Message, most);
             if found.is_some() {
                 return found;
             }
             std::hint::spin_loop();
         }
-        let shared = Arc::clone(&self.shared);
-        let attempt = |thorough| {
-            let look = if thorough { Look::Both } else { Look::Message };
+        let mut looks = 0_u32;
+        let attempt = || {
+            looks = looks.wrapping_add(1);
+            let quick = shared.wait == Wait::Spin && !looks.is_multiple_of(THOROUGH);
+            let look = if quick { Look::Message } else { Look::Both };
             Ok::<_, std::convert::Infallible>(self.find(look, most))
         };
-        match shared.items().wait(deadline, attempt, || shared.recover()) {
+        // Who has spun is done with that.
+        let wait = if shared.wait == Wait::Spin { Wait::Spin } else { Wait::Park };
+        match shared.items().wait_as(wait, deadline, attempt, || shared.recover()) {
             Ok(found) => found,
         }
     }
@@ -337,7 +343,7 @@ impl<T: FixedLayout> Subscriber<T> {
     fn tell(&mut self) {
         if self.untold {
             self.untold = false;
-            self.shared.space().notify(&mut self.waker);
+            self.shared.space().notify_all();
         }
     }
 }
@@ -346,7 +352,7 @@ impl<T: FixedLayout> Drop for Subscriber<T> {
     fn drop(&mut self) {
         if let Some(place) = self.place {
             part(self.shared.map(), &self.shared.shape, place);
-            self.shared.space().notify(&mut self.waker);
+            self.shared.space().notify_all();
         }
     }
 }

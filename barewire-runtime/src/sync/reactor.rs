@@ -2,8 +2,8 @@
 //!
 //! A task registers its waker with the event that it waits on. The thread, started by the first
 //! registration, sleeps on the sequences of all events with registered tasks at once, and wakes as
-//! many tasks of an event as its sequence has risen. Every task has a ticket of its own, so that the
-//! wakers of an event know of it until it was woken.
+//! many tasks of an event as its sequence has risen. Every task has a ticket of its own, so that
+//! the wakers of an event know of it until it was woken.
 //!
 //! A wake is a duty: whoever gets it looks at the condition, or passes it on.
 //!

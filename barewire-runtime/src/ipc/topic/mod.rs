@@ -9,6 +9,7 @@ mod shape;
 mod subscriber;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::marker::PhantomData;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub use message::{TopicBatch, TopicItem, TopicMessage};
 pub use publisher::{Publisher, TopicLoan};
 pub use shape::{MAX_DEPTH, MAX_PUBLISHERS, MAX_SUBSCRIBERS};
 pub use subscriber::Subscriber;
+pub use waiting::Arrivals;
 
 use super::message::MessageHeader;
 use crate::error::{Error, ErrorKind, Result};
@@ -47,6 +49,7 @@ pub struct TopicBuilder<T> {
     subscribers: usize,
     lossy: bool,
     timestamps: bool,
+    isolated: bool,
     slot_bytes: Option<usize>,
     wait: Wait,
     _message: PhantomData<fn() -> T>,
@@ -86,6 +89,14 @@ impl<T: FixedLayout> TopicBuilder<T> {
     /// clock each (20 to 30 ns); they do not unless asked to.
     pub fn timestamps(mut self, wanted: bool) -> Self {
         self.timestamps = wanted;
+        self
+    }
+
+    /// Participants do not trust each other: messages are copied out before they are checked, and
+    /// whatever another process writes into the segment can give errors and wrong values, but no
+    /// panic, no endless loop and no access out of bounds.
+    pub fn isolated(mut self) -> Self {
+        self.isolated = true;
         self
     }
 
@@ -199,6 +210,7 @@ impl<T: FixedLayout> TopicBuilder<T> {
             lossy: self.lossy,
             stamped: self.timestamps,
             encoded: !is_bounded::<T>(),
+            isolated: self.isolated,
         })
     }
 }
@@ -242,6 +254,7 @@ impl<T: FixedLayout> Topic<T> {
             subscribers: DEFAULT_SUBSCRIBERS,
             lossy: false,
             timestamps: false,
+            isolated: false,
             slot_bytes: None,
             wait: Wait::default(),
             _message: PhantomData,
@@ -404,7 +417,10 @@ impl Shared {
     }
 
     fn recover(&self) {
-        self.segment.recover(&sweep_segment);
+        if self.segment.recover(&sweep_segment) {
+            self.items().notify_all();
+            self.space().notify_all();
+        }
     }
 
     /// Looks for the dead, once in many calls.

@@ -39,6 +39,7 @@ impl Small {
             lossy,
             stamped: false,
             encoded: !express,
+            isolated: false,
         };
         let shape = Shape::new(0, choice).expect("a topic");
         let small = Self { words: Model::new(shape.bytes as usize), shape };
@@ -155,6 +156,24 @@ fn a_subscriber_that_comes_amid_publishing_misses_nothing_from_then_on() {
         let end = publisher.join().expect("it does not panic");
         while small.take(&mut reader) {}
         assert_eq!(reader.position, end);
+    });
+}
+
+#[test]
+fn what_one_has_taken_does_not_reach_one_who_subscribes_after_that() {
+    check(2, || {
+        let small = Small::new(2, true, false);
+        let mut reader = small.lane().reader(0);
+        let publishing = small.clone();
+        thread::spawn(move || {
+            let mut writer = publishing.lane().claim(2, 7).expect("the lane is free");
+            publishing.publish(&mut writer);
+        });
+        let lane = small.lane();
+        if lane.ready(&mut reader, false) == 0 {
+            return;
+        }
+        assert!(small.join(0).position > reader.position, "it is taken twice");
     });
 }
 

@@ -52,6 +52,7 @@ const _: () = assert!(ITEMS + EVENT_BYTES <= SPACE && (SPACE + EVENT_BYTES) as u
 const LOSSY: u64 = 1;
 const STAMPED: u64 = 2;
 const ENCODED: u64 = 4;
+const ISOLATED: u64 = 8;
 
 /// What the creator of a topic decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +64,7 @@ pub(super) struct Choice {
     pub(super) lossy: bool,
     pub(super) stamped: bool,
     pub(super) encoded: bool,
+    pub(super) isolated: bool,
 }
 
 /// The same, and what follows from it.
@@ -96,8 +98,10 @@ impl Choice {
     pub(super) fn to_geometry(self) -> Geometry {
         let mut geometry = Geometry::default();
         let flag = |set: bool, bit: u64| if set { bit } else { 0 };
-        let flags =
-            flag(self.lossy, LOSSY) | flag(self.stamped, STAMPED) | flag(self.encoded, ENCODED);
+        let flags = flag(self.lossy, LOSSY)
+            | flag(self.stamped, STAMPED)
+            | flag(self.encoded, ENCODED)
+            | flag(self.isolated, ISOLATED);
         geometry[..5].copy_from_slice(&[self.depth, self.lanes, self.places, self.payload, flags]);
         geometry
     }
@@ -112,6 +116,7 @@ impl Choice {
             lossy: flags & LOSSY != 0,
             stamped: flags & STAMPED != 0,
             encoded: flags & ENCODED != 0,
+            isolated: flags & ISOLATED != 0,
         };
         (choice.to_geometry() == *geometry).then_some(choice)
     }
@@ -229,6 +234,7 @@ mod tests {
             lossy: false,
             stamped: true,
             encoded: false,
+            isolated: true,
         }
     }
 
@@ -266,7 +272,7 @@ mod tests {
         let geometry = choice(8).to_geometry();
         assert_eq!(Choice::from_geometry(&geometry), Some(choice(8)));
         let mut odd = geometry;
-        odd[4] |= 8;
+        odd[4] |= 16;
         assert_eq!(Choice::from_geometry(&odd), None);
         for fault in [
             Choice { depth: 0, ..choice(8) },

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::message::{TopicBatch, TopicMessage};
@@ -24,7 +25,7 @@ const THOROUGH: u32 = 16;
 
 /// Where to look for a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
+pub(super) enum Look {
     /// At the message itself, which is quickest but may miss it.
     Message,
     /// At the publisher's tail, which tells of many at a time.
@@ -42,16 +43,20 @@ pub struct Subscriber<T: FixedLayout> {
     pub(super) shared: Arc<Shared>,
     /// Of a lossless topic.
     pub(super) place: Option<usize>,
-    readers: Vec<Reader>,
+    pub(super) readers: Vec<Reader>,
     next_lane: usize,
     missed: u64,
+    /// What is read next of each lane, if somebody waits for messages beside other things.
+    pub(super) positions: Option<Arc<[AtomicU64]>>,
     /// Missed, but not yet told with a message.
     unreported: u64,
     /// Whether publishers were not told yet that there is room.
     untold: bool,
     /// Whether messages come faster than this subscriber would like to look for them.
     streams: bool,
-    /// Copies of messages, of a lossy topic; and what goes with each of them.
+    /// Whether messages are copied out: those of a lossy or an isolated topic.
+    pub(super) copies_out: bool,
+    /// Copies of messages; and what goes with each of them.
     pub(super) copies: Vec<u64>,
     pub(super) notes: Vec<Note>,
     _message: PhantomData<fn() -> T>,
@@ -92,9 +97,11 @@ impl<T: FixedLayout> Subscriber<T> {
             readers,
             next_lane: 0,
             missed: 0,
+            positions: None,
             unreported: 0,
             untold: false,
             streams: false,
+            copies_out: shape.choice.lossy || shape.choice.isolated,
             copies: Vec::new(),
             notes: Vec::new(),
             _message: PhantomData,
@@ -240,17 +247,17 @@ impl<T: FixedLayout> Subscriber<T> {
     #[inline]
     fn known(&mut self) -> Option<Found> {
         let [reader] = &mut self.readers[..] else { return None };
-        if self.place.is_none() || !reader.knows_more() {
+        if self.copies_out || !reader.knows_more() {
             return None;
         }
         let position = reader.position;
-        reader.position += 1;
+        reader.position = position.wrapping_add(1);
         Some(Found { lane: 0, position, count: 1, missed: 0 })
     }
 
     /// Looks at each lane in turn, and takes what stands in the first one that has something.
     #[inline]
-    fn find(&mut self, look: Look, most: Option<u64>) -> Option<Found> {
+    pub(super) fn find(&mut self, look: Look, most: Option<u64>) -> Option<Found> {
         let lanes = self.readers.len();
         for _ in 0..lanes {
             let number = self.next_lane;
@@ -287,6 +294,9 @@ impl<T: FixedLayout> Subscriber<T> {
         }
         let position = self.readers[lane].position;
         self.readers[lane].position = position.wrapping_add(count);
+        if self.copies_out {
+            self.copy(lane, position, count);
+        }
         Some(Found { lane, position, count, missed: 0 })
     }
 
@@ -307,12 +317,13 @@ impl<T: FixedLayout> Subscriber<T> {
                 return Some(Found { lane: number, position, count, missed });
             }
             let missed = lane.skip(&mut self.readers[number]);
-            self.missed += missed;
-            self.unreported += missed;
+            self.missed = self.missed.saturating_add(missed);
+            self.unreported = self.unreported.saturating_add(missed);
         }
         None
     }
 
+    #[cold]
     fn copy(&mut self, number: usize, position: u64, count: u64) {
         let shared = &*self.shared;
         let words = shared.shape.stride / 8;
@@ -328,8 +339,11 @@ impl<T: FixedLayout> Subscriber<T> {
     /// Lets publishers go on with what has been read.
     #[inline]
     pub(super) fn release(&mut self, found: Found) {
-        let Some(place) = self.place else { return };
         let position = self.readers[found.lane].position;
+        if let Some(positions) = &self.positions {
+            positions[found.lane].store(position, Ordering::Relaxed);
+        }
+        let Some(place) = self.place else { return };
         self.shared.lane(found.lane).advance(place, position);
         self.untold = true;
         // A publisher that sleeps is woken when there is something to do for it; a lone free slot

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! **Who sleeps.** There may be a sleeper while `entered` and `settled` differ. A sleeper reads the
-//! sequence, takes a ticket, fences, looks at the condition once more, and sleeps for as long as the
-//! sequence is what it read. A waker changes the condition, fences and looks at the tickets. If
+//! sequence, takes a ticket, fences, looks at the condition once more, and sleeps for as long as
+//! the sequence is what it read. A waker changes the condition, fences and looks at the tickets. If
 //! some are open it raises the sequence by `n`, has the kernel wake `n`, and settles up to `n` of
 //! the tickets that it saw, whether or not anybody was asleep: who was about to sleep finds another
 //! sequence, looks again, and takes a new ticket. So there are at least as many open tickets as

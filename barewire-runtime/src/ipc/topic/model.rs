@@ -161,19 +161,22 @@ fn a_subscriber_that_comes_amid_publishing_misses_nothing_from_then_on() {
 
 #[test]
 fn what_one_has_taken_does_not_reach_one_who_subscribes_after_that() {
-    check(2, || {
+    check(3, || {
         let small = Small::new(2, true, false);
+        let mut writer = small.lane().claim(2, 7).expect("the lane is free");
         let mut reader = small.lane().reader(0);
-        let publishing = small.clone();
-        thread::spawn(move || {
-            let mut writer = publishing.lane().claim(2, 7).expect("the lane is free");
-            publishing.publish(&mut writer);
-        });
-        let lane = small.lane();
-        if lane.ready(&mut reader, false) == 0 {
-            return;
-        }
-        assert!(small.join(0).position > reader.position, "it is taken twice");
+        let subscriber = {
+            let small = small.clone();
+            thread::spawn(move || {
+                if small.lane().ready(&mut reader, false) == 0 {
+                    return false;
+                }
+                assert!(small.join(0).position > reader.position, "it is taken twice");
+                true
+            })
+        };
+        small.publish(&mut writer);
+        subscriber.join().expect("it does not panic");
     });
 }
 

@@ -454,8 +454,8 @@ fn too_large(shared: &Shared, error: &LayoutError) -> Error {
     shared.error(ErrorKind::TooLarge, error.to_string())
 }
 
-/// The bytes of a slot that the one publisher of the lane is filling, at a position between its tail
-/// and its limit.
+/// The bytes of a slot that the one publisher of the lane is filling, at a position between its
+/// tail and its limit.
 ///
 /// No lossless reader looks there but at the last word of the slot at the tail, which messages that
 /// announce themselves do not write through this; a lossy reader throws away what it saw.
@@ -479,9 +479,9 @@ fn layout_mut<T: FixedLayout>(bytes: &mut [u8]) -> &mut T::Layout {
 
 /// A message that is being filled in place; dropping it unsent leaves no trace.
 ///
-/// It dereferences to the fixed layout of `T`. One of up to 4 KiB starts as all zeroes. A larger one
-/// starts as any octets, those of earlier messages of this topic as a rule, since to zero it would
-/// take as long as to fill it: write all of it, or call [`zero`](Self::zero) first.
+/// It dereferences to the fixed layout of `T`. One of up to 4 KiB starts as all zeroes. A larger
+/// one starts as any octets, those of earlier messages of this topic as a rule, since to zero it
+/// would take as long as to fill it: write all of it, or call [`zero`](Self::zero) first.
 #[must_use = "a loan that is not sent was for nothing"]
 pub struct TopicLoan<'p, T: FixedLayout> {
     publisher: &'p mut Publisher<T>,

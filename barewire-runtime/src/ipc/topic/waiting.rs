@@ -104,8 +104,8 @@ impl<T: FixedLayout> Subscriber<T> {
     ///     let first = *subscriber.take_async().await?;
     ///     let second = *subscriber.take_async().await?;
     ///     // The executor's own clock serves as a deadline.
-    ///     let none = tokio::time::timeout(Duration::from_millis(5), subscriber.take_async()).await;
-    ///     assert!(none.is_err());
+    ///     let late = subscriber.take_async();
+    ///     assert!(tokio::time::timeout(Duration::from_millis(5), late).await.is_err());
     ///     Ok::<_, barewire_runtime::Error>(first + second)
     /// });
     /// topic.publisher()?.publish_batch(&[3, 4])?;

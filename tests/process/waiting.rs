@@ -4,6 +4,7 @@
 //! `BAREWIRE_SLEEPS` says how many times the processes put each other to sleep.
 
 mod scenarios;
+mod topics;
 
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,13 @@ const SCENARIOS: &[(&str, fn())] = &[
     ("room", scenarios::room),
     ("refused", scenarios::refused),
     ("region", scenarios::region),
+    ("topic_echo", topics::echo),
+    ("topic_echo_async", topics::echo_async),
+    ("topic_park", topics::park),
+    ("topic_ping_pong", topics::ping_pong),
+    ("topic_many_futures", topics::many_futures),
+    ("topic_set", topics::set),
+    ("topic_room", topics::room),
 ];
 
 /// Runs a scenario whose name is the argument.
@@ -96,6 +104,31 @@ fn a_future_is_refused_where_a_call_is() {
 #[test]
 fn every_change_of_a_region_wakes_those_who_wait_for_it() {
     alone("region");
+}
+
+#[test]
+fn no_wake_is_lost_between_two_processes_that_park_on_topics() {
+    alone("topic_park");
+}
+
+#[test]
+fn tasks_of_two_processes_play_ping_pong_over_topics() {
+    alone("topic_ping_pong");
+}
+
+#[test]
+fn every_task_that_waits_on_a_topic_gets_every_message() {
+    alone("topic_many_futures");
+}
+
+#[test]
+fn a_set_waits_for_subscribers_beside_queues_and_descriptors() {
+    alone("topic_set");
+}
+
+#[test]
+fn a_future_for_room_in_a_topic_is_woken_by_the_slowest_subscriber() {
+    alone("topic_room");
 }
 
 /// Takes a message, and stands still with it.

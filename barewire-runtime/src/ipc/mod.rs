@@ -20,7 +20,7 @@ pub use service::{
     RequestLoan, Server, Service, ServiceBuilder, StreamPart, StreamedReply,
 };
 pub use topic::{
-    MAX_DEPTH, MAX_PUBLISHERS, MAX_SUBSCRIBERS, Publisher, Subscriber, Topic, TopicBatch,
+    Arrivals, MAX_DEPTH, MAX_PUBLISHERS, MAX_SUBSCRIBERS, Publisher, Subscriber, Topic, TopicBatch,
     TopicBuilder, TopicItem, TopicLoan, TopicMessage,
 };
 pub use wait_set::{MAX_WAITED, MAX_WAITED_FILES, WaitSet};

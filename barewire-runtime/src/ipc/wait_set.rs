@@ -1,4 +1,4 @@
-//! `WaitSet`: wait for the first of many queues and file descriptors.
+//! `WaitSet`: wait for the first of many queues, subscribers and file descriptors.
 
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -13,7 +13,7 @@ use crate::sync::slice;
 use crate::sys::futex;
 use crate::sys::poll::{self, Signal};
 
-/// The most queues that one set can hold.
+/// The most queues and subscribers that one set can hold.
 pub const MAX_WAITED: usize = 127;
 
 /// The most file descriptors that one set can hold.
@@ -25,7 +25,8 @@ const LOOKS: usize = 256;
 /// The subject of a set's errors.
 const NAME: &str = "wait set";
 
-/// Queues and file descriptors, of which a thread waits for the first that is ready.
+/// Queues, subscribers of topics and file descriptors, of which a thread waits for the first that
+/// is ready.
 ///
 /// Every member has a key, by which it is reported. A member is ready while a call that does not
 /// wait would succeed: while a message can be taken, or a descriptor can be read, was closed at its
@@ -86,14 +87,14 @@ impl<'a, K: Copy> WaitSet<'a, K> {
         Self::default()
     }
 
-    /// Adds a queue.
+    /// Adds a queue, or the [`Arrivals`](super::Arrivals) of a subscriber.
     ///
     /// # Errors
     ///
     /// `InvalidArgument` if the set has [`MAX_WAITED`] of them.
     pub fn add(&mut self, member: &'a impl Waitable, key: K) -> Result<()> {
         if self.members.len() == MAX_WAITED {
-            let detail = format!("has {MAX_WAITED} queues already, which is the limit");
+            let detail = format!("has {MAX_WAITED} members already, which is the limit");
             return Err(Error::new(ErrorKind::InvalidArgument, NAME, detail));
         }
         self.members.push((member, key));
@@ -168,9 +169,6 @@ impl<'a, K: Copy> WaitSet<'a, K> {
         if !ready.is_empty() {
             return Ok(ready);
         }
-        for (member, _) in &self.members {
-            member.event().arm();
-        }
         let mut looked_at = Instant::now();
         loop {
             let now = Instant::now();
@@ -216,7 +214,8 @@ impl<'a, K: Copy> WaitSet<'a, K> {
             let words: Vec<_> = events.zip(seen.iter().copied()).collect();
             futex::wait_any(&words, Some(timeout));
         }
-        self.members.iter().for_each(|(member, _)| member.event().leave());
+        let events = self.members.iter().map(|(member, _)| member.event());
+        events.zip(&seen).for_each(|(event, seen)| event.leave(*seen));
         if !ready.is_empty() {
             return ready;
         }
@@ -226,7 +225,7 @@ impl<'a, K: Copy> WaitSet<'a, K> {
             }
             ready.push(*key);
             // A set takes nothing, so a wake that it was given is passed on to one who may.
-            if member.event().sequence().load(std::sync::atomic::Ordering::Relaxed) != seen {
+            if member.event().has_called_since(seen) {
                 member.event().notify();
             }
         }

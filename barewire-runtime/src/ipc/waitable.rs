@@ -18,7 +18,8 @@ pub trait Waits: Sync {
 
 /// What a [`WaitSet`](super::WaitSet) can wait for, besides file descriptors.
 ///
-/// This is a [`MessageQueue`](super::MessageQueue), which is ready while a message can be taken.
+/// This is a [`MessageQueue`](super::MessageQueue), or the [`Arrivals`](super::Arrivals) of a
+/// topic's subscriber, which are ready while a message can be taken.
 pub trait Waitable: Waits {}
 
 impl<W: Waits> Waitable for W {}

@@ -27,10 +27,10 @@ pub struct List<T: Layout, const N: usize> {
     items: [T; N],
 }
 
-// SAFETY: `IntoBytes` asks that no byte is uninitialised. The count is aligned as the items are and
-// its size is a multiple of that alignment, so nothing stands between the two; the sum of the sizes
-// is a multiple of the alignment, so nothing follows them. `SOUND` asserts both. Count
-// and items are `IntoBytes` themselves.
+// The count is aligned as the items are and its size is a multiple of that alignment, so nothing
+// stands between the two; the sum of the sizes is a multiple of the alignment, so nothing follows.
+// SAFETY: `IntoBytes` asks that no byte is uninitialised. There is no padding, as said above and
+// asserted by `SOUND`; count and items are `IntoBytes` themselves.
 unsafe impl<T: Layout, const N: usize> IntoBytes for List<T, N> {
     fn only_derive_is_allowed_to_implement_this_trait() {}
 }

@@ -1,8 +1,9 @@
 //! One thread that sleeps for all tasks of the process that wait on events.
 //!
 //! A task registers its waker with the event that it waits on. The thread, started by the first
-//! registration, sleeps on the sequences of all events with registered tasks at once, counts as one
-//! sleeper of each, and wakes as many tasks of an event as its sequence has risen.
+//! registration, sleeps on the sequences of all events with registered tasks at once, and wakes as
+//! many tasks of an event as its sequence has risen. Every task has a ticket of its own, so that
+//! the wakers of an event know of it until it was woken.
 //!
 //! A wake is a duty: whoever gets it looks at the condition, or passes it on.
 //!
@@ -17,7 +18,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU32, Ordering, fence};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -58,8 +59,7 @@ struct Watch {
     place: Place,
     /// The sequence up to which wakes were handed on.
     seen: u32,
-    /// By the number of the registration: the longest waiting first. While there are any, the
-    /// watch counts as a sleeper.
+    /// By the number of the registration: the longest waiting first.
     waiting: BTreeMap<u64, Waker>,
 }
 
@@ -84,20 +84,9 @@ impl Place {
 impl Watch {
     /// Hands wakes to up to `count` tasks.
     fn wake(&mut self, count: u32, woken: &mut Vec<Waker>) {
-        if self.waiting.is_empty() {
-            return;
-        }
         for _ in 0..count {
             let Some((_, waker)) = self.waiting.pop_first() else { break };
             woken.push(waker);
-        }
-        self.ended();
-    }
-
-    /// After tasks have gone.
-    fn ended(&self) {
-        if self.waiting.is_empty() {
-            self.place.event().leave();
         }
     }
 }
@@ -111,9 +100,9 @@ impl Table {
             let risen = now.wrapping_sub(std::mem::replace(&mut watch.seen, now));
             let empty = watch.waiting.is_empty();
             if risen != 0 && empty {
-                // The wake may have been given to this thread, which has no use for it. Without
-                // the watch it is not given to it again.
-                watch.place.event().notify_some(risen);
+                // The wake may have been given to this thread, which has no use for it, and the
+                // ticket of another was settled. Without the watch it is not given to it again.
+                watch.place.event().pass_on(risen);
                 return false;
             }
             watch.wake(risen, woken);
@@ -193,8 +182,8 @@ impl Reactor {
 #[derive(Debug)]
 pub(crate) struct Registration {
     place: Place,
-    /// While the task may be waiting.
-    number: Option<u64>,
+    /// While the task may be waiting: its number, and the sequence of its ticket.
+    waits: Option<(u64, u32)>,
     /// Whether it was woken and has not looked at its condition since.
     owes: bool,
 }
@@ -202,13 +191,12 @@ pub(crate) struct Registration {
 impl Registration {
     pub(crate) fn new(event: Event<'_>) -> Self {
         let place = Place { map: event.map.clone(), at: event.at, reached: event.reached };
-        Self { place, number: None, owes: false }
+        Self { place, waits: None, owes: false }
     }
 
     /// Waits from now on; the caller must look at the condition once more afterwards.
     pub(crate) fn enter(&mut self, waker: &Waker) -> io::Result<()> {
         self.leave();
-        self.place.event().arm();
         let waker = waker.clone();
         let address = self.place.address();
         let mut table = REACTOR.table();
@@ -225,11 +213,8 @@ impl Registration {
             seen: self.place.event().sequence().load(Ordering::Acquire),
             waiting: BTreeMap::new(),
         });
-        if watch.waiting.is_empty() {
-            watch.place.event().enter();
-        }
+        self.waits = Some((number, watch.place.event().enter()));
         watch.waiting.insert(number, waker);
-        self.number = Some(number);
         let new = table.watches.len() != before;
         if new {
             table.changed = true;
@@ -239,24 +224,17 @@ impl Registration {
         if new {
             futex::wake(&REACTOR.control, 1);
         }
-        // As in `Event::enter`, for tasks that are not the first of the watch.
-        fence(Ordering::SeqCst);
         Ok(())
     }
 
     /// Waits no longer; whether the task was woken since it began to.
     pub(crate) fn leave(&mut self) -> bool {
-        let Some(number) = self.number.take() else { return self.owes };
+        let Some((number, seen)) = self.waits.take() else { return self.owes };
         let mut table = REACTOR.table();
         let watch = table.watches.get_mut(&self.place.address());
-        let waker = watch.and_then(|watch| {
-            let waker = watch.waiting.remove(&number);
-            if waker.is_some() {
-                watch.ended();
-            }
-            waker
-        });
+        let waker = watch.and_then(|watch| watch.waiting.remove(&number));
         drop(table);
+        self.place.event().leave(seen);
         self.owes |= waker.is_none();
         // Dropping a waker may drop a task, which may come here again: the table is free for it.
         drop(waker);

@@ -20,10 +20,12 @@ pub(super) fn timespec(duration: Duration) -> Timespec {
     }
 }
 
-/// Sleeps until `word` is woken or differs from `expected`, for `timeout` at most; perhaps less.
-pub(crate) fn wait(word: &AtomicU32, expected: u32, timeout: Duration) {
-    // Every error (woken early, changed value, time-out) sends the caller back to its condition.
-    let _ = futex::wait(word, Flags::empty(), expected, Some(&timespec(timeout)));
+/// Sleeps until `word` is woken or differs from `expected`, for `timeout` at most, or perhaps less;
+/// whether it was the time that ended it.
+pub(crate) fn wait(word: &AtomicU32, expected: u32, timeout: Duration) -> bool {
+    // Every other error (interrupted, changed value) sends the caller back to its condition too.
+    let ended = futex::wait(word, Flags::empty(), expected, Some(&timespec(timeout)));
+    ended == Err(Errno::TIMEDOUT)
 }
 
 /// Sleeps until one of up to [`MOST_WORDS`] words is woken or differs from the value beside it, for

@@ -6,7 +6,7 @@ use std::path::Path;
 use barewire::codec::{Decode, Encode};
 use barewire::ipc::TopicBuilder;
 use barewire::layout::FixedLayout;
-use barewire::{BareSchema, Publisher, Result, Subscriber, Topic};
+use barewire::{BareSchema, Publisher, Result, Subscriber, Topic, Wait};
 
 use super::clock::progress;
 use super::queues::{BEFORE, CHILDS, Item, LEFT, LONG};
@@ -420,7 +420,8 @@ impl Operation for PublishAfterDeath {
     }
 
     fn child(at: &Path) -> u8 {
-        let topic = open::<Item>(at);
+        // Without a hundred thousand instructions that only spin.
+        let topic = builder::<Item>(at).wait(Wait::Park).open().expect("the parent has made it");
         let mut publisher = topic.publisher().expect("a lane");
         let mut publish = |numbers: std::ops::Range<u64>| {
             for number in numbers {

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use barewire_schema::check;
 use zerocopy::{FromBytes, IntoBytes};
@@ -16,7 +15,8 @@ use crate::layout::FixedLayout;
 
 /// A message that was taken; dropping it lets publishers go on.
 ///
-/// It dereferences to the fixed layout of `T`: in place, or, in a lossy topic, a copy.
+/// It dereferences to the fixed layout of `T`: in place, or, in a lossy or an isolated topic, a
+/// copy.
 pub struct TopicMessage<'s, T: FixedLayout> {
     subscriber: &'s mut Subscriber<T>,
     found: Found,
@@ -39,16 +39,10 @@ impl<'s, T: FixedLayout> TopicMessage<'s, T> {
         self.found.missed
     }
 
-    /// Who published it, and which one it is.
+    /// Who published it, when, and which one it is.
     #[must_use]
     pub fn header(&self) -> MessageHeader {
         self.item().header()
-    }
-
-    /// When it was published, by the publisher's clock; `None` if the topic keeps no time.
-    #[must_use]
-    pub fn timestamp(&self) -> Option<SystemTime> {
-        self.item().timestamp()
     }
 
     /// The octets of the message: the fixed layout, or BARE if `T` is unbounded.
@@ -156,24 +150,17 @@ pub struct TopicItem<'b, T: FixedLayout> {
 impl<T: FixedLayout> TopicItem<'_, T> {
     fn note(&self) -> Note {
         let subscriber = self.subscriber;
-        if subscriber.place.is_none() {
+        if subscriber.copies_out {
             return subscriber.notes.get(self.index).copied().unwrap_or_default();
         }
         let position = self.found.position.wrapping_add(self.index as u64);
         subscriber.shared.note(self.found.lane, position, size_of::<T::Layout>())
     }
 
-    /// Who published it, and which one it is.
+    /// Who published it, when, and which one it is.
     #[must_use]
     pub fn header(&self) -> MessageHeader {
         self.note().header()
-    }
-
-    /// When it was published, by the publisher's clock; `None` if the topic keeps no time.
-    #[must_use]
-    pub fn timestamp(&self) -> Option<SystemTime> {
-        let stamp = self.note().stamp;
-        (stamp != 0).then(|| UNIX_EPOCH + Duration::from_nanos(stamp))
     }
 
     /// The octets of the message: the fixed layout, or BARE if `T` is unbounded.
@@ -242,7 +229,7 @@ fn slot_bytes<T: FixedLayout>(
     len: usize,
 ) -> &[u8] {
     let shared = &*subscriber.shared;
-    if subscriber.place.is_none() {
+    if subscriber.copies_out {
         let start = index * shared.shape.stride;
         return subscriber.copies.as_bytes().get(start..start + len).unwrap_or_default();
     }
@@ -250,7 +237,7 @@ fn slot_bytes<T: FixedLayout>(
     let address = shared.map().bytes(shared.shape.slot(found.lane, position), len);
     // SAFETY: in bounds, as `bytes` checks; and nobody writes there, because publishers stay behind
     // the cursor, which moves past the message when the borrow of the subscriber ends (cooperative
-    // peers).
+    // peers; from others, messages are copied).
     unsafe { std::slice::from_raw_parts(address, len) }
 }
 

@@ -9,6 +9,7 @@ mod shape;
 mod subscriber;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::marker::PhantomData;
 use std::path::PathBuf;
@@ -19,13 +20,13 @@ pub use message::{TopicBatch, TopicItem, TopicMessage};
 pub use publisher::{Publisher, TopicLoan};
 pub use shape::{MAX_DEPTH, MAX_PUBLISHERS, MAX_SUBSCRIBERS};
 pub use subscriber::Subscriber;
+pub use waiting::Arrivals;
 
 use super::message::MessageHeader;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::FixedLayout;
 use crate::segment::{Kind, Plan, Segment};
-use crate::sync::broadcast::Broadcast;
-use crate::sys::barrier;
+use crate::sync::{Event, Wait};
 use crate::sys::map::Mapping;
 use ring::{Lane, sweep};
 use shape::{Choice, EXPRESS_BYTES, ITEMS, SPACE, Shape};
@@ -48,7 +49,9 @@ pub struct TopicBuilder<T> {
     subscribers: usize,
     lossy: bool,
     timestamps: bool,
+    isolated: bool,
     slot_bytes: Option<usize>,
+    wait: Wait,
     _message: PhantomData<fn() -> T>,
 }
 
@@ -89,9 +92,24 @@ impl<T: FixedLayout> TopicBuilder<T> {
         self
     }
 
+    /// Participants do not trust each other: messages are copied out before they are checked, and
+    /// whatever another process writes into the segment can give errors and wrong values, but no
+    /// panic, no endless loop and no access out of bounds.
+    pub fn isolated(mut self) -> Self {
+        self.isolated = true;
+        self
+    }
+
     /// The most octets of one message. An unbounded type needs it, and only such a type has it.
     pub fn slot_bytes(mut self, bytes: usize) -> Self {
         self.slot_bytes = Some(bytes);
+        self
+    }
+
+    /// How this participant waits: its subscribers for messages, its publishers for room;
+    /// [`Wait::SpinThenPark`] if not given.
+    pub fn wait(mut self, wait: Wait) -> Self {
+        self.wait = wait;
         self
     }
 
@@ -139,7 +157,7 @@ impl<T: FixedLayout> TopicBuilder<T> {
                 }
                 Ok(())
             })?;
-        Topic::attached(segment)
+        Topic::attached(segment, self.wait)
     }
 
     /// Opens a topic that somebody has made; its numbers are those it was made with.
@@ -153,7 +171,7 @@ impl<T: FixedLayout> TopicBuilder<T> {
     }
 
     fn attach(&self) -> Result<Topic<T>> {
-        Topic::attached(Segment::open(&self.plan(), &sweep_segment)?)
+        Topic::attached(Segment::open(&self.plan(), &sweep_segment)?, self.wait)
     }
 
     fn invalid(&self, detail: String) -> Error {
@@ -192,6 +210,7 @@ impl<T: FixedLayout> TopicBuilder<T> {
             lossy: self.lossy,
             stamped: self.timestamps,
             encoded: !is_bounded::<T>(),
+            isolated: self.isolated,
         })
     }
 }
@@ -235,7 +254,9 @@ impl<T: FixedLayout> Topic<T> {
             subscribers: DEFAULT_SUBSCRIBERS,
             lossy: false,
             timestamps: false,
+            isolated: false,
             slot_bytes: None,
+            wait: Wait::default(),
             _message: PhantomData,
         }
     }
@@ -267,7 +288,7 @@ impl<T: FixedLayout> Topic<T> {
         Segment::exists(&Self::builder(name).plan())
     }
 
-    fn attached(segment: Segment) -> Result<Self> {
+    fn attached(segment: Segment, wait: Wait) -> Result<Self> {
         let shape = read_shape(&segment);
         let expected = size_of::<T::Layout>() as u64;
         let shape = shape.filter(|shape| {
@@ -278,8 +299,7 @@ impl<T: FixedLayout> Topic<T> {
         let Some(shape) = shape else {
             return Err(malformed(segment.name()));
         };
-        let reached = barrier::register();
-        let shared = Arc::new(Shared { segment, shape, reached });
+        let shared = Arc::new(Shared { segment, shape, wait });
         Ok(Self { shared, _message: PhantomData })
     }
 
@@ -351,8 +371,7 @@ impl<T: FixedLayout> Topic<T> {
 struct Shared {
     segment: Segment,
     shape: Shape,
-    /// Whether the barrier of others reaches this process.
-    reached: bool,
+    wait: Wait,
 }
 
 impl Shared {
@@ -371,14 +390,14 @@ impl Shared {
 
     /// Notified when a message has become visible.
     #[inline]
-    fn items(&self) -> Broadcast<'_, Mapping> {
-        Broadcast { words: self.map(), at: self.shape.base + ITEMS }
+    fn items(&self) -> Event<'_> {
+        self.segment.event(self.shape.base + ITEMS)
     }
 
     /// Notified when a lossless publisher may have room.
     #[inline]
-    fn space(&self) -> Broadcast<'_, Mapping> {
-        Broadcast { words: self.map(), at: self.shape.base + SPACE }
+    fn space(&self) -> Event<'_> {
+        self.segment.event(self.shape.base + SPACE)
     }
 
     /// What goes with a message beside its value; `size` if all have the same.
@@ -398,7 +417,10 @@ impl Shared {
     }
 
     fn recover(&self) {
-        self.segment.recover(&sweep_segment);
+        if self.segment.recover(&sweep_segment) {
+            self.items().notify_all();
+            self.space().notify_all();
+        }
     }
 
     /// Looks for the dead, once in many calls.

@@ -39,6 +39,7 @@ impl Small {
             lossy,
             stamped: false,
             encoded: !express,
+            isolated: false,
         };
         let shape = Shape::new(0, choice).expect("a topic");
         let small = Self { words: Model::new(shape.bytes as usize), shape };
@@ -155,6 +156,27 @@ fn a_subscriber_that_comes_amid_publishing_misses_nothing_from_then_on() {
         let end = publisher.join().expect("it does not panic");
         while small.take(&mut reader) {}
         assert_eq!(reader.position, end);
+    });
+}
+
+#[test]
+fn what_one_has_taken_does_not_reach_one_who_subscribes_after_that() {
+    check(3, || {
+        let small = Small::new(2, true, false);
+        let mut writer = small.lane().claim(2, 7).expect("the lane is free");
+        let mut reader = small.lane().reader(0);
+        let subscriber = {
+            let small = small.clone();
+            thread::spawn(move || {
+                if small.lane().ready(&mut reader, false) == 0 {
+                    return false;
+                }
+                assert!(small.join(0).position > reader.position, "it is taken twice");
+                true
+            })
+        };
+        small.publish(&mut writer);
+        subscriber.join().expect("it does not panic");
     });
 }
 

@@ -14,12 +14,14 @@ use super::{Shared, is_bounded, is_express};
 use crate::codec::{self, Encode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::{FixedLayout, LayoutError};
-use crate::sync::broadcast::Waker;
 use crate::sys;
 use crate::sys::map::Mapping;
 
 /// For how many pauses a publisher without room leaves the subscribers alone, at most.
 const MAX_BREATH: u64 = 32;
+
+/// Loans of messages up to this start as all zeroes.
+const MAX_ZEROED: usize = 4096;
 
 const STAGE_WORDS: usize = EXPRESS_BYTES / 8;
 
@@ -29,14 +31,15 @@ const STAGE_WORDS: usize = EXPRESS_BYTES / 8;
 /// another publisher. If its process dies, all that it has published stays readable, and a message
 /// that it was writing never was.
 pub struct Publisher<T: FixedLayout> {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     lane: usize,
     incarnation: u128,
     writer: Writer,
-    waker: Waker,
     looks: u32,
     /// A loan of a message that announces itself: it must not be filled in its slot.
     stage: [u64; STAGE_WORDS],
+    /// A message that does not, in an isolated topic: others may write into its slot.
+    draft: Option<Box<T::Layout>>,
     buffer: Vec<u8>,
     _message: PhantomData<fn(T)>,
 }
@@ -63,9 +66,9 @@ impl<T: FixedLayout> Publisher<T> {
             lane,
             incarnation,
             writer,
-            waker: Waker::new(shared.reached),
             looks: 0,
             stage: [0; STAGE_WORDS],
+            draft: is_drafted::<T>(shared).then(new_draft::<T>),
             buffer: Vec::new(),
             _message: PhantomData,
         })
@@ -144,6 +147,30 @@ impl<T: FixedLayout> Publisher<T> {
         Ok(())
     }
 
+    /// As [`publish_batch`](Self::publish_batch), but waits no longer than `timeout` in all, and
+    /// says how many it has published by then.
+    ///
+    /// # Errors
+    ///
+    /// As [`publish_batch`](Self::publish_batch).
+    pub fn publish_batch_timeout(&mut self, messages: &[T], timeout: Duration) -> Result<usize>
+    where
+        T: Encode,
+    {
+        let deadline = Instant::now().checked_add(timeout);
+        let mut sent = 0;
+        while sent < messages.len() {
+            if self.room() == 0 {
+                match self.wait_for_room(deadline) {
+                    Err(error) if error.is_timed_out() => break,
+                    result => result?,
+                }
+            }
+            sent += self.put_many(&messages[sent..])?;
+        }
+        Ok(sent)
+    }
+
     /// Publishes as many of the messages as there is room for, and says how many.
     ///
     /// # Errors
@@ -162,6 +189,8 @@ impl<T: FixedLayout> Publisher<T> {
 
     /// A message to be filled in place; waits as [`publish`](Self::publish) does.
     ///
+    /// It starts as [`TopicLoan`] says: all zeroes if it is small, any octets if it is not.
+    ///
     /// ```
     /// # use barewire_runtime::ipc::Topic;
     /// # fn main() -> barewire_runtime::Result<()> {
@@ -171,7 +200,7 @@ impl<T: FixedLayout> Publisher<T> {
     /// let mut publisher = topic.publisher()?;
     /// let mut loan = publisher.loan()?;
     /// loan[511] = 9;
-    /// loan.send();
+    /// loan.send()?;
     /// assert_eq!(subscriber.take()?[511], 9);
     /// # Ok(()) }
     /// ```
@@ -183,6 +212,19 @@ impl<T: FixedLayout> Publisher<T> {
         const { barewire_schema::check::assert_bounded(T::TYPE) };
         if self.room() == 0 {
             self.wait_for_room(None)?;
+        }
+        Ok(TopicLoan::new(self))
+    }
+
+    /// As [`loan`](Self::loan), but waits no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// `TimedOut` if there was no room all the time.
+    pub fn loan_timeout(&mut self, timeout: Duration) -> Result<TopicLoan<'_, T>> {
+        const { barewire_schema::check::assert_bounded(T::TYPE) };
+        if self.room() == 0 {
+            self.wait_for_room(Instant::now().checked_add(timeout))?;
         }
         Ok(TopicLoan::new(self))
     }
@@ -201,7 +243,7 @@ impl<T: FixedLayout> Publisher<T> {
     }
 
     #[inline]
-    fn room(&mut self) -> u64 {
+    pub(super) fn room(&mut self) -> u64 {
         self.shared.lane(self.lane).room(&mut self.writer)
     }
 
@@ -221,11 +263,11 @@ impl<T: FixedLayout> Publisher<T> {
         for _ in 0..shared.shape.choice.depth.min(MAX_BREATH) {
             std::hint::spin_loop();
         }
-        let attempt = |_| {
+        let attempt = || {
             let room = shared.lane(*lane).room(writer);
             Ok::<_, Error>((room > 0).then_some(()))
         };
-        let found = shared.space().wait(deadline, attempt, || shared.recover())?;
+        let found = shared.space().wait_as(shared.wait, deadline, attempt, || shared.recover())?;
         found.ok_or_else(|| {
             let detail = "a subscriber was too far behind all the time";
             shared.error(ErrorKind::TimedOut, detail)
@@ -233,7 +275,7 @@ impl<T: FixedLayout> Publisher<T> {
     }
 
     #[inline]
-    fn put(&mut self, message: &T) -> Result<()>
+    pub(super) fn put(&mut self, message: &T) -> Result<()>
     where
         T: Encode,
     {
@@ -244,7 +286,7 @@ impl<T: FixedLayout> Publisher<T> {
             self.note(position, 0, size_of::<T::Layout>());
             lane.put(position, &staged[..words_of::<T>()]);
         } else {
-            let bytes = fill(&self.shared, self.lane, position, message, &mut self.buffer)?;
+            let bytes = self.fill(position, message)?;
             self.note(position, 0, bytes);
         }
         self.announce(1);
@@ -252,7 +294,7 @@ impl<T: FixedLayout> Publisher<T> {
     }
 
     /// Publishes messages for which there is room, at least one; how many.
-    fn put_many(&mut self, messages: &[T]) -> Result<usize>
+    pub(super) fn put_many(&mut self, messages: &[T]) -> Result<usize>
     where
         T: Encode,
     {
@@ -270,7 +312,7 @@ impl<T: FixedLayout> Publisher<T> {
         let mut count = usize::from(first_words.is_some());
         while count < messages.len() {
             let position = first.wrapping_add(count as u64);
-            match fill(&self.shared, self.lane, position, &messages[count], &mut self.buffer) {
+            match self.fill(position, &messages[count]) {
                 Ok(bytes) => self.note(position, 0, bytes),
                 Err(error) => {
                     fault = Some(error);
@@ -289,6 +331,30 @@ impl<T: FixedLayout> Publisher<T> {
             self.announce(count as u64);
         }
         fault.map_or(Ok(count), Err)
+    }
+
+    /// Writes a message into its slot; how many bytes it takes.
+    #[inline]
+    fn fill(&mut self, position: u64, message: &T) -> Result<usize>
+    where
+        T: Encode,
+    {
+        let shared = &*self.shared;
+        if !is_bounded::<T>() {
+            return fill_encoded(shared, self.lane, position, message, &mut self.buffer);
+        }
+        let result = match &mut self.draft {
+            None => {
+                let slot = slot_mut(shared, self.lane, position, size_of::<T::Layout>());
+                message.store(layout_mut::<T>(slot))
+            }
+            Some(draft) => message.store(draft).map(|()| {
+                let slot = shared.shape.slot(self.lane, position);
+                shared.map().write_volatile(slot, draft.as_bytes());
+            }),
+        };
+        result.map_err(|error| too_large(shared, &error))?;
+        Ok(size_of::<T::Layout>())
     }
 
     /// Writes what goes with a message, as far as it is not what it always is.
@@ -313,7 +379,7 @@ impl<T: FixedLayout> Publisher<T> {
     fn announce(&mut self, count: u64) {
         let shared = &*self.shared;
         Lane::<Mapping>::publish(&shared.lane(self.lane), &mut self.writer, count);
-        shared.items().notify(&mut self.waker);
+        shared.items().notify_all();
     }
 }
 
@@ -354,21 +420,14 @@ fn staged<T: FixedLayout>(message: &T) -> Result<[u64; STAGE_WORDS], LayoutError
     Ok(words)
 }
 
-/// Writes a message into its slot; how many bytes it takes.
-#[inline]
-fn fill<T: FixedLayout + Encode>(
+#[cold]
+fn fill_encoded<T: Encode>(
     shared: &Shared,
     lane: usize,
     position: u64,
     message: &T,
     buffer: &mut Vec<u8>,
 ) -> Result<usize> {
-    if is_bounded::<T>() {
-        let slot = slot_mut(shared, lane, position, size_of::<T::Layout>());
-        let layout = layout_mut::<T>(slot);
-        message.store(layout).map_err(|error| too_large(shared, &error))?;
-        return Ok(size_of::<T::Layout>());
-    }
     codec::encode_into(message, buffer);
     let most = shared.shape.choice.payload as usize;
     if buffer.len() > most {
@@ -376,8 +435,18 @@ fn fill<T: FixedLayout + Encode>(
             format!("the message takes {} bytes, the topic's slots have {most}", buffer.len());
         return Err(shared.error(ErrorKind::TooLarge, detail));
     }
-    slot_mut(shared, lane, position, buffer.len()).copy_from_slice(buffer);
+    shared.map().write_volatile(shared.shape.slot(lane, position), buffer);
     Ok(buffer.len())
+}
+
+/// Whether messages of `T` are made in memory of this process before they are copied as a whole.
+fn is_drafted<T: FixedLayout>(shared: &Shared) -> bool {
+    shared.shape.choice.isolated && is_bounded::<T>() && !is_express::<T>()
+}
+
+fn new_draft<T: FixedLayout>() -> Box<T::Layout> {
+    let layout = std::alloc::Layout::new::<T::Layout>();
+    T::Layout::new_box_zeroed().unwrap_or_else(|_| std::alloc::handle_alloc_error(layout))
 }
 
 #[cold]
@@ -385,15 +454,17 @@ fn too_large(shared: &Shared, error: &LayoutError) -> Error {
     shared.error(ErrorKind::TooLarge, error.to_string())
 }
 
-/// The bytes of a slot that the one publisher of the lane is filling.
+/// The bytes of a slot that the one publisher of the lane is filling, at a position between its
+/// tail and its limit.
+///
+/// No lossless reader looks there but at the last word of the slot at the tail, which messages that
+/// announce themselves do not write through this; a lossy reader throws away what it saw.
 #[inline]
 #[expect(clippy::mut_from_ref, reason = "the owner of the lane is what is exclusive")]
 fn slot_mut(shared: &Shared, lane: usize, position: u64, len: usize) -> &mut [u8] {
     let address = shared.map().bytes(shared.shape.slot(lane, position), len);
     // SAFETY: in bounds, as `bytes` checks. The lane belongs to the one publisher that calls this,
-    // which makes one such slice at a time, for a position between its tail and its limit: no
-    // lossless reader looks there (but at the last word of the slot at the tail, which messages
-    // that announce themselves do not write through this), and a lossy one throws away what it saw.
+    // which makes one such slice at a time, where nobody reads: see above (cooperative peers).
     unsafe { std::slice::from_raw_parts_mut(address, len) }
 }
 
@@ -408,7 +479,9 @@ fn layout_mut<T: FixedLayout>(bytes: &mut [u8]) -> &mut T::Layout {
 
 /// A message that is being filled in place; dropping it unsent leaves no trace.
 ///
-/// It starts as all zeroes, and dereferences to the fixed layout of `T`.
+/// It dereferences to the fixed layout of `T`. One of up to 4 KiB starts as all zeroes. A larger
+/// one starts as any octets, those of earlier messages of this topic as a rule, since to zero it
+/// would take as long as to fill it: write all of it, or call [`zero`](Self::zero) first.
 #[must_use = "a loan that is not sent was for nothing"]
 pub struct TopicLoan<'p, T: FixedLayout> {
     publisher: &'p mut Publisher<T>,
@@ -416,10 +489,17 @@ pub struct TopicLoan<'p, T: FixedLayout> {
 }
 
 impl<'p, T: FixedLayout> TopicLoan<'p, T> {
-    fn new(publisher: &'p mut Publisher<T>) -> Self {
+    pub(super) fn new(publisher: &'p mut Publisher<T>) -> Self {
         let mut loan = Self { publisher, kind: 0 };
-        loan.zero();
+        if size_of::<T::Layout>() <= MAX_ZEROED {
+            loan.zero();
+        }
         loan
+    }
+
+    /// Makes the message all zeroes.
+    pub fn zero(&mut self) {
+        self.bytes_mut().fill(0);
     }
 
     /// Sets the number that subscribers find in the header.
@@ -428,7 +508,11 @@ impl<'p, T: FixedLayout> TopicLoan<'p, T> {
     }
 
     /// Publishes the message.
-    pub fn send(self) {
+    ///
+    /// # Errors
+    ///
+    /// None today; a topic may come to be closed.
+    pub fn send(self) -> Result<()> {
         let publisher = self.publisher;
         let lane = publisher.shared.lane(publisher.lane);
         let position = publisher.writer.tail;
@@ -439,8 +523,12 @@ impl<'p, T: FixedLayout> TopicLoan<'p, T> {
         if is_express::<T>() {
             let lane = publisher.shared.lane(publisher.lane);
             lane.put(position, &publisher.stage[..words_of::<T>()]);
+        } else if let Some(draft) = &publisher.draft {
+            let slot = publisher.shared.shape.slot(publisher.lane, position);
+            publisher.shared.map().write_volatile(slot, draft.as_bytes());
         }
         publisher.announce(1);
+        Ok(())
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
@@ -448,13 +536,11 @@ impl<'p, T: FixedLayout> TopicLoan<'p, T> {
         if is_express::<T>() {
             return &mut self.publisher.stage.as_mut_bytes()[..len];
         }
-        let publisher = &*self.publisher;
-        slot_mut(&publisher.shared, publisher.lane, publisher.writer.tail, len)
-    }
-
-    fn zero(&mut self) {
-        self.publisher.stage.zero();
-        self.bytes_mut().fill(0);
+        let publisher = &mut *self.publisher;
+        match &mut publisher.draft {
+            Some(draft) => draft.as_mut_bytes(),
+            None => slot_mut(&publisher.shared, publisher.lane, publisher.writer.tail, len),
+        }
     }
 }
 
@@ -466,6 +552,9 @@ impl<T: FixedLayout> Deref for TopicLoan<'_, T> {
         let publisher = &*self.publisher;
         if is_express::<T>() {
             return super::message::layout_of::<T>(&publisher.stage.as_bytes()[..len]);
+        }
+        if let Some(draft) = &publisher.draft {
+            return draft;
         }
         let slot = slot_mut(&publisher.shared, publisher.lane, publisher.writer.tail, len);
         super::message::layout_of::<T>(slot)

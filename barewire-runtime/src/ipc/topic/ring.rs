@@ -57,19 +57,22 @@
 use std::sync::atomic::Ordering;
 
 use super::shape::{AHEAD, KINDS, OWNER, RESERVED, Shape, TAIL, TENURES};
-use crate::sync::broadcast::Barriers;
-use crate::sync::words::Atomic;
+use crate::sync::words::{Atomic, Words};
 use crate::sys::map::Mapping;
 
 /// The last word of a slot without a message.
 pub(super) const EMPTY: u64 = 0x8d3a_5f01_c6b2_e947;
+
+/// No lane comes this far in a thousand years; what says so was not written by a publisher. Below
+/// it, positions can be added to without a care.
+const LAST: u64 = 1 << 62;
 
 const FREE: u64 = 0;
 const JOINING: u64 = 1;
 const HELD: u64 = 2;
 
 /// Whole slots, as the protocol moves them.
-pub(super) trait Slots: Barriers {
+pub(super) trait Slots: Words {
     /// Writes words, the last one in the order `last` after the others.
     fn write(&self, at: usize, from: &[u64], last: Ordering);
     /// Reads words that somebody may be writing.
@@ -157,6 +160,11 @@ pub(super) struct Reader {
 }
 
 impl Reader {
+    /// One that has read what comes before `position`, and has not looked yet.
+    pub(super) fn at(position: u64) -> Self {
+        Self { position, seen: position }
+    }
+
     /// Whether another message was there at the last look.
     #[inline]
     pub(super) fn knows_more(&self) -> bool {
@@ -192,7 +200,8 @@ impl<'a, W: Slots> Lane<'a, W> {
 
     /// Makes the slots of a new lane ready.
     pub(super) fn fill(&self) {
-        for position in 0..AHEAD {
+        let ahead = if self.shape.is_express() { AHEAD } else { 0 };
+        for position in 0..ahead {
             self.last_word(position).store(EMPTY, Ordering::Relaxed);
         }
     }
@@ -202,14 +211,9 @@ impl<'a, W: Slots> Lane<'a, W> {
         if !Holder::take(self.word(OWNER), HELD, me) {
             return None;
         }
-        let mut tail = self.tail().load(Ordering::Acquire);
+        let begun = self.end();
+        let tail = self.published(begun);
         if self.shape.is_express() {
-            let begun = tail;
-            while tail.wrapping_sub(begun) < self.shape.slots
-                && self.last_word(tail).load(Ordering::Acquire) != EMPTY
-            {
-                tail = tail.wrapping_add(1);
-            }
             if tail != begun {
                 self.tail().store(tail, Ordering::Release);
             }
@@ -221,7 +225,7 @@ impl<'a, W: Slots> Lane<'a, W> {
             tail,
             limit: tail,
             kinds: self.word(KINDS).load(Ordering::Relaxed) != 0,
-            reserved: self.reserved().load(Ordering::Relaxed),
+            reserved: self.reserved().load(Ordering::Relaxed).min(LAST),
             fenced: false,
         })
     }
@@ -330,13 +334,33 @@ impl<'a, W: Slots> Lane<'a, W> {
 
     /// A reader that begins with the last `back` messages, as far as they are still there.
     pub(super) fn reader(&self, back: u64) -> Reader {
-        let seen = self.tail().load(Ordering::Acquire);
-        Reader { position: seen.saturating_sub(back).max(self.oldest()), seen }
+        let seen = self.published(self.end());
+        Reader { position: seen.saturating_sub(back).max(self.oldest()).min(seen), seen }
+    }
+
+    /// The position after the last message published, as far as `tail` says.
+    #[inline]
+    fn end(&self) -> u64 {
+        self.tail().load(Ordering::Acquire).min(LAST)
+    }
+
+    /// The position after the last message published, if all before `position` are: messages may
+    /// be there that `tail` does not count yet.
+    fn published(&self, mut position: u64) -> u64 {
+        if self.shape.is_express() {
+            for _ in 0..self.shape.slots {
+                if self.last_word(position).load(Ordering::Acquire) == EMPTY {
+                    break;
+                }
+                position = self.end().max(position.wrapping_add(1));
+            }
+        }
+        position
     }
 
     /// The first message that no publisher will change before `reserved` is raised.
     pub(super) fn oldest(&self) -> u64 {
-        self.reserved().load(Ordering::Relaxed).saturating_sub(self.shape.slots)
+        self.reserved().load(Ordering::Relaxed).min(LAST).saturating_sub(self.shape.slots)
     }
 
     /// Whether a message that was copied before was whole; lossy topics only.
@@ -348,11 +372,11 @@ impl<'a, W: Slots> Lane<'a, W> {
 
     /// Moves a lossy reader that was overtaken on to what is still there; by how much.
     pub(super) fn skip(&self, reader: &mut Reader) -> u64 {
-        self.look(reader);
         // Not to the oldest message: that would be gone as soon as a publisher reserves again.
-        let next = self.oldest().saturating_add(self.shape.chunk() / 4).min(reader.seen);
+        let next = self.oldest().saturating_add(self.shape.chunk() / 4).min(self.end());
         let missed = next.saturating_sub(reader.position);
         reader.position = reader.position.wrapping_add(missed);
+        self.look(reader);
         missed
     }
 
@@ -397,8 +421,9 @@ impl<'a, W: Slots> Lane<'a, W> {
 
     #[inline]
     fn look(&self, reader: &mut Reader) -> u64 {
-        reader.seen = self.tail().load(Ordering::Acquire);
-        reader.seen.saturating_sub(reader.position).min(self.shape.slots)
+        let furthest = reader.position.saturating_add(self.shape.slots);
+        reader.seen = self.end().min(furthest);
+        reader.seen.saturating_sub(reader.position)
     }
 
     /// Lets publishers overwrite what is before `position`.

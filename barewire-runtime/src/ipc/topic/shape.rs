@@ -1,7 +1,7 @@
 //! Where everything stands in the body of a topic: a private copy, taken once and checked.
 //!
 //! ```text
-//!      0   64  items event: subscribers wait for messages       } as `sync::broadcast` draws it
+//!      0   64  items event: subscribers wait for messages       } as `sync::event` draws it
 //!     64   64  space event: lossless publishers wait for room   }
 //!    128       places: one word for each subscriber             63 …… 10 9 …… 2 1 0
 //!              (none in a lossy topic), rounded up to 64         version  owner state
@@ -22,7 +22,7 @@
 //! some ahead ([`Shape::chunk`]) while late readers still find `depth`.
 
 use crate::segment::{Geometry, MAX_PARTICIPANTS, MAX_SEGMENT_BYTES};
-use crate::sync::broadcast::BROADCAST_BYTES;
+use crate::sync::EVENT_BYTES;
 
 /// The most messages that a publisher can be ahead.
 pub const MAX_DEPTH: usize = 1 << 24;
@@ -45,12 +45,14 @@ pub(super) const RESERVED: usize = 256;
 pub(super) const TENURE_BYTES: usize = 24;
 
 pub(super) const ITEMS: usize = 0;
-pub(super) const SPACE: usize = BROADCAST_BYTES;
-const PLACES: u64 = 2 * BROADCAST_BYTES as u64;
+pub(super) const SPACE: usize = 64;
+const PLACES: u64 = 128;
+const _: () = assert!(ITEMS + EVENT_BYTES <= SPACE && (SPACE + EVENT_BYTES) as u64 <= PLACES);
 
 const LOSSY: u64 = 1;
 const STAMPED: u64 = 2;
 const ENCODED: u64 = 4;
+const ISOLATED: u64 = 8;
 
 /// What the creator of a topic decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +64,7 @@ pub(super) struct Choice {
     pub(super) lossy: bool,
     pub(super) stamped: bool,
     pub(super) encoded: bool,
+    pub(super) isolated: bool,
 }
 
 /// The same, and what follows from it.
@@ -95,8 +98,10 @@ impl Choice {
     pub(super) fn to_geometry(self) -> Geometry {
         let mut geometry = Geometry::default();
         let flag = |set: bool, bit: u64| if set { bit } else { 0 };
-        let flags =
-            flag(self.lossy, LOSSY) | flag(self.stamped, STAMPED) | flag(self.encoded, ENCODED);
+        let flags = flag(self.lossy, LOSSY)
+            | flag(self.stamped, STAMPED)
+            | flag(self.encoded, ENCODED)
+            | flag(self.isolated, ISOLATED);
         geometry[..5].copy_from_slice(&[self.depth, self.lanes, self.places, self.payload, flags]);
         geometry
     }
@@ -111,6 +116,7 @@ impl Choice {
             lossy: flags & LOSSY != 0,
             stamped: flags & STAMPED != 0,
             encoded: flags & ENCODED != 0,
+            isolated: flags & ISOLATED != 0,
         };
         (choice.to_geometry() == *geometry).then_some(choice)
     }
@@ -228,6 +234,7 @@ mod tests {
             lossy: false,
             stamped: true,
             encoded: false,
+            isolated: true,
         }
     }
 
@@ -265,7 +272,7 @@ mod tests {
         let geometry = choice(8).to_geometry();
         assert_eq!(Choice::from_geometry(&geometry), Some(choice(8)));
         let mut odd = geometry;
-        odd[4] |= 8;
+        odd[4] |= 16;
         assert_eq!(Choice::from_geometry(&odd), None);
         for fault in [
             Choice { depth: 0, ..choice(8) },

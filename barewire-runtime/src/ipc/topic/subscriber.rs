@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::message::{TopicBatch, TopicMessage};
@@ -10,7 +11,7 @@ use super::ring::{Reader, Slots, join, part};
 use super::{Note, Shared};
 use crate::error::{ErrorKind, Result};
 use crate::layout::FixedLayout;
-use crate::sync::broadcast::Waker;
+use crate::sync::Wait;
 
 /// How often a lossy subscriber that is overtaken while it copies tries again at once.
 const ATTEMPTS: u32 = 16;
@@ -18,11 +19,13 @@ const ATTEMPTS: u32 = 16;
 /// For how many pauses a subscriber that has found nothing leaves the publisher alone at first.
 const BREATH: u32 = 4;
 /// How often it looks at the place of the next message before it looks everywhere, and sleeps.
-const SPINS: u32 = 64;
+const SPINS: u32 = 400;
+/// Every so many looks of one who never sleeps are sure ones.
+const THOROUGH: u32 = 16;
 
 /// Where to look for a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
+pub(super) enum Look {
     /// At the message itself, which is quickest but may miss it.
     Message,
     /// At the publisher's tail, which tells of many at a time.
@@ -40,17 +43,20 @@ pub struct Subscriber<T: FixedLayout> {
     pub(super) shared: Arc<Shared>,
     /// Of a lossless topic.
     pub(super) place: Option<usize>,
-    readers: Vec<Reader>,
+    pub(super) readers: Vec<Reader>,
     next_lane: usize,
     missed: u64,
+    /// What is read next of each lane, if somebody waits for messages beside other things.
+    pub(super) positions: Option<Arc<[AtomicU64]>>,
     /// Missed, but not yet told with a message.
     unreported: u64,
-    waker: Waker,
     /// Whether publishers were not told yet that there is room.
     untold: bool,
     /// Whether messages come faster than this subscriber would like to look for them.
     streams: bool,
-    /// Copies of messages, of a lossy topic; and what goes with each of them.
+    /// Whether messages are copied out: those of a lossy or an isolated topic.
+    pub(super) copies_out: bool,
+    /// Copies of messages; and what goes with each of them.
     pub(super) copies: Vec<u64>,
     pub(super) notes: Vec<Note>,
     _message: PhantomData<fn() -> T>,
@@ -91,10 +97,11 @@ impl<T: FixedLayout> Subscriber<T> {
             readers,
             next_lane: 0,
             missed: 0,
+            positions: None,
             unreported: 0,
-            waker: Waker::new(shared.reached),
             untold: false,
             streams: false,
+            copies_out: shape.choice.lossy || shape.choice.isolated,
             copies: Vec::new(),
             notes: Vec::new(),
             _message: PhantomData,
@@ -212,19 +219,25 @@ impl<T: FixedLayout> Subscriber<T> {
         if found.is_some() {
             return found;
         }
-        for _ in 0..SPINS {
+        let shared = Arc::clone(&self.shared);
+        let spins = if shared.wait == Wait::SpinThenPark { SPINS } else { 0 };
+        for _ in 0..spins {
             let found = self.find(Look::Message, most);
             if found.is_some() {
                 return found;
             }
             std::hint::spin_loop();
         }
-        let shared = Arc::clone(&self.shared);
-        let attempt = |thorough| {
-            let look = if thorough { Look::Both } else { Look::Message };
+        let mut looks = 0_u32;
+        let attempt = || {
+            looks = looks.wrapping_add(1);
+            let quick = shared.wait == Wait::Spin && !looks.is_multiple_of(THOROUGH);
+            let look = if quick { Look::Message } else { Look::Both };
             Ok::<_, std::convert::Infallible>(self.find(look, most))
         };
-        match shared.items().wait(deadline, attempt, || shared.recover()) {
+        // Who has spun is done with that.
+        let wait = if shared.wait == Wait::Spin { Wait::Spin } else { Wait::Park };
+        match shared.items().wait_as(wait, deadline, attempt, || shared.recover()) {
             Ok(found) => found,
         }
     }
@@ -234,17 +247,17 @@ impl<T: FixedLayout> Subscriber<T> {
     #[inline]
     fn known(&mut self) -> Option<Found> {
         let [reader] = &mut self.readers[..] else { return None };
-        if self.place.is_none() || !reader.knows_more() {
+        if self.copies_out || !reader.knows_more() {
             return None;
         }
         let position = reader.position;
-        reader.position += 1;
+        reader.position = position.wrapping_add(1);
         Some(Found { lane: 0, position, count: 1, missed: 0 })
     }
 
     /// Looks at each lane in turn, and takes what stands in the first one that has something.
     #[inline]
-    fn find(&mut self, look: Look, most: Option<u64>) -> Option<Found> {
+    pub(super) fn find(&mut self, look: Look, most: Option<u64>) -> Option<Found> {
         let lanes = self.readers.len();
         for _ in 0..lanes {
             let number = self.next_lane;
@@ -281,6 +294,9 @@ impl<T: FixedLayout> Subscriber<T> {
         }
         let position = self.readers[lane].position;
         self.readers[lane].position = position.wrapping_add(count);
+        if self.copies_out {
+            self.copy(lane, position, count);
+        }
         Some(Found { lane, position, count, missed: 0 })
     }
 
@@ -301,12 +317,13 @@ impl<T: FixedLayout> Subscriber<T> {
                 return Some(Found { lane: number, position, count, missed });
             }
             let missed = lane.skip(&mut self.readers[number]);
-            self.missed += missed;
-            self.unreported += missed;
+            self.missed = self.missed.saturating_add(missed);
+            self.unreported = self.unreported.saturating_add(missed);
         }
         None
     }
 
+    #[cold]
     fn copy(&mut self, number: usize, position: u64, count: u64) {
         let shared = &*self.shared;
         let words = shared.shape.stride / 8;
@@ -322,8 +339,11 @@ impl<T: FixedLayout> Subscriber<T> {
     /// Lets publishers go on with what has been read.
     #[inline]
     pub(super) fn release(&mut self, found: Found) {
-        let Some(place) = self.place else { return };
         let position = self.readers[found.lane].position;
+        if let Some(positions) = &self.positions {
+            positions[found.lane].store(position, Ordering::Relaxed);
+        }
+        let Some(place) = self.place else { return };
         self.shared.lane(found.lane).advance(place, position);
         self.untold = true;
         // A publisher that sleeps is woken when there is something to do for it; a lone free slot
@@ -337,7 +357,7 @@ impl<T: FixedLayout> Subscriber<T> {
     fn tell(&mut self) {
         if self.untold {
             self.untold = false;
-            self.shared.space().notify(&mut self.waker);
+            self.shared.space().notify_all();
         }
     }
 }
@@ -346,7 +366,7 @@ impl<T: FixedLayout> Drop for Subscriber<T> {
     fn drop(&mut self) {
         if let Some(place) = self.place {
             part(self.shared.map(), &self.shared.shape, place);
-            self.shared.space().notify(&mut self.waker);
+            self.shared.space().notify_all();
         }
     }
 }

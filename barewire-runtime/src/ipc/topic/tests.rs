@@ -123,15 +123,68 @@ fn loans_are_filled_in_place_and_leave_no_trace_if_dropped() {
         assert_eq!(*loan, 0, "a loan starts as zeroes");
         *loan = round;
         loan.set_kind(round as u32);
-        loan.send();
+        loan.send().expect("it works");
         let mut loan = broad.0.try_loan().expect("there is room");
         assert_eq!(*loan, [0; 32]);
         loan[0] = round;
-        loan.send();
+        loan.send().expect("it works");
         let message = narrow.1.take().expect("a message");
         assert_eq!((*message, message.header().kind()), (round, round as u32));
         assert_eq!(broad.1.take().expect("a message")[0], round);
     }
+}
+
+#[test]
+fn a_large_loan_starts_as_what_its_slot_held_and_can_be_zeroed() {
+    for isolated in [false, true] {
+        let builder = topic::<[u64; 1000]>(1);
+        let topic = if isolated { builder.isolated() } else { builder }.create().expect("new");
+        let mut publisher = topic.publisher().expect("a lane");
+        for round in 1..20 {
+            let mut loan = publisher.loan().expect("nobody holds it back");
+            assert!(loan.iter().all(|word| *word < round), "octets of earlier messages");
+            if round % 2 == 0 {
+                loan.zero();
+                assert_eq!(*loan, [0; 1000]);
+            }
+            loan.fill(round);
+            loan.send().expect("it works");
+        }
+    }
+}
+
+#[test]
+fn an_isolated_topic_does_all_that_another_does() {
+    let small = topic::<[u64; 3]>(8).isolated().timestamps(true).create().expect("a new topic");
+    let wide = topic::<[u64; 33]>(8).isolated().create().expect("a new topic");
+    let texts = topic::<String>(8).isolated().slot_bytes(64).create().expect("a new topic");
+    let mut narrow = (small.publisher().expect("a lane"), small.subscriber().expect("a place"));
+    let mut broad = (wide.publisher().expect("a lane"), wide.subscriber().expect("a place"));
+    let mut text = (texts.publisher().expect("a lane"), texts.subscriber().expect("a place"));
+    for round in 0..50_u64 {
+        narrow.0.publish_batch(&[[round; 3], [round + 1; 3]]).expect("there is room");
+        broad.0.publish(&[round; 33]).expect("there is room");
+        let mut loan = broad.0.loan().expect("there is room");
+        assert_eq!(*loan, [0; 33]);
+        loan[32] = round;
+        loan.set_kind(9);
+        loan.send().expect("it works");
+        text.0.publish(&format!("é{round}")).expect("there is room");
+        for message in narrow.1.take_batch(1).expect("a message").iter() {
+            assert_eq!(*message, [round; 3]);
+            assert!(message.header().timestamp().is_some());
+        }
+        assert_eq!(*narrow.1.take().expect("a message"), [round + 1; 3]);
+        assert_eq!(*broad.1.take().expect("a message"), [round; 33]);
+        let message = broad.1.take().expect("a message");
+        assert_eq!((message[32], message.header().kind()), (round, 9));
+        assert_eq!(message.header().sequence(), round * 2 + 1);
+        drop(message);
+        let message = text.1.take().expect("a message");
+        assert_eq!(message.read().expect("text"), format!("é{round}"));
+    }
+    let many = (0..).find(|_| narrow.0.try_publish(&[0; 3]).is_err());
+    assert_eq!(many, Some(8), "a subscriber of an isolated topic holds back as well");
 }
 
 #[test]
@@ -201,7 +254,7 @@ fn messages_name_their_publisher_though_the_lane_changes_hands() {
                     let message = subscriber.take().expect("a message");
                     let header = message.header();
                     assert_eq!((header.sender(), header.sequence()), (id, number));
-                    assert!(message.timestamp().is_some());
+                    assert!(header.timestamp().is_some());
                 }
             }
         }

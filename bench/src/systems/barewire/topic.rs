@@ -84,7 +84,7 @@ impl<P: Payload> Sender for TopicLoans<P> {
     fn try_send(&mut self, stamp: u64) -> Outcome<bool> {
         let mut loan = self.0.loan()?;
         fill(P::placed_mut(&mut loan), stamp);
-        loan.send();
+        loan.send()?;
         Ok(true)
     }
 }

@@ -1,4 +1,4 @@
-//! `WaitSet`: wait for the first of many queues and file descriptors.
+//! `WaitSet`: wait for the first of many queues, services and file descriptors.
 
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -13,7 +13,7 @@ use crate::sync::slice;
 use crate::sys::futex;
 use crate::sys::poll::{self, Signal};
 
-/// The most queues that one set can hold.
+/// The most queues and services that one set can hold.
 pub const MAX_WAITED: usize = 127;
 
 /// The most file descriptors that one set can hold.
@@ -25,13 +25,13 @@ const LOOKS: usize = 256;
 /// The subject of a set's errors.
 const NAME: &str = "wait set";
 
-/// Queues and file descriptors, of which a thread waits for the first that is ready.
+/// Queues, services and file descriptors, of which a thread waits for the first that is ready.
 ///
 /// Every member has a key, by which it is reported. A member is ready while a call that does not
-/// wait would succeed: while a message can be taken, or a descriptor can be read, was closed at its
-/// other end or is faulty. It is reported for as long as that lasts (level-triggered), so nothing
-/// is missed if less is taken than there is. Others may be faster: take what was reported with a
-/// call that does not wait, and be prepared to find nothing.
+/// wait would succeed: while a message or a call can be taken or a reply received, or a descriptor
+/// can be read, was closed at its other end or is faulty. It is reported for as long as that lasts
+/// (level-triggered), so nothing is missed if less is taken than there is. Others may be faster:
+/// take what was reported with a call that does not wait, and be prepared to find nothing.
 ///
 /// ```
 /// use barewire_runtime::ipc::{MessageQueue, WaitSet};
@@ -86,14 +86,14 @@ impl<'a, K: Copy> WaitSet<'a, K> {
         Self::default()
     }
 
-    /// Adds a queue.
+    /// Adds a queue, a server or a client.
     ///
     /// # Errors
     ///
     /// `InvalidArgument` if the set has [`MAX_WAITED`] of them.
     pub fn add(&mut self, member: &'a impl Waitable, key: K) -> Result<()> {
         if self.members.len() == MAX_WAITED {
-            let detail = format!("has {MAX_WAITED} queues already, which is the limit");
+            let detail = format!("has {MAX_WAITED} members already, which is the limit");
             return Err(Error::new(ErrorKind::InvalidArgument, NAME, detail));
         }
         self.members.push((member, key));

@@ -27,6 +27,8 @@ fn child() {
         ("hold_region", region::hold_region),
         ("take_and_stop", waiting::take_and_stop),
         ("wait", waiting::wait),
+        ("take_calls_and_stop", waiting::services::take_calls_and_stop),
+        ("ask_and_stop", waiting::services::ask_and_stop),
         ("race", bad_input::race),
         ("scribble", scribbler::scribble),
         ("topic_publish", topic::publish),

@@ -271,7 +271,9 @@ impl Segment {
         if gate && last {
             self.remove();
         }
-        // Closing the file releases the gate and the participant's lock in one step.
+        // In one step. Closing the file would do as well, but only once nobody in this process has
+        // the memory mapped any more, which those who sleep on it for others may for a while.
+        let _ = lock::unlock(&self.file, header::GATE_BYTE, 1 + header::MAX_PARTICIPANTS as u64);
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -16,9 +16,9 @@ use crate::harness::{directory, start};
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A wait as long as this has not been ended by a wake.
-const LOST: Duration = Duration::from_millis(1900);
+pub(super) const LOST: Duration = Duration::from_millis(1900);
 
-const LAST: u64 = u64::MAX;
+pub(super) const LAST: u64 = u64::MAX;
 
 fn number(message: &Message<'_, u64>) -> u64 {
     message.read().expect("every number is one")
@@ -88,19 +88,19 @@ pub(super) fn runtime() -> tokio::runtime::Runtime {
         .expect("threads can be started")
 }
 
-fn status(name: &str) -> u64 {
+pub(super) fn status(name: &str) -> u64 {
     let text = fs::read_to_string("/proc/thread-self/status").expect("Linux has it");
     let line = text.lines().find(|line| line.starts_with(name)).expect("Linux says it");
     line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
 }
 
-fn threads_of_the_reactor() -> usize {
+pub(super) fn threads_of_the_reactor() -> usize {
     let tasks = fs::read_dir("/proc/self/task").expect("Linux has it");
     let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
     names.filter(|name| name.trim() == "barewire-waits").count()
 }
 
-fn sleeps() -> u64 {
+pub(super) fn sleeps() -> u64 {
     match std::env::var("BAREWIRE_SLEEPS") {
         Ok(number) => number.parse().expect("BAREWIRE_SLEEPS is a number"),
         Err(_) => 20_000,

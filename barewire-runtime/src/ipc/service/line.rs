@@ -150,6 +150,8 @@ impl Line {
     pub(super) fn publish(&self, call: CallId, stream: bool) {
         let slots = self.shared.slots();
         slots.prepare(call, stream);
+        // Before the reply can come, so that a wait set that is woken by it knows of the call.
+        self.set_awaited(call, 0);
         slots.publish(call);
         self.shared.calls().notify();
     }

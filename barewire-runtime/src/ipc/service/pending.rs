@@ -26,7 +26,6 @@ pub struct PendingCall<'c, R: FixedLayout> {
 
 impl<'c, R: FixedLayout> PendingCall<'c, R> {
     pub(super) fn new(line: &'c Line, call: CallId) -> Self {
-        line.set_awaited(call, 0);
         Self { line, call, looks: Looks::default(), _reply: PhantomData }
     }
 

@@ -176,9 +176,11 @@ impl<R: FixedLayout> Drop for StreamPart<'_, '_, R> {
             line.end(call);
             return;
         }
-        line.set_awaited(call, self.stream.index);
         line.shared.slots().acknowledge(call, self.stream.index);
         line.shared.room(line.index).notify_all();
+        // The next part may have come already: then a wait set of another thread waits for this.
+        line.set_awaited(call, self.stream.index);
+        line.shared.replies(line.index).notify_all();
     }
 }
 

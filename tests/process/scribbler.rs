@@ -1,5 +1,7 @@
 //! A process that writes random bytes over a whole segment while others use it in isolated mode.
 
+mod service;
+
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
@@ -72,6 +74,11 @@ where
     (rounds, answers)
 }
 
+fn scribbling_time() -> Duration {
+    let seconds = std::env::var(SECONDS_VARIABLE).ok().and_then(|text| text.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(SECONDS))
+}
+
 fn resident_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux says so");
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a line for it");
@@ -80,9 +87,7 @@ fn resident_kib() -> u64 {
 
 #[test]
 fn a_scribbler_cannot_harm_those_who_use_isolated_queues() {
-    let seconds = std::env::var(SECONDS_VARIABLE).ok().and_then(|text| text.parse().ok());
-    let time = Duration::from_secs(seconds.unwrap_or(SECONDS));
-    let seed = 41;
+    let (time, seed) = (scribbling_time(), 41);
     println!("seed {seed}, {time:?}");
     let scratch = Scratch::new("scribbler");
     let notes = MessageQueue::<Note>::builder("notes")

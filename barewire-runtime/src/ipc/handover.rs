@@ -53,9 +53,10 @@ impl<T: FixedLayout> MessageQueue<T> {
     /// `InvalidArgument` if the queue has a name, `Io` if the process can open no more files.
     ///
     /// ```
-    /// use barewire_runtime::ipc::MessageQueue;
+    /// # extern crate barewire_runtime as barewire;
+    /// use barewire::ipc::MessageQueue;
     ///
-    /// # fn main() -> barewire_runtime::Result<()> {
+    /// # fn main() -> barewire::Result<()> {
     /// let queue = MessageQueue::<u32>::builder("jobs").isolated().create_anonymous()?;
     /// let descriptor = queue.share_fd()?;
     /// // In the other process:
@@ -110,9 +111,10 @@ impl<T: FixedLayout> Topic<T> {
     /// `InvalidArgument` if the topic has a name, `Io` if the process can open no more files.
     ///
     /// ```
-    /// use barewire_runtime::ipc::Topic;
+    /// # extern crate barewire_runtime as barewire;
+    /// use barewire::ipc::Topic;
     ///
-    /// # fn main() -> barewire_runtime::Result<()> {
+    /// # fn main() -> barewire::Result<()> {
     /// let topic = Topic::<u32>::builder("prices").create_anonymous()?;
     /// let mut subscriber = topic.subscriber()?;
     /// let descriptor = topic.share_fd()?;
@@ -169,9 +171,10 @@ impl<Request: FixedLayout, R: FixedLayout> Service<Request, R> {
     /// `InvalidArgument` if the service has a name, `Io` if the process can open no more files.
     ///
     /// ```
-    /// use barewire_runtime::ipc::Service;
+    /// # extern crate barewire_runtime as barewire;
+    /// use barewire::ipc::Service;
     ///
-    /// # fn main() -> barewire_runtime::Result<()> {
+    /// # fn main() -> barewire::Result<()> {
     /// let service = Service::<u32, u64>::builder("square").isolated().create_anonymous()?;
     /// let descriptor = service.share_fd()?;
     /// // In the other process:

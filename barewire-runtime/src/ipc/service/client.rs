@@ -19,7 +19,28 @@ use crate::layout::FixedLayout;
 
 /// One who calls; up to eight calls at a time, from any thread.
 ///
-/// Made by [`Service::client`](super::Service::client).
+/// Made by [`Service::client`](super::Service::client). In a [`WaitSet`](crate::ipc::WaitSet) it is
+/// ready while something has become of a call: then `try_wait` or `try_part` of that call finds it.
+///
+/// ```
+/// # extern crate barewire_runtime as barewire;
+/// use barewire::ipc::{Service, WaitSet};
+///
+/// # fn main() -> barewire::Result<()> {
+/// # let name = format!("docs-client-set-{}", std::process::id());
+/// let service = Service::<u32, u32>::builder(&name).create()?;
+/// let (client, server) = (service.client()?, service.server()?);
+/// let mut set = WaitSet::new();
+/// set.add(&client, "client")?;
+///
+/// let pending = client.start(&20)?;
+/// assert!(set.try_wait()?.is_empty());
+/// server.next()?.reply(&21)?;
+/// assert_eq!(set.wait()?, ["client"]);
+/// let reply = pending.try_wait()?.expect("the set has said so");
+/// assert_eq!(*reply, 21);
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Client<Request: FixedLayout, Reply: FixedLayout> {
     pub(super) line: Line,

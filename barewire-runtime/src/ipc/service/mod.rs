@@ -217,15 +217,16 @@ impl<Request: FixedLayout, R: FixedLayout> ServiceBuilder<Request, R> {
 /// its call: one that comes too late reaches nobody.
 ///
 /// ```
+/// # extern crate barewire_runtime as barewire;
 /// use std::time::Duration;
-/// use barewire_runtime::ipc::Service;
+/// use barewire::ipc::Service;
 ///
-/// # fn main() -> barewire_runtime::Result<()> {
+/// # fn main() -> barewire::Result<()> {
 /// let name = format!("docs-square-{}", std::process::id());
 /// let service = Service::<u32, u64>::builder(&name).create()?;
 /// let server = service.server()?;
 ///
-/// let answering = std::thread::spawn(move || -> barewire_runtime::Result<()> {
+/// let answering = std::thread::spawn(move || -> barewire::Result<()> {
 ///     let call = server.next()?;
 ///     let square = u64::from(*call) * u64::from(*call);  // read in place
 ///     call.reply(&square)
@@ -242,9 +243,10 @@ impl<Request: FixedLayout, R: FixedLayout> ServiceBuilder<Request, R> {
 /// A server may answer with several replies, which the client receives one by one:
 ///
 /// ```
-/// use barewire_runtime::ipc::Service;
+/// # extern crate barewire_runtime as barewire;
+/// use barewire::ipc::Service;
 ///
-/// # fn main() -> barewire_runtime::Result<()> {
+/// # fn main() -> barewire::Result<()> {
 /// # let name = format!("docs-count-{}", std::process::id());
 /// let service = Service::<u32, u32>::builder(&name).create()?;
 /// let (client, server) = (service.client()?, service.server()?);

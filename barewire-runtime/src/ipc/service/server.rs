@@ -26,7 +26,33 @@ const CALLS_A_SLOT: usize = 16;
 
 /// One who answers calls, from any thread.
 ///
-/// Made by [`Service::server`](super::Service::server).
+/// Made by [`Service::server`](super::Service::server). A thread can wait for the calls of several
+/// services, beside other things, with a [`WaitSet`](crate::ipc::WaitSet):
+///
+/// ```
+/// # extern crate barewire_runtime as barewire;
+/// use barewire::ipc::{Service, WaitSet};
+///
+/// # fn main() -> barewire::Result<()> {
+/// # let name = |what| format!("docs-{what}-{}", std::process::id());
+/// let squares = Service::<u32, u64>::builder(name("squares")).create()?;
+/// let names = Service::<u32, [u8; 4]>::builder(name("names")).create()?;
+/// let (first, second) = (squares.server()?, names.server()?);
+/// let mut set = WaitSet::new();
+/// set.add(&first, "squares")?;
+/// set.add(&second, "names")?;
+///
+/// let client = names.client()?;
+/// let pending = client.start(&3)?;
+/// for key in set.wait()? {
+///     match key {
+///         "names" => second.try_next()?.expect("nobody else takes it").reply(b"trio")?,
+///         other => unreachable!("nobody asks for {other}"),
+///     }
+/// }
+/// assert_eq!(*pending.wait()?, *b"trio");
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Server<Request: FixedLayout, Reply: FixedLayout> {
     pub(super) shared: Arc<Shared>,

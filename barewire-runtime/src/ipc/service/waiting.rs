@@ -44,7 +44,8 @@ impl<Request: FixedLayout, R: FixedLayout> Client<Request, R> {
     /// started.
     ///
     /// ```
-    /// use barewire_runtime::ipc::Service;
+    /// # extern crate barewire_runtime as barewire;
+    /// use barewire::ipc::Service;
     ///
     /// # #[tokio::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -93,10 +94,11 @@ impl<Request: FixedLayout, R: FixedLayout> Client<Request, R> {
     /// As [`call_stream`](Self::call_stream), and `Io` as for [`call_async`](Self::call_async).
     ///
     /// ```
-    /// use barewire_runtime::ipc::Service;
+    /// # extern crate barewire_runtime as barewire;
+    /// use barewire::ipc::Service;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> barewire_runtime::Result<()> {
+    /// # async fn main() -> barewire::Result<()> {
     /// # let name = format!("docs-stream-async-{}", std::process::id());
     /// let service = Service::<u32, u32>::builder(&name).create()?;
     /// let (client, server) = (service.client()?, service.server()?);
@@ -107,7 +109,7 @@ impl<Request: FixedLayout, R: FixedLayout> Client<Request, R> {
     ///         answer.send_async(&number).await?;             // waits while the client is behind
     ///     }
     ///     answer.finish();
-    ///     Ok::<_, barewire_runtime::Error>(())
+    ///     Ok::<_, barewire::Error>(())
     /// };
     /// let receiving = async {
     ///     let mut stream = client.call_stream_async(&10).await?;
@@ -115,7 +117,7 @@ impl<Request: FixedLayout, R: FixedLayout> Client<Request, R> {
     ///     while let Some(part) = stream.next_part_async().await? {
     ///         sum += *part;
     ///     }
-    ///     Ok::<_, barewire_runtime::Error>(sum)
+    ///     Ok::<_, barewire::Error>(sum)
     /// };
     /// let (served, sum) = tokio::join!(serving, receiving);
     /// served?;

@@ -35,8 +35,8 @@
 //!
 //! The rest of what goes between processes is in [`ipc`]: [`Topic`] (each message to every
 //! subscriber), [`Service`] (calls with replies), [`SharedRegion`] (one value), [`WaitSet`] (wait
-//! for the first of many), and what they hand out, each with an example. A segment lives for as long
-//! as a process is attached to it.
+//! for the first of many), and what they hand out, each with an example. A segment lives for as
+//! long as a process is attached to it.
 //!
 //! # Attributes
 //!

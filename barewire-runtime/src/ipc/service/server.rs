@@ -188,7 +188,8 @@ impl Drop for Held<'_> {
 
 /// A call that this process has taken, read in place: it dereferences to the request's layout.
 ///
-/// If the service is isolated, it is a copy. Dropped without a reply, it tells the client so at once.
+/// If the service is isolated, it is a copy. Dropped without a reply, it tells the client so at
+/// once.
 #[must_use = "a call that is dropped stays unanswered"]
 pub struct Call<'s, Request: FixedLayout, R: FixedLayout> {
     pub(super) held: Held<'s>,

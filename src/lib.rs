@@ -34,9 +34,9 @@
 //! ```
 //!
 //! The rest of what goes between processes is in [`ipc`]: [`Topic`] (each message to every
-//! subscriber), [`Service`] (calls with replies), [`SharedRegion`] (one value), and what they hand
-//! out ([`ipc::Call`], [`ipc::Reply`], [`ipc::TopicMessage`] and so on), each with an example. A
-//! segment lives for as long as a process is attached to it.
+//! subscriber), [`Service`] (calls with replies), [`SharedRegion`] (one value), [`WaitSet`] (wait
+//! for the first of many), and what they hand out, each with an example. A segment lives for as
+//! long as a process is attached to it.
 //!
 //! # Attributes
 //!
@@ -54,8 +54,9 @@ pub use barewire_derive::{BareSchema, schema};
 #[doc(hidden)]
 pub use barewire_runtime::__private;
 pub use barewire_runtime::ipc::{
-    Batch, Client, Loan, Message, MessageQueue, Overflow, Publisher, Server, Service, SharedRegion,
-    Subscriber, Topic, Wait, WaitSet,
+    Batch, Call, Client, Loan, Message, MessageQueue, Overflow, PendingCall, Publisher, Reply,
+    ReplyStream, Server, Service, SharedRegion, StreamedReply, Subscriber, Topic, TopicItem,
+    TopicMessage, Wait, WaitSet,
 };
 pub use barewire_runtime::{
     BareSchema, Error, ErrorKind, Result, codec, ipc, layout, memory, schema_model, segment, value,

@@ -63,6 +63,16 @@ impl Drop for Scratch {
 
 /// Starts this program in a role; what it prints can be read.
 pub(crate) fn start(role: &str, directory: &Path, arguments: &[&str]) -> Process {
+    start_with(role, directory, arguments, Stdio::inherit())
+}
+
+/// As [`start`]; the child inherits a descriptor as its input.
+pub(crate) fn start_with(
+    role: &str,
+    directory: &Path,
+    arguments: &[&str],
+    input: impl Into<Stdio>,
+) -> Process {
     let program = std::env::current_exe().expect("this program has a path");
     let mut command = Command::new(program);
     command.args(["child", "--exact", "--nocapture", "--test-threads=1"]);
@@ -70,7 +80,7 @@ pub(crate) fn start(role: &str, directory: &Path, arguments: &[&str]) -> Process
     for (index, argument) in arguments.iter().enumerate() {
         command.env(format!("{ROLE}_{index}"), argument);
     }
-    let child = command.stdout(Stdio::piped()).spawn().expect("this program starts");
+    let child = command.stdin(input).stdout(Stdio::piped()).spawn().expect("this program starts");
     Process(child)
 }
 

@@ -5,6 +5,7 @@
 //! in a release build: `BAREWIRE_EVERY_INSTRUCTION=1 cargo test --release --test process steps`.
 
 mod bad_input;
+mod handover;
 mod harness;
 mod kills;
 mod queue;
@@ -27,7 +28,15 @@ fn child() {
         ("hold_region", region::hold_region),
         ("take_and_stop", waiting::take_and_stop),
         ("wait", waiting::wait),
+        ("take_calls_and_stop", waiting::services::take_calls_and_stop),
+        ("ask_and_stop", waiting::services::ask_and_stop),
         ("race", bad_input::race),
+        ("handed_queue", handover::queue),
+        ("handed_topic", handover::topic),
+        ("handed_service", handover::service),
+        ("handed_all", handover::all),
+        ("handed_taken", handover::take_and_stop),
+        ("hand_over", handover::hand_over),
         ("scribble", scribbler::scribble),
         ("topic_publish", topic::publish),
         ("topic_subscribe", topic::subscribe),

@@ -1,5 +1,7 @@
 //! A process that writes random bytes over a whole segment while others use it in isolated mode.
 
+mod service;
+
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
@@ -113,7 +115,7 @@ where
     (rounds, answers)
 }
 
-fn time() -> Duration {
+fn scribbling_time() -> Duration {
     let seconds = std::env::var(SECONDS_VARIABLE).ok().and_then(|text| text.parse().ok());
     Duration::from_secs(seconds.unwrap_or(SECONDS))
 }
@@ -142,7 +144,7 @@ fn note() -> Note {
 
 #[test]
 fn a_scribbler_cannot_harm_those_who_use_isolated_queues() {
-    let (time, seed) = (time(), 41);
+    let (time, seed) = (scribbling_time(), 41);
     println!("seed {seed}, {time:?}");
     let scratch = Scratch::new("scribbler");
     let notes = MessageQueue::<Note>::builder("notes")
@@ -178,7 +180,7 @@ fn a_scribbler_cannot_harm_those_who_use_isolated_queues() {
 
 #[test]
 fn a_scribbler_cannot_harm_those_who_use_isolated_topics() {
-    let (time, seed) = (time(), 43);
+    let (time, seed) = (scribbling_time(), 43);
     println!("seed {seed}, {time:?}");
     let scratch = Scratch::new("scribbler-topics");
     let notes = Topic::<Note>::builder("notes").depth(16).subscribers(4).isolated();

@@ -125,7 +125,7 @@ fn asker(number: u64) -> u32 {
 }
 
 /// Nine in ten are over at once; the machine may be busy with other tests for the others.
-fn at_once(mut waits: Vec<Duration>) {
+pub(crate) fn at_once(mut waits: Vec<Duration>) {
     waits.sort();
     let (most, slowest) = (waits[waits.len() * 9 / 10], waits[waits.len() - 1]);
     println!("of {} waits, nine in ten took at most {most:?}, all {slowest:?}", waits.len());

@@ -4,6 +4,7 @@
 //! `BAREWIRE_SLEEPS` says how many times the processes put each other to sleep.
 
 mod scenarios;
+pub(crate) mod services;
 mod topics;
 
 use std::time::{Duration, Instant};
@@ -40,6 +41,18 @@ const SCENARIOS: &[(&str, fn())] = &[
     ("topic_many_futures", topics::many_futures),
     ("topic_set", topics::set),
     ("topic_room", topics::room),
+    ("service_echo", services::echo),
+    ("service_echo_async", services::echo_async),
+    ("service_park", services::park),
+    ("service_ping_pong", services::ping_pong),
+    ("service_many", services::many),
+    ("service_set_of_servers", services::set_of_servers),
+    ("service_set_of_a_client", services::set_of_a_client),
+    ("service_set_beside_others", services::set_beside_others),
+    ("service_set_observes", services::set_observes),
+    ("service_cancelled", services::cancelled),
+    ("service_room", services::room),
+    ("service_left", services::left),
 ];
 
 /// Runs a scenario whose name is the argument.

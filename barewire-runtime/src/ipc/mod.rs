@@ -1,5 +1,6 @@
 //! Typed values between processes: shared state, queues, topics and calls.
 
+mod handover;
 mod message;
 mod queue;
 mod region;

@@ -29,7 +29,7 @@ use zerocopy::{FromZeros, IntoBytes};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::FixedLayout;
-use crate::segment::{Geometry, Kind, Plan, Segment};
+use crate::segment::{Geometry, Kind, Place, Plan, Segment};
 use crate::sync::{EVENT_BYTES, Event};
 
 const BUFFERS: u64 = 4;
@@ -52,24 +52,19 @@ const SIZE: usize = 1;
 #[must_use = "a builder does nothing until `create` or `open`"]
 pub struct RegionBuilder<T> {
     name: String,
-    directory: Option<PathBuf>,
+    place: Place,
     _value: PhantomData<fn() -> T>,
 }
 
 impl<T: FixedLayout> RegionBuilder<T> {
     /// Another directory than the standard one.
     pub fn directory(mut self, path: impl Into<PathBuf>) -> Self {
-        self.directory = Some(path.into());
+        self.place = Place::Directory(path.into());
         self
     }
 
     fn plan(&self) -> Plan<'_> {
-        Plan {
-            name: &self.name,
-            directory: self.directory.clone(),
-            kind: Kind::Region,
-            ty: T::TYPE,
-        }
+        Plan { name: &self.name, place: self.place.clone(), kind: Kind::Region, ty: T::TYPE }
     }
 
     /// Makes the region with its first value.
@@ -129,7 +124,7 @@ pub struct SharedRegion<T: FixedLayout> {
 impl<T: FixedLayout> SharedRegion<T> {
     /// Begins to describe a region to create or open.
     pub fn builder(name: impl Into<String>) -> RegionBuilder<T> {
-        RegionBuilder { name: name.into(), directory: None, _value: PhantomData }
+        RegionBuilder { name: name.into(), place: Place::Standard, _value: PhantomData }
     }
 
     /// Makes a region in the standard directory with its first value.

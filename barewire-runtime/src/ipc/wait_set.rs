@@ -1,4 +1,4 @@
-//! `WaitSet`: wait for the first of many queues, subscribers and file descriptors.
+//! `WaitSet`: wait for the first of many queues, subscribers, services and file descriptors.
 
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -13,7 +13,7 @@ use crate::sync::slice;
 use crate::sys::futex;
 use crate::sys::poll::{self, Signal};
 
-/// The most queues and subscribers that one set can hold.
+/// The most queues, subscribers and services that one set can hold.
 pub const MAX_WAITED: usize = 127;
 
 /// The most file descriptors that one set can hold.
@@ -25,14 +25,14 @@ const LOOKS: usize = 256;
 /// The subject of a set's errors.
 const NAME: &str = "wait set";
 
-/// Queues, subscribers of topics and file descriptors, of which a thread waits for the first that
-/// is ready.
+/// Queues, subscribers of topics, services and file descriptors, of which a thread waits for the
+/// first that is ready.
 ///
 /// Every member has a key, by which it is reported. A member is ready while a call that does not
-/// wait would succeed: while a message can be taken, or a descriptor can be read, was closed at its
-/// other end or is faulty. It is reported for as long as that lasts (level-triggered), so nothing
-/// is missed if less is taken than there is. Others may be faster: take what was reported with a
-/// call that does not wait, and be prepared to find nothing.
+/// wait would succeed: while a message or a call can be taken or a reply received, or a descriptor
+/// can be read, was closed at its other end or is faulty. It is reported for as long as that lasts
+/// (level-triggered), so nothing is missed if less is taken than there is. Others may be faster:
+/// take what was reported with a call that does not wait, and be prepared to find nothing.
 ///
 /// ```
 /// use barewire_runtime::ipc::{MessageQueue, WaitSet};
@@ -87,7 +87,7 @@ impl<'a, K: Copy> WaitSet<'a, K> {
         Self::default()
     }
 
-    /// Adds a queue, or the [`Arrivals`](super::Arrivals) of a subscriber.
+    /// Adds a queue, the [`Arrivals`](super::Arrivals) of a subscriber, a server or a client.
     ///
     /// # Errors
     ///

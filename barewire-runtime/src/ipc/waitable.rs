@@ -18,8 +18,12 @@ pub trait Waits: Sync {
 
 /// What a [`WaitSet`](super::WaitSet) can wait for, besides file descriptors.
 ///
-/// This is a [`MessageQueue`](super::MessageQueue), or the [`Arrivals`](super::Arrivals) of a
-/// topic's subscriber, which are ready while a message can be taken.
+/// | what | is ready while |
+/// |---|---|
+/// | a [`MessageQueue`](super::MessageQueue) | a message can be taken |
+/// | the [`Arrivals`](super::Arrivals) of a topic's subscriber | a message can be taken |
+/// | a [`Server`](super::Server) | a call can be taken |
+/// | a [`Client`](super::Client) | a reply, a part or an end can be received for one of its calls |
 pub trait Waitable: Waits {}
 
 impl<W: Waits> Waitable for W {}

@@ -2,13 +2,17 @@
 //!
 //! A segment is a file in a private directory. It is made whole before it has a name; it lives for
 //! as long as a participant does, and liveness is a lock that the kernel releases on any death.
+//! One without a name lives in sealed memory, and goes to others as a file descriptor.
 
 mod directory;
+mod handed;
 mod header;
 mod participants;
 
 use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -49,22 +53,43 @@ impl Kind {
 
 pub(crate) type Geometry = [u64; header::GEOMETRY_WORDS];
 
+/// Where a segment is found.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Place {
+    /// Under its name in the standard directory.
+    #[default]
+    Standard,
+    /// Under its name in another directory.
+    Directory(PathBuf),
+    /// In sealed memory, to which only descriptors lead.
+    Memory,
+    /// Behind a descriptor of such memory.
+    Descriptor(Arc<OwnedFd>),
+}
+
 /// What the creator of a segment decides, and what an opener expects.
 #[derive(Debug)]
 pub(crate) struct Plan<'a> {
     pub(crate) name: &'a str,
-    pub(crate) directory: Option<PathBuf>,
+    pub(crate) place: Place,
     pub(crate) kind: Kind,
     pub(crate) ty: &'static Type,
 }
 
 impl Plan<'_> {
-    fn directory(&self) -> Result<Directory> {
+    /// The directory of a segment that has one.
+    fn directory(&self) -> Result<Option<Directory>> {
         directory::check_name(self.name)?;
-        match &self.directory {
-            Some(path) => Directory::at(path),
-            None => Directory::standard(),
+        match &self.place {
+            Place::Standard => Directory::standard().map(Some),
+            Place::Directory(path) => Directory::at(path).map(Some),
+            Place::Memory | Place::Descriptor(_) => Ok(None),
         }
+    }
+
+    fn fault(&self, doing: &'static str) -> impl FnOnce(std::io::Error) -> Error {
+        let name = self.name;
+        move |error| Error::system(name, doing, error)
     }
 }
 
@@ -79,7 +104,8 @@ pub(crate) type Sweep<'a> = &'a dyn Fn(&Segment, u8, &dyn Fn() -> bool);
 #[derive(Debug)]
 pub(crate) struct Segment {
     name: String,
-    directory: Directory,
+    /// None of a segment in sealed memory.
+    directory: Option<Directory>,
     file: File,
     map: Mapping,
     body: usize,
@@ -100,10 +126,12 @@ impl Segment {
         fill: impl FnOnce(&Segment) -> Result<()>,
     ) -> Result<Self> {
         let directory = plan.directory()?;
-        directory.remove_abandoned()?;
-        // An early answer, without the work; the link below decides.
-        if let Some(error) = existing(&directory, plan.name) {
-            return Err(error);
+        if let Some(directory) = &directory {
+            directory.remove_abandoned()?;
+            // An early answer, without the work; the link below decides.
+            if let Some(error) = existing(directory, plan.name) {
+                return Err(error);
+            }
         }
         let text = Schema::from_type(plan.ty).to_string();
         let body = (header::TEXT_START + text.len()).next_multiple_of(header::BODY_ALIGN);
@@ -113,34 +141,47 @@ impl Segment {
             let detail = "would be larger than a segment can be";
             return Err(Error::new(ErrorKind::InvalidArgument, plan.name, detail));
         };
-        let fault = |doing| move |error| Error::system(plan.name, doing, error);
-        let file = file::create_unnamed(&directory.handle, total)
-            .map_err(fault("cannot reserve the memory of the segment"))?;
-        let map = Mapping::new(&file).map_err(fault("cannot map the segment"))?;
-        write_header(&map, plan, &text, body, body_bytes, &geometry);
-        let mut segment = Self {
-            name: plan.name.to_owned(),
-            directory,
-            file,
-            map,
-            body,
-            body_bytes: body_bytes as usize,
-            geometry,
-            index: 0,
-            incarnation: 0,
-            reached: barrier::register(),
+        let file = match &directory {
+            Some(directory) => file::create_unnamed(&directory.handle, total),
+            None => file::create_sealed(plan.name, total),
         };
+        let file = file.map_err(plan.fault("cannot reserve the memory of the segment"))?;
+        let map = Mapping::new(&file).map_err(plan.fault("cannot map the segment"))?;
+        write_header(&map, plan, &text, body, body_bytes, &geometry);
+        let found = (body, body_bytes as usize, geometry);
+        let mut segment = Self::new(plan, directory, file, map, found);
         segment.join(&|_, _, _| ())?;
         fill(&segment)?;
+        segment.take_name(plan)?;
+        Ok(segment)
+    }
+
+    /// A segment that nobody is attached to through this handle yet.
+    fn new(
+        plan: &Plan<'_>,
+        directory: Option<Directory>,
+        file: File,
+        map: Mapping,
+        (body, body_bytes, geometry): (usize, usize, Geometry),
+    ) -> Self {
+        let name = plan.name.to_owned();
+        let reached = barrier::register();
+        let (index, incarnation) = (0, 0);
+        Self { name, directory, file, map, body, body_bytes, geometry, index, incarnation, reached }
+    }
+
+    /// Makes the segment visible to all, in one step; without a directory it stays unnamed.
+    fn take_name(&self, plan: &Plan<'_>) -> Result<()> {
+        let Some(directory) = &self.directory else { return Ok(()) };
         for _ in 0..8 {
-            match file::link(&segment.file, &segment.directory.handle, plan.name) {
-                Ok(()) => return Ok(segment),
+            match file::link(&self.file, &directory.handle, plan.name) {
+                Ok(()) => return Ok(()),
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                    if let Some(error) = existing(&segment.directory, plan.name) {
+                    if let Some(error) = existing(directory, plan.name) {
                         return Err(error);
                     }
                 }
-                Err(error) => return Err(fault("cannot name the segment")(error)),
+                Err(error) => return Err(plan.fault("cannot name the segment")(error)),
             }
         }
         Err(Error::new(ErrorKind::AlreadyExists, plan.name, "is being made by others just now"))
@@ -148,8 +189,9 @@ impl Segment {
 
     /// Opens a segment that somebody alive is attached to, checks it whole, and attaches to it.
     pub(crate) fn open(plan: &Plan<'_>, sweep: Sweep<'_>) -> Result<Self> {
-        let directory = plan.directory()?;
-        let fault = |doing| move |error| Error::system(plan.name, doing, error);
+        let Some(directory) = plan.directory()? else {
+            return Self::open_handed(plan, sweep);
+        };
         let absent = || {
             Error::new(
                 ErrorKind::NotFound,
@@ -160,51 +202,63 @@ impl Segment {
         let facts = match file::facts_at(&directory.handle, plan.name) {
             Ok(facts) => facts,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(absent()),
-            Err(error) => return Err(fault("cannot examine the segment")(error)),
+            Err(error) => return Err(plan.fault("cannot examine the segment")(error)),
         };
         trusted(plan.name, &facts)?;
         let file = match file::open(&directory.handle, plan.name) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(absent()),
-            Err(error) => return Err(fault("cannot open the segment")(error)),
+            Err(error) => return Err(plan.fault("cannot open the segment")(error)),
         };
-        let facts = file::facts(&file).map_err(fault("cannot examine the segment"))?;
+        let facts = file::facts(&file).map_err(plan.fault("cannot examine the segment"))?;
         trusted(plan.name, &facts)?;
-        if facts.bytes < header::TEXT_START as u64 {
-            return Err(malformed(plan.name, "is too small to be a segment"));
-        }
-        let map = Mapping::new(&file).map_err(fault("cannot map the segment"))?;
-        let (body, body_bytes, geometry) = read_header(&map, plan)?;
-        let mut segment = Self {
-            name: plan.name.to_owned(),
-            directory,
-            file,
-            map,
-            body,
-            body_bytes,
-            geometry,
-            index: 0,
-            incarnation: 0,
-            reached: barrier::register(),
-        };
+        let mut segment = Self::checked(plan, Some(directory), file, &facts)?;
         segment.take_gate()?;
-        let facts = file::facts(&segment.file).map_err(fault("cannot examine the segment"))?;
-        let inhabited = is_inhabited(&segment.file).map_err(fault("cannot ask who is alive"))?;
-        if !inhabited && facts.links > 0 {
-            segment.directory.remove_same(&segment.file, plan.name);
-        }
-        if !inhabited || facts.links == 0 {
-            let detail = "no such segment exists (everybody who was attached to it has gone)";
-            return Err(Error::new(ErrorKind::NotFound, plan.name, detail));
-        }
+        segment.check_inhabited(plan)?;
         segment.join(sweep)?;
         segment.leave_gate();
         Ok(segment)
     }
 
+    /// Maps a file and checks its header.
+    fn checked(
+        plan: &Plan<'_>,
+        directory: Option<Directory>,
+        file: File,
+        facts: &file::Facts,
+    ) -> Result<Self> {
+        if facts.bytes < header::TEXT_START as u64 {
+            return Err(malformed(plan.name, "is too small to be a segment"));
+        }
+        let map = Mapping::new(&file).map_err(plan.fault("cannot map the segment"))?;
+        let found = read_header(&map, plan)?;
+        Ok(Self::new(plan, directory, file, map, found))
+    }
+
+    /// Whether the segment is still in use; what nobody lives in is removed. The gate is held.
+    fn check_inhabited(&self, plan: &Plan<'_>) -> Result<()> {
+        let facts = file::facts(&self.file).map_err(plan.fault("cannot examine the segment"))?;
+        let inhabited = is_inhabited(&self.file).map_err(plan.fault("cannot ask who is alive"))?;
+        if !inhabited && facts.links > 0 {
+            self.remove();
+        }
+        if !inhabited || facts.links == 0 {
+            let detail = "no such segment exists (everybody who was attached to it has gone)";
+            return Err(Error::new(ErrorKind::NotFound, plan.name, detail));
+        }
+        Ok(())
+    }
+
+    /// Removes the segment's name, if it has one and still leads here.
+    fn remove(&self) {
+        if let Some(directory) = &self.directory {
+            directory.remove_same(&self.file, &self.name);
+        }
+    }
+
     /// Whether somebody alive is attached to a segment of that name.
     pub(crate) fn exists(plan: &Plan<'_>) -> Result<bool> {
-        let directory = plan.directory()?;
+        let Some(directory) = plan.directory()? else { return Ok(false) };
         Ok(directory.segments()?.iter().any(|name| name == plan.name))
     }
 
@@ -215,9 +269,11 @@ impl Segment {
         self.free_own_entry();
         let last = !is_inhabited(&self.file).unwrap_or(true);
         if gate && last {
-            self.directory.remove_same(&self.file, &self.name);
+            self.remove();
         }
-        // Closing the file releases the gate and the participant's lock in one step.
+        // In one step. Closing the file would do as well, but only once nobody in this process has
+        // the memory mapped any more, which those who sleep on it for others may for a while.
+        let _ = lock::unlock(&self.file, header::GATE_BYTE, 1 + header::MAX_PARTICIPANTS as u64);
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -370,9 +426,7 @@ fn copy_in(map: &Mapping, at: usize, bytes: &[u8]) {
 
 fn copy_out(map: &Mapping, at: usize, len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
-    let source = map.bytes(at, len);
-    // SAFETY: `bytes` has checked the range; the header does not change after its creation.
-    unsafe { source.copy_to_nonoverlapping(bytes.as_mut_ptr(), len) };
+    map.read_volatile(at, &mut bytes);
     bytes
 }
 

@@ -1,4 +1,5 @@
 //! Files in a private directory: made without a name, named in one step, opened without trust.
+//! And files that no directory knows.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -6,7 +7,8 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{self, AtFlags, FallocateFlags, Mode, OFlags, Stat};
+use rustix::fs::{self, AtFlags, FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags, Stat};
+use rustix::io::Errno;
 
 /// What the checks of a directory or a file need to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +46,7 @@ pub(crate) fn facts_at(directory: &OwnedFd, name: &str) -> io::Result<Facts> {
 /// Makes the directory, for its owner alone, unless it exists.
 pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
     match fs::mkdir(path, Mode::RWXU) {
-        Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
@@ -67,6 +69,33 @@ pub(crate) fn create_unnamed(directory: &OwnedFd, bytes: u64) -> io::Result<File
 /// Makes the file `bytes` long and reserves its space.
 pub(crate) fn reserve(file: &File, bytes: u64) -> io::Result<()> {
     Ok(fs::fallocate(file, FallocateFlags::empty(), 0, bytes)?)
+}
+
+/// A file that no directory knows, its space reserved; nobody can change its length any more.
+pub(crate) fn create_sealed(name: &str, bytes: u64) -> io::Result<File> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let made = match fs::memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL) {
+        // Not known before Linux 6.3.
+        Err(Errno::INVAL) => fs::memfd_create(name, flags),
+        made => made,
+    };
+    let file = File::from(made?);
+    reserve(&file, bytes)?;
+    fs::fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
+    Ok(file)
+}
+
+/// Whether nobody can change the file's length.
+pub(crate) fn is_sealed(file: impl AsFd) -> bool {
+    let length = SealFlags::SHRINK | SealFlags::GROW;
+    fs::fcntl_get_seals(file).is_ok_and(|seals| seals.contains(length))
+}
+
+/// Opens the file behind a descriptor once more; the new one shares no locks with it.
+pub(crate) fn reopen(file: impl AsFd) -> io::Result<File> {
+    let path = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
+    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    Ok(File::from(fs::open(path, flags, Mode::empty())?))
 }
 
 /// Gives an unnamed file its name, in one step; an existing entry is an error.

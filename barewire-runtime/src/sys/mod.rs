@@ -1,11 +1,11 @@
 //! The only system calls of the crate.
 //!
 //! A platform must provide: a directory on a memory file system; unnamed files that are given a
-//! name in one step ([`file`]); locks on byte ranges that belong to an open file and that the
-//! kernel releases when its holder dies, however it dies ([`lock`]); shared mappings ([`map`]);
-//! a wait on a 32-bit word shared by processes, or on one of many ([`futex`]); and a wait on
-//! descriptors, one of which threads can signal ([`poll`]). A barrier in all processes
-//! ([`barrier`]) makes publishing cheaper where there is one.
+//! name in one step, and ones whose length can be sealed ([`file`]); locks on byte ranges that
+//! belong to an open file and that the kernel releases when its holder dies, however it dies
+//! ([`lock`]); shared mappings ([`map`]); a wait on a 32-bit word shared by processes, or on one of
+//! many ([`futex`]); and a wait on descriptors, one of which threads can signal ([`poll`]). A
+//! barrier in all processes ([`barrier`]) makes publishing cheaper where there is one.
 
 pub(crate) mod barrier;
 pub(crate) mod file;

@@ -33,12 +33,14 @@
 
 mod batches;
 mod clock;
+mod handles;
 mod queues;
 mod recovery;
 mod regions;
 mod runner;
 mod segments;
 mod services;
+mod streams;
 mod topics;
 mod trace;
 mod tracer;
@@ -123,7 +125,19 @@ operations! {
     service_server: services::ServerClaim,
     serve: services::Serve,
     reply: services::Reply,
-    stream_part: services::StreamSend,
+    service_client_drop: handles::ClientDrop,
+    service_server_drop: handles::ServerDrop,
+    start_stream: streams::StartStream,
+    stream_part: streams::StreamSend,
+    stream_finish: streams::StreamFinish,
+    receive_part: streams::ReceivePart,
+    wait_set: handles::SetWait,
+    start_call_isolated: handles::Isolated<services::Start>,
+    wait_for_reply_isolated: handles::Isolated<services::Wait>,
+    serve_isolated: handles::Isolated<services::Serve>,
+    reply_isolated: handles::Isolated<services::Reply>,
+    stream_part_isolated: handles::Isolated<streams::StreamSend>,
+    service_open_fd: segments::Open<handles::Handed>,
     recovery_by_open: recovery::OpenAfterDeath,
     recovery_by_dequeue: recovery::DequeueAfterDeath,
     recovery_by_update: regions::UpdateAfterDeath,

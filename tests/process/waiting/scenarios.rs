@@ -18,7 +18,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// A wait as long as this has not been ended by a wake.
 pub(super) const LOST: Duration = Duration::from_millis(1900);
 
-const LAST: u64 = u64::MAX;
+pub(super) const LAST: u64 = u64::MAX;
 
 fn number(message: &Message<'_, u64>) -> u64 {
     message.read().expect("every number is one")

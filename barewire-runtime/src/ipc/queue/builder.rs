@@ -7,7 +7,7 @@ use super::MessageQueue;
 use super::geometry::{self, MAX_CAPACITY, MAX_SLOT_BYTES, Overflow, Plan};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::FixedLayout;
-use crate::segment::{self, Kind, Segment};
+use crate::segment::{self, Kind, Place, Segment};
 use crate::sync::Wait;
 
 /// Capacity if none is given.
@@ -18,7 +18,7 @@ const DEFAULT_CAPACITY: usize = 1024;
 #[must_use = "a builder does nothing until `create` or `open`"]
 pub struct QueueBuilder<T> {
     name: String,
-    directory: Option<PathBuf>,
+    pub(in crate::ipc) place: Place,
     capacity: usize,
     slot_bytes: Option<usize>,
     overflow: Overflow,
@@ -33,7 +33,7 @@ impl<T: FixedLayout> QueueBuilder<T> {
     pub(super) fn new(name: String) -> Self {
         Self {
             name,
-            directory: None,
+            place: Place::Standard,
             capacity: DEFAULT_CAPACITY,
             slot_bytes: None,
             overflow: Overflow::Block,
@@ -98,14 +98,14 @@ impl<T: FixedLayout> QueueBuilder<T> {
 
     /// Another directory than the standard one.
     pub fn directory(mut self, path: impl Into<PathBuf>) -> Self {
-        self.directory = Some(path.into());
+        self.place = Place::Directory(path.into());
         self
     }
 
     pub(super) fn plan(&self) -> segment::Plan<'_> {
         segment::Plan {
             name: &self.name,
-            directory: self.directory.clone(),
+            place: self.place.clone(),
             kind: Kind::Queue,
             ty: T::TYPE,
         }
@@ -154,7 +154,7 @@ impl<T: FixedLayout> QueueBuilder<T> {
         self.make()
     }
 
-    fn make(&self) -> Result<MessageQueue<T>> {
+    pub(in crate::ipc) fn make(&self) -> Result<MessageQueue<T>> {
         if self.capacity == 0 || self.capacity > MAX_CAPACITY {
             return Err(self.invalid(format!(
                 "a capacity of {} is out of range: 1 to {MAX_CAPACITY} messages",
@@ -187,7 +187,7 @@ impl<T: FixedLayout> QueueBuilder<T> {
         self.attach()
     }
 
-    fn attach(&self) -> Result<MessageQueue<T>> {
+    pub(in crate::ipc) fn attach(&self) -> Result<MessageQueue<T>> {
         let segment = Segment::open(&self.plan(), &geometry::sweep)?;
         MessageQueue::attached(segment, self.wait)
     }

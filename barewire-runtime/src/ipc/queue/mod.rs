@@ -155,6 +155,10 @@ impl<T: FixedLayout> MessageQueue<T> {
     /// Detaches from the queue; the last one out removes it. Dropping it does the same.
     pub fn close(self) {}
 
+    pub(super) fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
     #[inline(always)]
     fn lanes(&self) -> Lanes<'_, Mapping> {
         Lanes { words: self.segment.map(), shape: &self.plan.shape, me: self.segment.index() }

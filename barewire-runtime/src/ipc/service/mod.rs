@@ -1,9 +1,14 @@
 //! `Service<Request, Reply>`: calls between processes, many clients to many servers.
 
+mod answers;
 mod client;
+mod line;
+mod loan;
 #[cfg(test)]
 mod model;
 mod payload;
+mod pending;
+mod place;
 mod server;
 mod shape;
 mod shared;
@@ -11,20 +16,24 @@ mod slots;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use client::{Client, PendingCall, Reply, RequestLoan};
-pub use server::{Call, ReplyLoan, Server, StreamedReply};
+pub use answers::StreamedReply;
+pub use client::Client;
+pub use loan::{ReplyLoan, RequestLoan};
+pub use pending::{PendingCall, Reply};
+pub use server::{Call, Server};
 pub use shared::{MAX_CALL_BYTES, MAX_CLIENTS};
 pub use stream::{ReplyStream, StreamPart};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::FixedLayout;
-use crate::segment::{Geometry, Kind, Plan, Segment};
+use crate::segment::{Geometry, Kind, Place, Plan, Segment};
 use crate::sync::Wait;
 use payload::is_encoded;
 use shape::Shape;
@@ -43,11 +52,12 @@ const DEFAULT_FRAMES_OF_LARGE: usize = 2;
 #[must_use = "a builder does nothing until `create` or `open`"]
 pub struct ServiceBuilder<Request, Reply> {
     name: String,
-    directory: Option<PathBuf>,
+    pub(super) place: Place,
     clients: usize,
     frames: Option<usize>,
     request_bytes: Option<usize>,
     reply_bytes: Option<usize>,
+    isolated: bool,
     wait: Wait,
     _call: PhantomData<fn(Request) -> Reply>,
 }
@@ -78,6 +88,15 @@ impl<Request: FixedLayout, R: FixedLayout> ServiceBuilder<Request, R> {
         self
     }
 
+    /// Participants do not trust each other: requests and replies are copied out before they are
+    /// checked, and whatever another process writes into the segment can give errors, wrong values
+    /// and calls that nobody has made or answers, but no panic, no endless loop and no access out
+    /// of bounds. Wait with deadlines.
+    pub fn isolated(mut self) -> Self {
+        self.isolated = true;
+        self
+    }
+
     /// How this participant waits; [`Wait::SpinThenPark`] if not given.
     pub fn wait(mut self, wait: Wait) -> Self {
         self.wait = wait;
@@ -86,14 +105,14 @@ impl<Request: FixedLayout, R: FixedLayout> ServiceBuilder<Request, R> {
 
     /// Another directory than the standard one.
     pub fn directory(mut self, path: impl Into<PathBuf>) -> Self {
-        self.directory = Some(path.into());
+        self.place = Place::Directory(path.into());
         self
     }
 
     fn plan(&self) -> Plan<'_> {
         Plan {
             name: &self.name,
-            directory: self.directory.clone(),
+            place: self.place.clone(),
             kind: Kind::Service,
             ty: Pair::<Request, R>::TYPE,
         }
@@ -123,7 +142,7 @@ impl<Request: FixedLayout, R: FixedLayout> ServiceBuilder<Request, R> {
         self.make()
     }
 
-    fn make(&self) -> Result<Service<Request, R>> {
+    pub(super) fn make(&self) -> Result<Service<Request, R>> {
         if !(1..=MAX_CLIENTS).contains(&self.clients) {
             let clients = self.clients;
             let detail = format!("{clients} clients are out of range: 1 to {MAX_CLIENTS}");
@@ -150,6 +169,7 @@ impl<Request: FixedLayout, R: FixedLayout> ServiceBuilder<Request, R> {
         geometry[shared::FRAMES] = frames as u64;
         geometry[shared::REQUEST] = request as u64;
         geometry[shared::REPLY] = reply as u64;
+        geometry[shared::FLAGS] = if self.isolated { shared::ISOLATED } else { 0 };
         // A fresh body is all zeroes: every line and slot is free.
         let body = shape.body_bytes() as u64;
         let segment = Segment::create(&self.plan(), geometry, body, |_| Ok(()))?;
@@ -166,7 +186,7 @@ impl<Request: FixedLayout, R: FixedLayout> ServiceBuilder<Request, R> {
         self.attach()
     }
 
-    fn attach(&self) -> Result<Service<Request, R>> {
+    pub(super) fn attach(&self) -> Result<Service<Request, R>> {
         let segment = Segment::open(&self.plan(), &shared::sweep_segment)?;
         Service::attached(segment, self.wait)
     }
@@ -197,15 +217,16 @@ impl<Request: FixedLayout, R: FixedLayout> ServiceBuilder<Request, R> {
 /// its call: one that comes too late reaches nobody.
 ///
 /// ```
+/// # extern crate barewire_runtime as barewire;
 /// use std::time::Duration;
-/// use barewire_runtime::ipc::Service;
+/// use barewire::ipc::Service;
 ///
-/// # fn main() -> barewire_runtime::Result<()> {
+/// # fn main() -> barewire::Result<()> {
 /// let name = format!("docs-square-{}", std::process::id());
 /// let service = Service::<u32, u64>::builder(&name).create()?;
 /// let server = service.server()?;
 ///
-/// let answering = std::thread::spawn(move || -> barewire_runtime::Result<()> {
+/// let answering = std::thread::spawn(move || -> barewire::Result<()> {
 ///     let call = server.next()?;
 ///     let square = u64::from(*call) * u64::from(*call);  // read in place
 ///     call.reply(&square)
@@ -222,9 +243,10 @@ impl<Request: FixedLayout, R: FixedLayout> ServiceBuilder<Request, R> {
 /// A server may answer with several replies, which the client receives one by one:
 ///
 /// ```
-/// use barewire_runtime::ipc::Service;
+/// # extern crate barewire_runtime as barewire;
+/// use barewire::ipc::Service;
 ///
-/// # fn main() -> barewire_runtime::Result<()> {
+/// # fn main() -> barewire::Result<()> {
 /// # let name = format!("docs-count-{}", std::process::id());
 /// let service = Service::<u32, u32>::builder(&name).create()?;
 /// let (client, server) = (service.client()?, service.server()?);
@@ -253,11 +275,12 @@ impl<Request: FixedLayout, R: FixedLayout> Service<Request, R> {
     pub fn builder(name: impl Into<String>) -> ServiceBuilder<Request, R> {
         ServiceBuilder {
             name: name.into(),
-            directory: None,
+            place: Place::Standard,
             clients: DEFAULT_CLIENTS,
             frames: None,
             request_bytes: None,
             reply_bytes: None,
+            isolated: false,
             wait: Wait::default(),
             _call: PhantomData,
         }
@@ -281,6 +304,10 @@ impl<Request: FixedLayout, R: FixedLayout> Service<Request, R> {
         Segment::exists(&Self::builder(name).plan())
     }
 
+    pub(super) fn segment(&self) -> &Segment {
+        self.shared.segment()
+    }
+
     fn attached(segment: Segment, wait: Wait) -> Result<Self> {
         let shared = Arc::new(Shared::new::<Request, R>(segment, wait)?);
         Ok(Self { shared, _call: PhantomData })
@@ -298,11 +325,10 @@ impl<Request: FixedLayout, R: FixedLayout> Service<Request, R> {
         self.shared.shape().clients
     }
 
-    /// How many processes serve, at some moment during the call; one that was killed counts until
-    /// somebody has looked for the dead, which every waiter does.
+    /// How many processes serve, at some moment during the call; the dead do not count.
     #[must_use]
     pub fn servers(&self) -> usize {
-        self.shared.slots().servers()
+        self.shared.servers()
     }
 
     /// One who calls. A process may have several, and a client outlives the service's handle.

@@ -1,5 +1,6 @@
 //! Values in their places: as a fixed layout, or as BARE octets if the type is unbounded.
 
+use std::alloc::{Layout, handle_alloc_error};
 use std::fmt::Display;
 
 use zerocopy::{FromBytes, FromZeros};
@@ -13,25 +14,34 @@ pub(super) const fn is_encoded<T: FixedLayout>() -> bool {
     const { T::TYPE.layout().is_none() }
 }
 
+fn too_large(name: &str, detail: String) -> Error {
+    Error::new(ErrorKind::TooLarge, name, detail)
+}
+
+/// The octets of a value for which there is so much room.
+pub(super) fn encode<T: Encode>(name: &str, room: usize, value: &T) -> Result<Vec<u8>> {
+    let octets = codec::encode(value);
+    let bytes = octets.len();
+    if bytes > room {
+        let detail = format!("the value takes {bytes} bytes, the service has room for {room}");
+        return Err(too_large(name, detail));
+    }
+    Ok(octets)
+}
+
 /// Writes a value; returns how many bytes it takes.
 pub(super) fn store<T: FixedLayout + Encode>(
     name: &str,
     place: &mut [u8],
     value: &T,
 ) -> Result<usize> {
-    let too_large = |detail: String| Error::new(ErrorKind::TooLarge, name, detail);
     if is_encoded::<T>() {
-        let octets = codec::encode(value);
-        let room = place.len();
-        let Some(target) = place.get_mut(..octets.len()) else {
-            let detail =
-                format!("the value takes {} bytes, the service has room for {room}", octets.len());
-            return Err(too_large(detail));
-        };
-        target.copy_from_slice(&octets);
+        let octets = encode(name, place.len(), value)?;
+        place[..octets.len()].copy_from_slice(&octets);
         return Ok(octets.len());
     }
-    value.store(layout_mut::<T>(place)).map_err(|error| too_large(error.to_string()))?;
+    let stored = value.store(layout_mut::<T>(place));
+    stored.map_err(|error| too_large(name, error.to_string()))?;
     Ok(size_of::<T::Layout>())
 }
 
@@ -64,7 +74,8 @@ pub(super) fn layout_mut<T: FixedLayout>(bytes: &mut [u8]) -> &mut T::Layout {
     }
 }
 
-/// The place as a layout of all zeroes.
-pub(super) fn zero<T: FixedLayout>(bytes: &mut [u8]) {
-    layout_mut::<T>(bytes).zero();
+/// A layout of all zeroes in memory of this process.
+pub(super) fn zeroed<T: FixedLayout>() -> Box<T::Layout> {
+    let layout = T::Layout::new_box_zeroed();
+    layout.unwrap_or_else(|_| handle_alloc_error(Layout::new::<T::Layout>()))
 }

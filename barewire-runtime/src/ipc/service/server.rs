@@ -1,16 +1,19 @@
-//! The server's side: calls that were taken, replies, replies filled in place, and streams.
+//! The server's side: who answers, and the calls that were taken.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
-use std::ops::{Deref, DerefMut};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use barewire_schema::check;
 
-use super::payload::{self, is_encoded};
+use super::answers::StreamedReply;
+use super::loan::ReplyLoan;
+use super::payload::is_encoded;
+use super::place::{Place, Received};
 use super::shape::SLOTS;
 use super::shared::Shared;
 use super::slots::{CallId, Letting};
@@ -23,10 +26,36 @@ const CALLS_A_SLOT: usize = 16;
 
 /// One who answers calls, from any thread.
 ///
-/// Made by [`Service::server`](super::Service::server).
+/// Made by [`Service::server`](super::Service::server). A thread can wait for the calls of several
+/// services, beside other things, with a [`WaitSet`](crate::ipc::WaitSet):
+///
+/// ```
+/// # extern crate barewire_runtime as barewire;
+/// use barewire::ipc::{Service, WaitSet};
+///
+/// # fn main() -> barewire::Result<()> {
+/// # let name = |what| format!("docs-{what}-{}", std::process::id());
+/// let squares = Service::<u32, u64>::builder(name("squares")).create()?;
+/// let names = Service::<u32, [u8; 4]>::builder(name("names")).create()?;
+/// let (first, second) = (squares.server()?, names.server()?);
+/// let mut set = WaitSet::new();
+/// set.add(&first, "squares")?;
+/// set.add(&second, "names")?;
+///
+/// let client = names.client()?;
+/// let pending = client.start(&3)?;
+/// for key in set.wait()? {
+///     match key {
+///         "names" => second.try_next()?.expect("nobody else takes it").reply(b"trio")?,
+///         other => unreachable!("nobody asks for {other}"),
+///     }
+/// }
+/// assert_eq!(*pending.wait()?, *b"trio");
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Server<Request: FixedLayout, Reply: FixedLayout> {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     /// The line after that of the last call.
     line: AtomicUsize,
     taken: AtomicUsize,
@@ -77,7 +106,7 @@ impl<Request: FixedLayout, R: FixedLayout> Server<Request, R> {
     }
 
     #[inline]
-    fn take(&self) -> Option<CallId> {
+    pub(super) fn take(&self) -> Option<CallId> {
         let taken = self.taken.load(Ordering::Relaxed);
         let first = taken / CALLS_A_SLOT % SLOTS;
         let call = self.shared.slots().take((self.line.load(Ordering::Relaxed), first))?;
@@ -94,34 +123,34 @@ impl<Request: FixedLayout, R: FixedLayout> Drop for Server<Request, R> {
 }
 
 /// The slot of a taken call and how far its frames are filled; let go when dropped.
-struct Held<'s> {
-    shared: &'s Shared,
-    call: CallId,
-    index: u64,
+pub(super) struct Held<'s> {
+    pub(super) shared: &'s Shared,
+    pub(super) call: CallId,
+    pub(super) index: u64,
 }
 
 impl Held<'_> {
-    fn notify(&self) {
+    pub(super) fn notify(&self) {
         self.shared.replies(self.call.line).notify_all();
     }
 
     /// The last that happens to the slot from here.
-    fn reply(self, bytes: usize) {
+    pub(super) fn reply(self, bytes: usize) {
         let this = ManuallyDrop::new(self);
         this.shared.slots().reply(this.call, bytes);
         this.notify();
     }
 
-    fn let_go(&self, how: Letting) {
+    pub(super) fn let_go(&self, how: Letting) {
         self.shared.slots().let_go(self.call, self.index, how);
         self.notify();
     }
 
-    fn is_cancelled(&self) -> bool {
+    pub(super) fn is_cancelled(&self) -> bool {
         self.shared.slots().is_cancelled(self.call)
     }
 
-    fn check_caller(&self) -> Result<()> {
+    pub(super) fn check_caller(&self) -> Result<()> {
         if self.is_cancelled() {
             let detail = "the caller has given the call up";
             return Err(self.shared.error(ErrorKind::Cancelled, detail));
@@ -129,20 +158,22 @@ impl Held<'_> {
         Ok(())
     }
 
-    fn store<R: FixedLayout + Encode>(&self, reply: &R) -> Result<usize> {
-        let place = self.shared.frame_place(self.call, self.index);
-        payload::store(self.shared.name(), place, reply)
+    /// Where the next frame is filled.
+    pub(super) fn place(&self) -> Place {
+        self.shared.frame_place(self.call, self.index)
+    }
+
+    /// Whether the next frame may be filled; an error if nobody waits for it any more.
+    pub(super) fn has_room(&self) -> Result<bool> {
+        if self.shared.slots().has_room(self.call, self.index) {
+            return Ok(true);
+        }
+        self.check_caller().map(|()| false)
     }
 
     /// Waits until the next frame may be filled; false if the deadline passed.
-    fn wait_for_room(&self, deadline: Option<Instant>) -> Result<bool> {
-        let slots = self.shared.slots();
-        let attempt = || {
-            if slots.has_room(self.call, self.index) {
-                return Ok(Some(()));
-            }
-            self.check_caller().map(|()| None)
-        };
+    pub(super) fn wait_for_room(&self, deadline: Option<Instant>) -> Result<bool> {
+        let attempt = || self.has_room().map(|room| room.then_some(()));
         let (shared, event) = (self.shared, self.shared.room(self.call.line));
         let room = event.wait_as(shared.wait(), deadline, attempt, || shared.recover())?;
         Ok(room.is_some())
@@ -157,22 +188,28 @@ impl Drop for Held<'_> {
 
 /// A call that this process has taken, read in place: it dereferences to the request's layout.
 ///
-/// Dropped without a reply, it tells the client so at once.
+/// If the service is isolated, it is a copy. Dropped without a reply, it tells the client so at
+/// once.
 #[must_use = "a call that is dropped stays unanswered"]
 pub struct Call<'s, Request: FixedLayout, R: FixedLayout> {
-    held: Held<'s>,
+    pub(super) held: Held<'s>,
+    request: Received<Request>,
     _call: PhantomData<fn(Request) -> R>,
 }
 
 impl<'s, Request: FixedLayout, R: FixedLayout> Call<'s, Request, R> {
-    fn new(shared: &'s Shared, call: CallId) -> Self {
-        Self { held: Held { shared, call, index: 0 }, _call: PhantomData }
+    #[inline]
+    pub(super) fn new(shared: &'s Shared, call: CallId) -> Self {
+        let encoded = is_encoded::<Request>();
+        let bytes = if encoded { shared.request_length(call) } else { 0 };
+        let request = shared.receive(shared.request_place(call, encoded), bytes);
+        Self { held: Held { shared, call, index: 0 }, request, _call: PhantomData }
     }
 
     /// The octets of the request: the fixed layout, or BARE if the type is unbounded.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        self.held.shared.request(self.held.call, is_encoded::<Request>())
+        self.request.bytes(self.held.shared)
     }
 
     /// The request, checked and copied out.
@@ -184,7 +221,7 @@ impl<'s, Request: FixedLayout, R: FixedLayout> Call<'s, Request, R> {
     where
         Request: for<'de> Decode<'de>,
     {
-        payload::read(self.held.shared.name(), self.bytes())
+        self.request.read(self.held.shared)
     }
 
     /// Whether nobody waits for the reply any more. Replying does no harm then.
@@ -203,7 +240,7 @@ impl<'s, Request: FixedLayout, R: FixedLayout> Call<'s, Request, R> {
     where
         R: Encode,
     {
-        let bytes = self.held.store(reply)?;
+        let bytes = self.held.shared.store(self.held.place(), reply)?;
         self.held.reply(bytes);
         Ok(())
     }
@@ -211,13 +248,12 @@ impl<'s, Request: FixedLayout, R: FixedLayout> Call<'s, Request, R> {
     /// Begins a reply that is filled in place.
     pub fn loan(self) -> ReplyLoan<'s, Request, R> {
         const { check::assert_bounded(R::TYPE) };
-        payload::zero::<R>(self.held.shared.frame_place(self.held.call, 0));
-        ReplyLoan { call: self, _writes: PhantomData }
+        ReplyLoan::new(self)
     }
 
     /// Begins to answer with several replies.
     pub fn stream(self) -> StreamedReply<'s, Request, R> {
-        StreamedReply { call: self }
+        StreamedReply::new(self)
     }
 }
 
@@ -226,151 +262,12 @@ impl<Request: FixedLayout, R: FixedLayout> Deref for Call<'_, Request, R> {
 
     fn deref(&self) -> &Request::Layout {
         const { check::assert_bounded(Request::TYPE) };
-        payload::layout::<Request>(self.held.shared.request(self.held.call, false))
+        self.request.layout(self.held.shared)
     }
 }
 
 impl<Request: FixedLayout, R: FixedLayout> fmt::Debug for Call<'_, Request, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call").field("call", &self.held.call).finish_non_exhaustive()
-    }
-}
-
-/// A reply that is being filled in place; dropping it unsent leaves the call unanswered.
-///
-/// It starts as all zeroes, and dereferences to the fixed layout of the type.
-#[must_use = "a reply that is not sent leaves the call unanswered"]
-pub struct ReplyLoan<'s, Request: FixedLayout, R: FixedLayout> {
-    call: Call<'s, Request, R>,
-    // The reply is written through this handle, by one thread at a time.
-    _writes: PhantomData<&'s mut R::Layout>,
-}
-
-impl<'s, Request: FixedLayout, R: FixedLayout> ReplyLoan<'s, Request, R> {
-    /// The call that is being answered.
-    pub fn call(&self) -> &Call<'s, Request, R> {
-        &self.call
-    }
-
-    /// Answers the call.
-    pub fn send(self) {
-        self.call.held.reply(size_of::<R::Layout>());
-    }
-
-    fn place(&self) -> &mut [u8] {
-        self.call.held.shared.frame_place(self.call.held.call, 0)
-    }
-}
-
-impl<Request: FixedLayout, R: FixedLayout> Deref for ReplyLoan<'_, Request, R> {
-    type Target = R::Layout;
-
-    fn deref(&self) -> &R::Layout {
-        payload::layout::<R>(self.place())
-    }
-}
-
-impl<Request: FixedLayout, R: FixedLayout> DerefMut for ReplyLoan<'_, Request, R> {
-    fn deref_mut(&mut self) -> &mut R::Layout {
-        payload::layout_mut::<R>(self.place())
-    }
-}
-
-impl<Request: FixedLayout, R: FixedLayout> fmt::Debug for ReplyLoan<'_, Request, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReplyLoan").field("call", &self.call).finish_non_exhaustive()
-    }
-}
-
-/// Several replies to one call; dropping it before [`finish`](Self::finish) cuts the stream short.
-#[must_use = "a stream that is not finished is cut short"]
-pub struct StreamedReply<'s, Request: FixedLayout, R: FixedLayout> {
-    call: Call<'s, Request, R>,
-}
-
-impl<'s, Request: FixedLayout, R: FixedLayout> StreamedReply<'s, Request, R> {
-    /// The call that is being answered.
-    pub fn call(&self) -> &Call<'s, Request, R> {
-        &self.call
-    }
-
-    /// Sends one part; waits while the client has not yet received those before.
-    ///
-    /// # Errors
-    ///
-    /// `Cancelled` if the client has given the call up or died, and `TooLarge` as for
-    /// [`Call::reply`]; nothing was sent then.
-    pub fn send(&mut self, part: &R) -> Result<()>
-    where
-        R: Encode,
-    {
-        self.send_until(part, None)
-    }
-
-    /// As [`send`](Self::send), but waits no longer than `timeout`.
-    ///
-    /// # Errors
-    ///
-    /// `TimedOut` if the client has not received the parts before, and as [`send`](Self::send).
-    pub fn send_timeout(&mut self, part: &R, timeout: Duration) -> Result<()>
-    where
-        R: Encode,
-    {
-        self.send_until(part, Instant::now().checked_add(timeout))
-    }
-
-    /// As [`send`](Self::send), but never waits.
-    ///
-    /// # Errors
-    ///
-    /// `Full` if the client has not received the parts before, and as [`send`](Self::send).
-    pub fn try_send(&mut self, part: &R) -> Result<()>
-    where
-        R: Encode,
-    {
-        let held = &self.call.held;
-        held.check_caller()?;
-        if !held.shared.slots().has_room(held.call, held.index) {
-            let detail = "the client has not yet received the parts before";
-            return Err(held.shared.error(ErrorKind::Full, detail));
-        }
-        self.send_now(part)
-    }
-
-    /// Ends the stream.
-    pub fn finish(self) {
-        let held = ManuallyDrop::new(self.call.held);
-        held.let_go(Letting::End);
-    }
-
-    fn send_until(&mut self, part: &R, deadline: Option<Instant>) -> Result<()>
-    where
-        R: Encode,
-    {
-        let held = &self.call.held;
-        held.check_caller()?;
-        if !held.wait_for_room(deadline)? {
-            let detail = "the client did not receive the parts before";
-            return Err(held.shared.error(ErrorKind::TimedOut, detail));
-        }
-        self.send_now(part)
-    }
-
-    fn send_now(&mut self, part: &R) -> Result<()>
-    where
-        R: Encode,
-    {
-        let held = &mut self.call.held;
-        let bytes = held.store(part)?;
-        held.shared.slots().send_part(held.call, held.index, bytes);
-        held.index += 1;
-        held.notify();
-        Ok(())
-    }
-}
-
-impl<Request: FixedLayout, R: FixedLayout> fmt::Debug for StreamedReply<'_, Request, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StreamedReply").field("call", &self.call).finish_non_exhaustive()
     }
 }

@@ -1,10 +1,12 @@
 //! What the clients and the servers of one process share: the segment and what is known of it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use barewire_schema::{Field, Link, Type};
 
 use super::payload::is_encoded;
+use super::place::Place;
 use super::shape::{FRAME_HEADER, Shape};
 use super::slots::{CallId, MAX_PAYLOAD_BYTES, Slots};
 use crate::error::{Error, ErrorKind, Result};
@@ -26,6 +28,10 @@ pub(super) const CLIENTS: usize = 0;
 pub(super) const FRAMES: usize = 1;
 pub(super) const REQUEST: usize = 2;
 pub(super) const REPLY: usize = 3;
+pub(super) const FLAGS: usize = 4;
+
+/// Participants do not trust each other.
+pub(super) const ISOLATED: u64 = 1;
 
 const _: () = assert!(MAX_CALL_BYTES <= MAX_PAYLOAD_BYTES);
 
@@ -47,6 +53,7 @@ pub(super) struct Shared {
     shape: Shape,
     request_bytes: usize,
     reply_bytes: usize,
+    isolated: bool,
     wait: Wait,
     /// How many handles of this process serve.
     serving: Mutex<usize>,
@@ -71,8 +78,13 @@ impl Shared {
             let detail = "has a header whose sizes do not fit together";
             return Err(Error::new(ErrorKind::Malformed, segment.name(), detail));
         };
+        let isolated = segment.geometry()[FLAGS] & ISOLATED != 0;
         let serving = Mutex::new(0);
-        Ok(Self { segment, shape, request_bytes, reply_bytes, wait, serving })
+        Ok(Self { segment, shape, request_bytes, reply_bytes, isolated, wait, serving })
+    }
+
+    pub(super) fn segment(&self) -> &Segment {
+        &self.segment
     }
 
     pub(super) fn name(&self) -> &str {
@@ -81,6 +93,11 @@ impl Shared {
 
     pub(super) fn error(&self, kind: ErrorKind, detail: &'static str) -> Error {
         Error::new(kind, self.name(), detail)
+    }
+
+    #[inline]
+    pub(super) fn is_isolated(&self) -> bool {
+        self.isolated
     }
 
     pub(super) fn wait(&self) -> Wait {
@@ -125,64 +142,58 @@ impl Shared {
         }
     }
 
-    pub(super) fn reply_bytes(&self) -> usize {
-        self.reply_bytes
+    /// How many processes serve, the dead not counted.
+    pub(super) fn servers(&self) -> usize {
+        self.recover();
+        self.slots().servers()
     }
 
-    /// Where the request itself stands: after its length, if it is encoded.
-    fn request_at(&self, call: CallId, encoded: bool) -> usize {
-        self.shape.request(call) + if encoded { LENGTH_BYTES } else { 0 }
+    /// The place of a request, behind its length if it is encoded. It belongs to the client that
+    /// has the slot, and to the server that has taken the call.
+    #[inline]
+    pub(super) fn request_place(&self, call: CallId, encoded: bool) -> Place {
+        let at = self.shape.request(call) + if encoded { LENGTH_BYTES } else { 0 };
+        Place { at, len: self.request_bytes }
     }
 
-    /// The place of a request; its caller is who may fill it now.
-    pub(super) fn request_place(&self, call: CallId, encoded: bool) -> &mut [u8] {
-        self.bytes_mut(self.request_at(call, encoded), self.request_bytes)
+    fn request_length_word(&self, call: CallId) -> &AtomicU64 {
+        self.segment.map().u64(self.shape.request(call))
     }
 
-    /// Writes the length of an encoded request; its caller is who may fill it now.
+    /// Writes the length of an encoded request.
     pub(super) fn set_request_length(&self, call: CallId, bytes: usize) {
-        let place = self.bytes_mut(self.shape.request(call), LENGTH_BYTES);
-        place.copy_from_slice(&(bytes as u64).to_le_bytes());
+        self.request_length_word(call).store(bytes as u64, Ordering::Relaxed);
     }
 
-    /// The request of a call that this participant serves.
-    pub(super) fn request(&self, call: CallId, encoded: bool) -> &[u8] {
-        let mut bytes = self.request_bytes;
-        if encoded {
-            let mut length = [0; LENGTH_BYTES];
-            length.copy_from_slice(self.bytes(self.shape.request(call), LENGTH_BYTES));
-            let length = u64::from_le_bytes(length);
-            bytes = bytes.min(usize::try_from(length).unwrap_or(usize::MAX));
-        }
-        self.bytes(self.request_at(call, encoded), bytes)
+    /// The length of an encoded request, as its client says.
+    pub(super) fn request_length(&self, call: CallId) -> usize {
+        let bytes = self.request_length_word(call).load(Ordering::Relaxed);
+        usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
-    /// The place of a frame; its caller is who may fill it now.
-    pub(super) fn frame_place(&self, call: CallId, index: u64) -> &mut [u8] {
-        self.bytes_mut(self.shape.frame(call, index) + FRAME_HEADER, self.reply_bytes)
-    }
-
-    /// A published frame that this participant has not yet given back.
-    pub(super) fn frame(&self, call: CallId, index: u64, bytes: usize) -> &[u8] {
-        self.bytes(self.shape.frame(call, index) + FRAME_HEADER, bytes.min(self.reply_bytes))
+    /// The place of a frame. It belongs to the server until it is published, then to the client.
+    #[inline]
+    pub(super) fn frame_place(&self, call: CallId, index: u64) -> Place {
+        Place { at: self.shape.frame(call, index) + FRAME_HEADER, len: self.reply_bytes }
     }
 
     #[inline]
-    fn bytes(&self, at: usize, len: usize) -> &[u8] {
-        let address = self.segment.map().bytes(at, len);
+    pub(super) fn bytes(&self, place: Place) -> &[u8] {
+        let address = self.segment.map().bytes(place.at, place.len);
         // SAFETY: in bounds, as `Mapping::bytes` checks; nobody writes there, because the protocol
         // gives a request to its server and a frame to its client until they let it go
-        // (cooperative peers).
-        unsafe { std::slice::from_raw_parts(address, len) }
+        // (cooperative peers: an isolated service never comes here).
+        unsafe { std::slice::from_raw_parts(address, place.len) }
     }
 
     #[inline]
     #[expect(clippy::mut_from_ref, reason = "the ownership of the slot is what is exclusive")]
-    fn bytes_mut(&self, at: usize, len: usize) -> &mut [u8] {
-        let address = self.segment.map().bytes(at, len);
+    pub(super) fn bytes_mut(&self, place: Place) -> &mut [u8] {
+        let address = self.segment.map().bytes(place.at, place.len);
         // SAFETY: in bounds, as `Mapping::bytes` checks; a free slot is its client's to fill, and
-        // an unpublished frame its server's; each is filled through one handle at a time.
-        unsafe { std::slice::from_raw_parts_mut(address, len) }
+        // an unpublished frame its server's; each is filled through one handle at a time
+        // (cooperative peers: an isolated service never comes here).
+        unsafe { std::slice::from_raw_parts_mut(address, place.len) }
     }
 }
 
@@ -203,7 +214,8 @@ fn read_geometry(segment: &Segment) -> Option<(Shape, usize, usize)> {
         && frames.is_power_of_two()
         && frames <= MAX_FRAMES
         && request <= MAX_PAYLOAD_BYTES
-        && reply <= MAX_PAYLOAD_BYTES;
+        && reply <= MAX_PAYLOAD_BYTES
+        && geometry[FLAGS] & !ISOLATED == 0;
     let shape = sane.then(|| Shape::new(base, clients, frames, request, reply))??;
     (shape.body_bytes() <= bytes).then_some((shape, request, reply))
 }

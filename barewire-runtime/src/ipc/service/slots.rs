@@ -214,10 +214,12 @@ impl<'a, W: Words> Slots<'a, W> {
         };
         let line = (0..self.shape.clients).find(free)?;
         let high = self.words.u64(self.shape.high());
-        let mut seen = high.load(Ordering::Relaxed);
-        // It only grows, so whoever loses this exchange has seen it grow.
-        while seen <= line as u64 && !high.exchange(seen, line as u64 + 1, Ordering::SeqCst) {
-            seen = high.load(Ordering::Relaxed);
+        // It only grows, so whoever loses this exchange has seen it grow, and seldom loses many.
+        for _ in 0..=self.shape.clients {
+            let seen = high.load(Ordering::Relaxed);
+            if seen > line as u64 || high.exchange(seen, line as u64 + 1, Ordering::SeqCst) {
+                break;
+            }
         }
         Some(line)
     }
@@ -394,11 +396,28 @@ impl<'a, W: Words> Slots<'a, W> {
 
     // ---- the server's side of a call ----
 
+    /// How many lines were ever in use.
+    #[inline]
+    fn high(&self) -> usize {
+        let high = self.words.u64(self.shape.high()).load(Ordering::Acquire);
+        usize::try_from(high).unwrap_or(usize::MAX).min(self.shape.clients)
+    }
+
+    /// Whether a call waits that no server has.
+    pub(super) fn any_requested(&self) -> bool {
+        (0..self.high()).any(|line| {
+            let owner = self.owner(line).load(Ordering::Relaxed);
+            let used = if owner & OWNED != 0 { used(owner).min(self.shape.slots) } else { 0 };
+            let is_requested =
+                |slot| Call(self.call(line, slot).load(Ordering::Relaxed)).state() == REQUESTED;
+            (0..used).any(is_requested)
+        })
+    }
+
     /// Takes a call that no server has, beginning the search at this line and slot.
     #[inline]
     pub(super) fn take(&self, start: (usize, usize)) -> Option<CallId> {
-        let high = self.words.u64(self.shape.high()).load(Ordering::Acquire);
-        let high = usize::try_from(high).unwrap_or(usize::MAX).min(self.shape.clients);
+        let high = self.high();
         let (mut line, first) = start;
         for _ in 0..high {
             if line >= high {

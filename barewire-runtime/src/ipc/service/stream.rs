@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use barewire_schema::check;
 
-use super::client::{Line, Looks, PendingCall};
-use super::payload::{self, is_encoded};
+use super::line::{Line, Looks};
+use super::pending::PendingCall;
+use super::place::Received;
 use super::slots::{CallId, Progress};
 use crate::codec::Decode;
 use crate::error::{Error, Result};
@@ -22,11 +23,11 @@ use crate::layout::FixedLayout;
 /// A single reply is a stream of one.
 #[must_use = "a stream that is dropped is cancelled"]
 pub struct ReplyStream<'c, R: FixedLayout> {
-    line: &'c Line,
-    call: CallId,
-    index: u64,
+    pub(super) line: &'c Line,
+    pub(super) call: CallId,
+    pub(super) index: u64,
     /// The end was seen, or an error: nothing more comes.
-    over: bool,
+    pub(super) over: bool,
     looks: Looks,
     _reply: PhantomData<fn() -> R>,
 }
@@ -93,7 +94,7 @@ impl<'c, R: FixedLayout> ReplyStream<'c, R> {
         self.line.late(self.line.end(self.call))
     }
 
-    fn settle(&mut self, found: Progress) -> Result<Option<StreamPart<'_, 'c, R>>> {
+    pub(super) fn settle(&mut self, found: Progress) -> Result<Option<StreamPart<'_, 'c, R>>> {
         let (bytes, last) = match found {
             Progress::Part(bytes) => (bytes, false),
             Progress::Last(bytes) => (bytes, true),
@@ -106,7 +107,10 @@ impl<'c, R: FixedLayout> ReplyStream<'c, R> {
                 };
             }
         };
-        Ok(Some(StreamPart { stream: self, bytes, last }))
+        self.line.set_settled(self.call);
+        let shared = &*self.line.shared;
+        let received = shared.receive(shared.frame_place(self.call, self.index), bytes);
+        Ok(Some(StreamPart { stream: self, received, last }))
     }
 }
 
@@ -126,21 +130,19 @@ impl<R: FixedLayout> fmt::Debug for ReplyStream<'_, R> {
 }
 
 /// One part of a stream, read in place; dropping it gives its room back to the server.
+///
+/// If the service is isolated, it is a copy.
 pub struct StreamPart<'s, 'c, R: FixedLayout> {
     stream: &'s mut ReplyStream<'c, R>,
-    bytes: usize,
+    received: Received<R>,
     last: bool,
 }
 
 impl<R: FixedLayout> StreamPart<'_, '_, R> {
-    fn place(&self, bytes: usize) -> &[u8] {
-        self.stream.line.shared.frame(self.stream.call, self.stream.index, bytes)
-    }
-
     /// The octets of the part: the fixed layout, or BARE if the type is unbounded.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        self.place(self.bytes)
+        self.received.bytes(&self.stream.line.shared)
     }
 
     /// The value, checked and copied out.
@@ -152,9 +154,7 @@ impl<R: FixedLayout> StreamPart<'_, '_, R> {
     where
         R: for<'de> Decode<'de>,
     {
-        let shared = &*self.stream.line.shared;
-        let bytes = if is_encoded::<R>() { self.bytes } else { shared.reply_bytes() };
-        payload::read(shared.name(), self.place(bytes))
+        self.received.read(&self.stream.line.shared)
     }
 }
 
@@ -163,7 +163,7 @@ impl<R: FixedLayout> Deref for StreamPart<'_, '_, R> {
 
     fn deref(&self) -> &R::Layout {
         const { check::assert_bounded(R::TYPE) };
-        payload::layout::<R>(self.place(self.stream.line.shared.reply_bytes()))
+        self.received.layout(&self.stream.line.shared)
     }
 }
 
@@ -178,6 +178,9 @@ impl<R: FixedLayout> Drop for StreamPart<'_, '_, R> {
         }
         line.shared.slots().acknowledge(call, self.stream.index);
         line.shared.room(line.index).notify_all();
+        // The next part may have come already: then a wait set of another thread waits for this.
+        line.set_awaited(call, self.stream.index);
+        line.shared.replies(line.index).notify_all();
     }
 }
 

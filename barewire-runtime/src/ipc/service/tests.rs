@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Client, Server, Service};
 use crate::error::ErrorKind;
+use crate::sync::Wait;
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -257,4 +258,117 @@ fn an_idle_service_of_small_values_takes_little_memory() {
     assert!(bytes <= 256 << 10, "{bytes}");
     drop(service);
     std::fs::remove_dir(&directory).expect("nothing is left in it");
+}
+
+#[test]
+fn a_parked_client_learns_of_an_end_or_a_letting_go_at_once() {
+    let name = format!("unit-service-parked-{}", std::process::id());
+    let builder = || Service::<u32, u32>::builder(&name).wait(Wait::Park);
+    let service = builder().create().expect("a new service");
+    let (client, server) = (service.client().expect("a line"), service.server().expect("a place"));
+    let serving = std::thread::spawn(move || {
+        for _ in 0..20 {
+            let mut answer = server.next().expect("a call waits").stream();
+            answer.send(&1).expect("there is room");
+            // The client sleeps by now, as a rule.
+            std::thread::sleep(Duration::from_millis(1));
+            answer.finish();
+        }
+    });
+    let begun = Instant::now();
+    for _ in 0..20 {
+        let mut stream = client.call_stream(&0).expect("a free call");
+        assert_eq!(*stream.next_part().expect("works").expect("the part"), 1);
+        assert!(stream.next_part().expect("works").is_none());
+    }
+    serving.join().expect("it ends");
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn every_wait_for_a_free_call_has_a_deadline() {
+    let (_service, client, server) = service::<u32, u32>("deadlines");
+    let pending: Vec<_> = (0..8).map(|n| client.try_start(&n).expect("a free call")).collect();
+    let soon = Duration::from_millis(3);
+    assert!(client.call_stream_timeout(&8, soon).expect_err("in use").is_timed_out());
+    assert!(client.loan_timeout(soon).expect_err("in use").is_timed_out());
+    assert!(client.try_call_stream(&8).expect_err("in use").is_full());
+    drop(pending);
+    let mut request = client.loan_timeout(soon).expect("a free call");
+    *request = 5;
+    let mut stream = request.send_stream().expect("sent");
+    let late = stream.next_part_timeout(soon).expect_err("nobody answers");
+    assert!(late.is_timed_out(), "{late}");
+    assert!(server.try_next().expect("works").is_none(), "the call was withdrawn");
+    let mut stream = client.call_stream_timeout(&6, soon).expect("a free call");
+    let mut answer = server.next().expect("a call waits").stream();
+    for part in 0..4 {
+        answer.send_timeout(&part, soon).expect("there is room");
+    }
+    assert!(answer.send_timeout(&4, soon).expect_err("four are ahead").is_timed_out());
+    assert_eq!(*stream.next_part().expect("works").expect("a part"), 0);
+    answer.send_timeout(&4, soon).expect("there is room again");
+}
+
+/// The client and the server of an isolated service of names and their lengths.
+type Isolated = (Service<String, [u64; 2]>, Client<String, [u64; 2]>, Server<String, [u64; 2]>);
+
+fn isolated(name: &str) -> Isolated {
+    let name = format!("unit-service-{name}-{}", std::process::id());
+    let builder = || Service::<String, [u64; 2]>::builder(&name).request_bytes(32);
+    let service = builder().isolated().create().expect("a new service");
+    let client = Service::open(&name).expect("it exists").client().expect("a line");
+    let server = service.server().expect("a place");
+    (service, client, server)
+}
+
+#[test]
+fn an_isolated_service_works_as_others_do() {
+    let (_service, client, server) = isolated("isolated");
+    let pending = client.start(&"four".to_owned()).expect("it fits");
+    let call = server.try_next().expect("works").expect("a call waits");
+    assert_eq!(call.read().expect("valid"), "four");
+    call.reply(&[4, 1]).expect("it fits");
+    let reply = pending.wait_timeout(SOON).expect("answered");
+    assert_eq!((*reply, reply.read().expect("valid")), ([4, 1], [4, 1]));
+    let error = client.start(&"x".repeat(32)).expect_err("33 octets");
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+
+    let mut stream = client.call_stream(&"12345".to_owned()).expect("it fits");
+    let mut answer = server.next().expect("a call waits").stream();
+    for part in 0..3 {
+        answer.send(&[part, 5]).expect("there is room");
+    }
+    answer.finish();
+    for part in 0..3 {
+        assert_eq!(*stream.next_part().expect("works").expect("a part"), [part, 5]);
+    }
+    assert!(stream.next_part().expect("works").is_none());
+
+    let pending = client.start(&String::new()).expect("it fits");
+    let mut reply = server.next().expect("a call waits").loan();
+    assert_eq!(*reply, [0, 0]);
+    reply[1] = 9;
+    assert_eq!(reply.call().bytes(), [0], "BARE of an empty string");
+    reply.send();
+    assert_eq!(*pending.wait_timeout(SOON).expect("answered"), [0, 9]);
+}
+
+#[test]
+fn what_was_received_of_an_isolated_service_does_not_change_any_more() {
+    let (service, client, server) = isolated("copied");
+    let pending = client.start(&"old".to_owned()).expect("it fits");
+    let call = server.next().expect("a call waits");
+    let body = service.segment().body();
+    let scribble = |byte: u8| {
+        for at in body.0 + 4096..body.0 + body.1 - 8 {
+            service.segment().map().write_volatile(at, &[byte]);
+        }
+    };
+    scribble(0x41);
+    assert_eq!(call.read().expect("valid"), "old");
+    call.reply(&[7, 8]).expect("it fits");
+    let reply = pending.wait_timeout(SOON).expect("answered");
+    scribble(0x42);
+    assert_eq!(*reply, [7, 8]);
 }

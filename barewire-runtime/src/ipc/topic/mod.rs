@@ -25,7 +25,7 @@ pub use waiting::Arrivals;
 use super::message::MessageHeader;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::FixedLayout;
-use crate::segment::{Kind, Plan, Segment};
+use crate::segment::{Kind, Place, Plan, Segment};
 use crate::sync::{Event, Wait};
 use crate::sys::map::Mapping;
 use ring::{Lane, sweep};
@@ -43,7 +43,7 @@ const LOOKS_BETWEEN_RECOVERIES: u32 = 64;
 #[must_use = "a builder does nothing until `create` or `open`"]
 pub struct TopicBuilder<T> {
     name: String,
-    directory: Option<PathBuf>,
+    pub(super) place: Place,
     depth: usize,
     publishers: usize,
     subscribers: usize,
@@ -115,12 +115,12 @@ impl<T: FixedLayout> TopicBuilder<T> {
 
     /// Another directory than the standard one.
     pub fn directory(mut self, path: impl Into<PathBuf>) -> Self {
-        self.directory = Some(path.into());
+        self.place = Place::Directory(path.into());
         self
     }
 
     fn plan(&self) -> Plan<'_> {
-        Plan { name: &self.name, directory: self.directory.clone(), kind: Kind::Topic, ty: T::TYPE }
+        Plan { name: &self.name, place: self.place.clone(), kind: Kind::Topic, ty: T::TYPE }
     }
 
     /// Opens the topic, or makes it if nobody has: what every participant can do that may be the
@@ -143,7 +143,7 @@ impl<T: FixedLayout> TopicBuilder<T> {
         self.make()
     }
 
-    fn make(&self) -> Result<Topic<T>> {
+    pub(super) fn make(&self) -> Result<Topic<T>> {
         let choice = self.choice()?;
         let Some(shape) = Shape::new(0, choice) else {
             return Err(self.invalid("the topic would be larger than a segment can be".to_owned()));
@@ -170,7 +170,7 @@ impl<T: FixedLayout> TopicBuilder<T> {
         self.attach()
     }
 
-    fn attach(&self) -> Result<Topic<T>> {
+    pub(super) fn attach(&self) -> Result<Topic<T>> {
         Topic::attached(Segment::open(&self.plan(), &sweep_segment)?, self.wait)
     }
 
@@ -248,7 +248,7 @@ impl<T: FixedLayout> Topic<T> {
     pub fn builder(name: impl Into<String>) -> TopicBuilder<T> {
         TopicBuilder {
             name: name.into(),
-            directory: None,
+            place: Place::Standard,
             depth: DEFAULT_DEPTH,
             publishers: 1,
             subscribers: DEFAULT_SUBSCRIBERS,
@@ -286,6 +286,10 @@ impl<T: FixedLayout> Topic<T> {
     /// `InvalidName`, `Untrusted` or `Io`.
     pub fn exists(name: impl Into<String>) -> Result<bool> {
         Segment::exists(&Self::builder(name).plan())
+    }
+
+    pub(super) fn segment(&self) -> &Segment {
+        &self.shared.segment
     }
 
     fn attached(segment: Segment, wait: Wait) -> Result<Self> {

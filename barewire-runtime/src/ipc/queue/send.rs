@@ -131,7 +131,12 @@ impl<T: FixedLayout> MessageQueue<T> {
     #[inline(always)]
     fn send_with(&self, patience: Patience, fill: impl FnOnce(&mut T::Layout)) -> Result<()> {
         const { barewire_schema::check::assert_bounded(T::TYPE) };
-        while self.plan.in_place {
+        if !self.plan.in_place {
+            let mut loan = self.loan_with(patience)?;
+            fill(&mut loan);
+            return loan.send_as(patience);
+        }
+        loop {
             let mut writer = self.writer.lock();
             if let Some(slot) = writer.place() {
                 let layout = self.layout_mut(slot);
@@ -143,9 +148,6 @@ impl<T: FixedLayout> MessageQueue<T> {
             drop(writer);
             self.make_room(patience)?;
         }
-        let mut loan = self.loan_with(patience)?;
-        fill(&mut loan);
-        loan.send_as(patience)
     }
 
     #[cold]

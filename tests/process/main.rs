@@ -38,6 +38,7 @@ fn child() {
         ("handed_taken", handover::take_and_stop),
         ("hand_over", handover::hand_over),
         ("scribble", scribbler::scribble),
+        ("use_scribbled", scribbler::use_scribbled),
         ("topic_publish", topic::publish),
         ("topic_subscribe", topic::subscribe),
         ("topic_hold", topic::hold),

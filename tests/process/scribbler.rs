@@ -4,6 +4,7 @@ mod service;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use barewire::codec::{Decode, Encode};
@@ -142,8 +143,42 @@ fn note() -> Note {
     Note { number: 7, text: "é".repeat(20), list: vec![Some(1), None, Some(3)] }
 }
 
+/// Runs what others do while a scribbler scribbles, in a process of its own, one at a time.
+fn alone(users: &str) {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock();
+    let scratch = Scratch::new(users);
+    let mut process = start("use_scribbled", scratch.path(), &[users]);
+    process.line("done");
+    process.finish(Duration::from_secs(30));
+}
+
+/// The child's side of [`alone`].
+pub(crate) fn use_scribbled() {
+    match argument(0).as_str() {
+        "queues" => queues(),
+        "topics" => topics(),
+        _ => service::services(),
+    }
+    println!("\ndone");
+}
+
 #[test]
 fn a_scribbler_cannot_harm_those_who_use_isolated_queues() {
+    alone("queues");
+}
+
+#[test]
+fn a_scribbler_cannot_harm_those_who_use_isolated_topics() {
+    alone("topics");
+}
+
+#[test]
+fn a_scribbler_cannot_harm_those_who_use_isolated_services() {
+    alone("services");
+}
+
+fn queues() {
     let (time, seed) = (scribbling_time(), 41);
     println!("seed {seed}, {time:?}");
     let scratch = Scratch::new("scribbler");
@@ -178,8 +213,7 @@ fn a_scribbler_cannot_harm_those_who_use_isolated_queues() {
     assert!(after < before + 20_000, "memory stays bounded");
 }
 
-#[test]
-fn a_scribbler_cannot_harm_those_who_use_isolated_topics() {
+fn topics() {
     let (time, seed) = (scribbling_time(), 43);
     println!("seed {seed}, {time:?}");
     let scratch = Scratch::new("scribbler-topics");

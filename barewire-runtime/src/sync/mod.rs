@@ -15,8 +15,9 @@ pub(crate) use event::EVENT_BYTES;
 #[allow(unreachable_pub, reason = "a public trait that cannot be named has it in a method")]
 pub use event::Event;
 
-/// How often a waiter looks at its condition before it sleeps.
+/// How often a waiter looks at its condition before it sleeps, and how long at most.
 const SPINS: u32 = 400;
+const SPIN_TIME: Duration = Duration::from_micros(50);
 
 /// The longest sleep, in nanoseconds; see [`slice`].
 static SLICE_NS: AtomicU64 = AtomicU64::new(4_000_000);
@@ -43,8 +44,8 @@ pub enum Wait {
     Park,
 }
 
-/// A waiter that spins looks at the clock once in so many looks.
-const LOOKS_BETWEEN_CLOCKS: u32 = 1024;
+/// A waiter that spins looks at the clock once in so many looks; one look may take long.
+const LOOKS_BETWEEN_CLOCKS: u32 = 64;
 
 impl Event<'_> {
     /// As [`wait_as`](Self::wait_as) with [`Wait::SpinThenPark`].
@@ -73,11 +74,18 @@ impl Event<'_> {
             Wait::SpinThenPark => SPINS,
             Wait::Park => 1,
         };
-        for _ in 0..spins {
+        let mut begun = None;
+        for look in 0..spins {
             if let Some(found) = attempt()? {
                 return Ok(Some(found));
             }
             std::hint::spin_loop();
+            if look % LOOKS_BETWEEN_CLOCKS == LOOKS_BETWEEN_CLOCKS - 1 {
+                let now = Instant::now();
+                if now.duration_since(*begun.get_or_insert(now)) > SPIN_TIME {
+                    break;
+                }
+            }
         }
         self.sleep(deadline, attempt, idle)
     }

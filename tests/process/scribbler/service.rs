@@ -151,8 +151,7 @@ fn scribbler(scratch: &Scratch, path: &str, seed: u64) -> Process {
     scribbler
 }
 
-#[test]
-fn a_scribbler_cannot_harm_those_who_use_isolated_services() {
+pub(super) fn services() {
     let (time, seed) = (scribbling_time(), 43);
     println!("seed {seed}, {time:?}");
     let scratch = Scratch::new("scribbler-of-services");

@@ -11,6 +11,7 @@
 
 use super::slots::CallId;
 use crate::segment::MAX_PARTICIPANTS;
+use crate::sync::EVENT_BYTES;
 
 /// The calls that a client can have at a time: their words fill a cache line.
 pub(super) const SLOTS: usize = 8;
@@ -160,6 +161,8 @@ impl Shape {
     }
 }
 
-const _: () =
-    assert!(SLOTS * 8 == ACKS && ROOM_EVENT + 12 <= LINE_BYTES && REPLIES_EVENT + 12 <= ROOM_EVENT);
+const _: () = assert!(SLOTS * 8 == ACKS && ENDS + SLOTS * 8 == REPLIES_EVENT);
+const _: () = assert!(REPLIES_EVENT + EVENT_BYTES <= ROOM_EVENT);
+const _: () = assert!(ROOM_EVENT + EVENT_BYTES <= LINE_BYTES);
+const _: () = assert!(CALLS_EVENT + EVENT_BYTES <= SERVERS);
 const _: () = assert!(LINE_BYTES.is_multiple_of(PAIR_BYTES) && SERVERS.is_multiple_of(PAIR_BYTES));

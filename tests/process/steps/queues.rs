@@ -40,7 +40,7 @@ const LINE: u64 = 60;
 /// What the parent leaves for a child that goes on.
 pub(super) const LEFT: u64 = 70;
 /// Longer than anything takes that is not stuck.
-pub(super) const LONG: Duration = Duration::from_secs(5);
+pub(super) const LONG: Duration = Duration::from_secs(30);
 
 /// A message that the parent has taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

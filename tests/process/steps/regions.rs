@@ -22,7 +22,7 @@ pub(crate) type Region = SharedRegion<Value>;
 /// The count before the operation.
 const BEFORE: u64 = 10;
 /// Longer than anything takes that is not stuck.
-const LONG: Duration = Duration::from_secs(5);
+const LONG: Duration = Duration::from_secs(30);
 
 fn value(count: u64) -> Value {
     Value { count, copies: [count; 4] }

@@ -234,3 +234,25 @@ fn producers_that_come_and_go_use_no_room_up() {
         assert_eq!(take_all(&queue), [round]);
     }
 }
+
+#[test]
+fn a_small_loan_starts_as_zeroes_and_a_large_one_can_be_made_so() {
+    let scratch = Scratch::new("zeroes");
+    let small = MessageQueue::<[u32; 256]>::builder("small").directory(&scratch.0);
+    let small = small.create().expect("a new queue");
+    let large = MessageQueue::<[u32; 2048]>::builder("large").directory(&scratch.0);
+    let large = large.create().expect("a new queue");
+    for round in 0..200 {
+        let mut loan = small.loan().expect("room");
+        assert!(loan.iter().all(|word| *word == 0), "round {round}");
+        loan.fill(!0);
+        loan.send().expect("it fits");
+        small.dequeue().expect("it is there");
+        let mut loan = large.loan().expect("room");
+        loan.zero();
+        assert!(loan.iter().all(|word| *word == 0), "round {round}");
+        loan.fill(!0);
+        loan.send().expect("it fits");
+        assert!(large.dequeue().expect("it is there").iter().all(|word| *word == !0));
+    }
+}

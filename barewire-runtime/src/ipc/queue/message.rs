@@ -15,6 +15,9 @@ use crate::codec::Decode;
 use crate::error::Result;
 use crate::layout::FixedLayout;
 
+/// Loans of messages up to this start as all zeroes.
+const ZEROED_BYTES: usize = 4096;
+
 /// A message that was taken out of a queue; dropping it acknowledges it.
 ///
 /// It is read in place (in a copy, if the queue is isolated): if `T` has a largest size, it
@@ -183,9 +186,12 @@ pub(super) fn layout_of<T: FixedLayout>(bytes: &[u8]) -> &T::Layout {
 
 /// A message that is being filled; dropping it unsent gives its room back.
 ///
-/// It starts as all zeroes, and dereferences to the fixed layout of `T`. A message of more than a
-/// few hundred bytes is filled where its receiver reads it; a smaller one is copied there when
-/// it is sent, which costs less than a slot of its own would.
+/// It dereferences to the fixed layout of `T`. One of up to 4 KiB starts as all zeroes. A larger
+/// one starts as any octets, those of earlier messages of this queue as a rule, since to zero it
+/// would take as long as to fill it: write all of it, or call [`zero`](Self::zero) first.
+///
+/// A message of more than a few hundred bytes is filled where its receiver reads it; a smaller one
+/// is copied there when it is sent, which costs less than a slot of its own would.
 #[must_use = "a loan that is not sent is given back"]
 pub struct Loan<'q, T: FixedLayout> {
     queue: &'q MessageQueue<T>,
@@ -201,12 +207,20 @@ enum Place<T: FixedLayout> {
 
 impl<'q, T: FixedLayout> Loan<'q, T> {
     pub(super) fn in_slot(queue: &'q MessageQueue<T>, acquired: Acquired) -> Self {
-        queue.held_bytes_mut(queue.slot_of(acquired)).fill(0);
-        Self { queue, kind: 0, place: Place::Slot(acquired) }
+        let mut loan = Self { queue, kind: 0, place: Place::Slot(acquired) };
+        if size_of::<T::Layout>() <= ZEROED_BYTES {
+            loan.zero();
+        }
+        loan
     }
 
     pub(super) fn in_copy(queue: &'q MessageQueue<T>) -> Self {
         Self { queue, kind: 0, place: Place::Copy(copied_layout::<T>(&[])) }
+    }
+
+    /// Makes the message all zeroes.
+    pub fn zero(&mut self) {
+        (**self).zero();
     }
 
     /// Sets the number that the receiver finds in the header.

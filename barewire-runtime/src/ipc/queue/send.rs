@@ -82,8 +82,9 @@ impl<T: FixedLayout> MessageQueue<T> {
 
     /// Puts a message into the queue that `fill` writes in its slot, with no copy.
     ///
-    /// The slot starts as all zeroes. If the queue is full, as [`enqueue`](Self::enqueue). Keep
-    /// `fill` short: other threads that send through the same handle wait for it.
+    /// The slot starts as that of a [`Loan`] does. If the queue is full, as
+    /// [`enqueue`](Self::enqueue). Keep `fill` short: other threads that send through the same
+    /// handle wait for it.
     ///
     /// ```
     /// use barewire_runtime::ipc::MessageQueue;

@@ -16,8 +16,8 @@ use crate::sync::Wait;
 /// How often a lossy subscriber that is overtaken while it copies tries again at once.
 const ATTEMPTS: u32 = 16;
 
-/// Who looks at a line that is being written slows the writer down. In a stream it is better to let
-/// some messages come together: for so many pauses a subscriber that has found none looks nowhere.
+/// Who looks at a line that is being written slows the writer down. In a stream it is better to
+/// let some messages come together: for so many pauses a subscriber that has found none looks nowhere.
 const BREATH: u32 = 16;
 /// A message that is found after fewer looks than this is one of a stream; and a stream is over when
 /// so many looks have found nothing.

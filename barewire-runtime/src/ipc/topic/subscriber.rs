@@ -17,10 +17,11 @@ use crate::sync::Wait;
 const ATTEMPTS: u32 = 16;
 
 /// Who looks at a line that is being written slows the writer down. In a stream it is better to
-/// let some messages come together: for so many pauses a subscriber that has found none looks nowhere.
+/// let some messages come together: for so many pauses a subscriber that has found none looks
+/// nowhere.
 const BREATH: u32 = 16;
-/// A message that is found after fewer looks than this is one of a stream; and a stream is over when
-/// so many looks have found nothing.
+/// A message that is found after fewer looks than this is one of a stream; and a stream is over
+/// when so many looks have found nothing.
 const NEAR: u32 = 4;
 /// How often a subscriber looks before it sleeps.
 const SPINS: u32 = 400;

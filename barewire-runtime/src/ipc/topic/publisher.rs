@@ -284,11 +284,12 @@ impl<T: FixedLayout> Publisher<T> {
         if is_express::<T>() {
             let staged = staged(message).map_err(|error| too_large(&self.shared, &error))?;
             self.note(position, 0, size_of::<T::Layout>());
-            lane.put(position, &staged[..words_of::<T>()]);
-        } else {
-            let bytes = self.fill(position, message)?;
-            self.note(position, 0, bytes);
+            lane.publish_express(&mut self.writer, &staged[..words_of::<T>()]);
+            self.shared.items().notify_all();
+            return Ok(());
         }
+        let bytes = self.fill(position, message)?;
+        self.note(position, 0, bytes);
         self.announce(1);
         Ok(())
     }
@@ -387,7 +388,7 @@ const RELAXED: std::sync::atomic::Ordering = std::sync::atomic::Ordering::Relaxe
 
 impl<T: FixedLayout> Drop for Publisher<T> {
     fn drop(&mut self) {
-        self.shared.lane(self.lane).give_back();
+        self.shared.lane(self.lane).give_back(&self.writer);
     }
 }
 

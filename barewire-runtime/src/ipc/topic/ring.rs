@@ -22,8 +22,10 @@
 //! between processors, one after the other. So a message of up to a cache line announces itself:
 //! slots that come next hold [`EMPTY`] in their last word, and that word is written last. Position
 //! `p` is published as soon as `tail` is past it **or** the last word of its slot is not `EMPTY`,
-//! whichever comes first; a message whose last word happens to be `EMPTY` waits for `tail`, nothing
-//! more. The rules that make it right:
+//! whichever comes first. A message whose last word happens to be `EMPTY` waits for `tail`, which
+//! then counts it at once. Of others, `tail` counts so many at a time ([`Shape::lag`]): its line
+//! would have to travel for each, and who is sent for one looks at the message anyway. The rules
+//! that make it right:
 //!
 //! 1. Before the last word of position `p` is written, the slot after it (after the last of the
 //!    batch) is `EMPTY`. So a reader at `p`, which has read `p − 1`, finds nothing there but
@@ -42,7 +44,7 @@
 //! | writing a tenure | a record without messages | the next owner rewrites it |
 //! | raising `reserved` | a shorter history | the next owner looks at all cursors first |
 //! | filling slots | bytes behind a last word that is `EMPTY` | the next owner overwrites them |
-//! | the last word, before `tail` | a message, visible to all | the next owner moves `tail` |
+//! | the last word, before `tail` | messages, visible to all | the next owner moves `tail` |
 //! | `tail`, before emptying | one `EMPTY` slot, not two | the next owner empties the other |
 //! | publishing, before waking | sleepers | they look themselves every few milliseconds |
 //! | taking a place | JOINING(dead), which publishers ignore | sweep: FREE |
@@ -164,12 +166,6 @@ impl Reader {
     pub(super) fn at(position: u64) -> Self {
         Self { position, seen: position }
     }
-
-    /// Whether another message was there at the last look.
-    #[inline]
-    pub(super) fn knows_more(&self) -> bool {
-        self.seen > self.position
-    }
 }
 
 /// One lane of a topic.
@@ -230,7 +226,8 @@ impl<'a, W: Slots> Lane<'a, W> {
         })
     }
 
-    pub(super) fn give_back(&self) {
+    pub(super) fn give_back(&self, writer: &Writer) {
+        self.tail().store(writer.tail, Ordering::Release);
         Holder::give_back(self.word(OWNER));
     }
 
@@ -322,6 +319,17 @@ impl<'a, W: Slots> Lane<'a, W> {
         }
     }
 
+    /// Publishes one message that announces itself, by its last word alone if that is enough.
+    #[inline]
+    pub(super) fn publish_express(&self, writer: &mut Writer, message: &[u64]) {
+        self.put(writer.tail, message);
+        writer.tail = writer.tail.wrapping_add(1);
+        if writer.tail & (self.shape.lag - 1) == 0 || message.last() == Some(&EMPTY) {
+            self.tail().store(writer.tail, Ordering::Release);
+        }
+        self.empty(writer.tail.wrapping_add(1));
+    }
+
     /// Says that messages of this lane have kinds from now on.
     pub(super) fn use_kinds(&self, writer: &mut Writer) {
         writer.kinds = true;
@@ -396,6 +404,14 @@ impl<'a, W: Slots> Lane<'a, W> {
         self.look(reader)
     }
 
+    /// Whether another message is there, at a glance.
+    #[inline]
+    pub(super) fn has_next(&self, reader: &Reader) -> bool {
+        reader.seen > reader.position
+            || self.shape.is_express()
+                && self.last_word(reader.position).load(Ordering::Acquire) != EMPTY
+    }
+
     /// Likewise for batches, up to `most`: looks at `tail` first, and is always thorough.
     pub(super) fn ready_many(&self, reader: &mut Reader, most: u64) -> u64 {
         let known = reader.seen.saturating_sub(reader.position);
@@ -408,15 +424,6 @@ impl<'a, W: Slots> Lane<'a, W> {
             word.load(Ordering::Acquire) != EMPTY
         };
         (0..most.min(self.shape.slots)).take_while(said).count() as u64
-    }
-
-    /// How many messages `tail` says that there are, which is surely all, if a little late.
-    #[inline]
-    pub(super) fn ready_by_tail(&self, reader: &mut Reader) -> u64 {
-        if reader.seen > reader.position {
-            return reader.seen - reader.position;
-        }
-        self.look(reader)
     }
 
     #[inline]

@@ -36,6 +36,10 @@ pub(super) const AHEAD: u64 = 2;
 /// The largest message whose last word says that it is there; one cache line.
 pub(super) const EXPRESS_BYTES: usize = 64;
 
+/// How many messages `tail` may lag behind, if there are enough of them.
+const LAG: u64 = 8;
+const MIN_DEPTH_TO_LAG: u64 = 64;
+
 const LANE_BYTES: u64 = 384;
 pub(super) const OWNER: usize = 0;
 pub(super) const TENURES: usize = 8;
@@ -82,6 +86,8 @@ pub(super) struct Shape {
     data_at: usize,
     /// A subscriber wakes publishers whenever its position changes in other bits than these.
     pub(super) wake_mask: u64,
+    /// `tail` counts messages that announce themselves so many at a time; a power of two.
+    pub(super) lag: u64,
     /// The bytes of the body.
     pub(super) bytes: u64,
 }
@@ -159,6 +165,7 @@ impl Shape {
             stamps_at: at(stamps_at),
             data_at: at(data_at),
             wake_mask: (choice.depth / 8).max(1).next_power_of_two() - 1,
+            lag: if choice.depth < MIN_DEPTH_TO_LAG { 1 } else { LAG },
             bytes,
         })
     }

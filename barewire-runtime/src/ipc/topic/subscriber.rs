@@ -16,9 +16,14 @@ use crate::sync::Wait;
 /// How often a lossy subscriber that is overtaken while it copies tries again at once.
 const ATTEMPTS: u32 = 16;
 
-/// For how many pauses a subscriber that has found nothing leaves the publisher alone at first.
-const BREATH: u32 = 4;
-/// How often it looks at the place of the next message before it looks everywhere, and sleeps.
+/// Who looks at a line that is being written slows the writer down. In a stream it is better to
+/// let some messages come together: for so many pauses a subscriber that has found none looks
+/// nowhere.
+const BREATH: u32 = 16;
+/// A message that is found after fewer looks than this is one of a stream; and a stream is over
+/// when so many looks have found nothing.
+const NEAR: u32 = 4;
+/// How often a subscriber looks before it sleeps.
 const SPINS: u32 = 400;
 /// Every so many looks of one who never sleeps are sure ones.
 const THOROUGH: u32 = 16;
@@ -28,8 +33,6 @@ const THOROUGH: u32 = 16;
 pub(super) enum Look {
     /// At the message itself, which is quickest but may miss it.
     Message,
-    /// At the publisher's tail, which tells of many at a time.
-    Tail,
     /// At both: quick and sure.
     Both,
 }
@@ -52,8 +55,10 @@ pub struct Subscriber<T: FixedLayout> {
     unreported: u64,
     /// Whether publishers were not told yet that there is room.
     untold: bool,
-    /// Whether messages come faster than this subscriber would like to look for them.
+    /// Whether messages come one upon the other.
     streams: bool,
+    /// How many looks in a row have found nothing.
+    misses: u32,
     /// Whether messages are copied out: those of a lossy or an isolated topic.
     pub(super) copies_out: bool,
     /// Copies of messages; and what goes with each of them.
@@ -101,6 +106,7 @@ impl<T: FixedLayout> Subscriber<T> {
             unreported: 0,
             untold: false,
             streams: false,
+            misses: NEAR,
             copies_out: shape.choice.lossy || shape.choice.isolated,
             copies: Vec::new(),
             notes: Vec::new(),
@@ -123,7 +129,7 @@ impl<T: FixedLayout> Subscriber<T> {
     /// None today; a topic may come to be closed.
     #[inline]
     pub fn try_take(&mut self) -> Result<Option<TopicMessage<'_, T>>> {
-        let found = self.known().or_else(|| self.find(Look::Both, None));
+        let found = self.known().or_else(|| self.look(true, None));
         Ok(found.map(|found| TopicMessage::new(self, found)))
     }
 
@@ -156,7 +162,7 @@ impl<T: FixedLayout> Subscriber<T> {
     ///
     /// None today; a topic may come to be closed.
     pub fn try_take_batch(&mut self, most: usize) -> Result<TopicBatch<'_, T>> {
-        let found = self.find(Look::Both, Some(most as u64));
+        let found = self.look(true, Some(most as u64));
         Ok(TopicBatch::new(self, found))
     }
 
@@ -199,8 +205,7 @@ impl<T: FixedLayout> Subscriber<T> {
 
     #[inline]
     fn wait(&mut self, deadline: Option<Instant>, most: Option<u64>) -> Option<Found> {
-        let look = if self.streams { Look::Tail } else { Look::Message };
-        match self.find(look, most) {
+        match self.look(false, most) {
             Some(found) => Some(found),
             None => self.wait_longer(deadline, most),
         }
@@ -208,32 +213,21 @@ impl<T: FixedLayout> Subscriber<T> {
 
     #[inline(never)]
     fn wait_longer(&mut self, deadline: Option<Instant>, most: Option<u64>) -> Option<Found> {
-        // Who looks at a line that is being written slows the writer down. In a stream it is better
-        // to let some messages come together; where somebody waits for one, it is not there yet.
-        for _ in 0..BREATH {
-            std::hint::spin_loop();
-        }
-        let look = if self.streams { Look::Tail } else { Look::Message };
-        let found = self.find(look, most);
-        self.streams = found.is_some();
-        if found.is_some() {
-            return found;
-        }
         let shared = Arc::clone(&self.shared);
         let spins = if shared.wait == Wait::SpinThenPark { SPINS } else { 0 };
         for _ in 0..spins {
-            let found = self.find(Look::Message, most);
+            std::hint::spin_loop();
+            let found = self.look(false, most);
             if found.is_some() {
                 return found;
             }
-            std::hint::spin_loop();
         }
         let mut looks = 0_u32;
         let attempt = || {
             looks = looks.wrapping_add(1);
             let quick = shared.wait == Wait::Spin && !looks.is_multiple_of(THOROUGH);
-            let look = if quick { Look::Message } else { Look::Both };
-            Ok::<_, std::convert::Infallible>(self.find(look, most))
+            let found = if quick { self.look(false, most) } else { self.find(Look::Both, most) };
+            Ok::<_, std::convert::Infallible>(found)
         };
         // Who has spun is done with that.
         let wait = if shared.wait == Wait::Spin { Wait::Spin } else { Wait::Park };
@@ -242,12 +236,32 @@ impl<T: FixedLayout> Subscriber<T> {
         }
     }
 
-    /// The next message, if one more is known to be there since the last look; the usual case of a
-    /// stream.
+    /// Looks where the next message is likely to be seen first; if it is to be sure, so that it
+    /// finds whatever was published before.
+    #[inline]
+    fn look(&mut self, sure: bool, most: Option<u64>) -> Option<Found> {
+        let look = if sure { Look::Both } else { Look::Message };
+        let found = self.find(look, most);
+        if found.is_some() {
+            self.streams |= self.misses < NEAR;
+            self.misses = 0;
+            return found;
+        }
+        self.misses = self.misses.saturating_add(1);
+        if self.streams {
+            self.streams = self.misses < NEAR;
+            for _ in 0..BREATH {
+                std::hint::spin_loop();
+            }
+        }
+        None
+    }
+
+    /// The next message, if it is seen to be there at a glance; the usual case of a stream.
     #[inline]
     fn known(&mut self) -> Option<Found> {
         let [reader] = &mut self.readers[..] else { return None };
-        if self.copies_out || !reader.knows_more() {
+        if self.copies_out || !self.shared.lane(0).has_next(reader) {
             return None;
         }
         let position = reader.position;
@@ -280,7 +294,6 @@ impl<T: FixedLayout> Subscriber<T> {
         let lane = self.shared.lane(number);
         let reader = &mut self.readers[number];
         match most {
-            None if look == Look::Tail => lane.ready_by_tail(reader).min(1),
             None => lane.ready(reader, look == Look::Both).min(1),
             Some(most) => lane.ready_many(reader, most),
         }

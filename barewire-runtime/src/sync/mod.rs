@@ -80,7 +80,7 @@ impl Event<'_> {
                 return Ok(Some(found));
             }
             std::hint::spin_loop();
-            if look % LOOKS_BETWEEN_CLOCKS == LOOKS_BETWEEN_CLOCKS - 1 {
+            if look % 16 == 15 {
                 let now = Instant::now();
                 if now.duration_since(*begun.get_or_insert(now)) > SPIN_TIME {
                     break;

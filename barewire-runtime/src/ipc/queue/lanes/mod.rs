@@ -240,14 +240,20 @@ impl<'a, W: Words> Lanes<'a, W> {
         self.words.u64(self.line(block) + ORDER)
     }
 
+    /// How many steps a walk over all blocks may take, whatever others write.
+    fn most_steps(&self) -> u64 {
+        self.shape.blocks + MAX_PARTICIPANTS as u64
+    }
+
     /// Calls `visit` with every block of a lane, from the front, its order and its stamp in this
-    /// life; `false` from it ends the walk.
+    /// life; `false` from it ends the walk, and so do too many steps.
     ///
     /// Blocks that consumers pass meanwhile may be left out; one of another lane is never visited.
-    fn walk(&self, lane: u8, mut visit: impl FnMut(u64, u64, u64) -> bool) {
+    fn walk(&self, lane: u8, steps: &mut u64, mut visit: impl FnMut(u64, u64, u64) -> bool) {
         let mut front = Front(self.front(lane).load(Acquire));
         let (mut at, mut order) = (front.block(), front.passed());
-        for _ in 0..self.shape.blocks {
+        while *steps > 0 {
+            *steps -= 1;
             let Some(block) = at else { return };
             let next = self.next_of(block);
             let now = Front(self.front(lane).load(Acquire));

@@ -169,6 +169,7 @@ impl<W: Words> Lanes<'_, W> {
         mut attempt: impl FnMut(&mut Reader) -> Option<R>,
     ) -> Option<R> {
         // From the lane after the current one to the last, then from the first to the current one.
+        let mut steps = self.most_steps();
         let active = self.all_active();
         let start = (u32::from(readers.current) + 1) % MAX_PARTICIPANTS as u32;
         let mut bits = active.rotate_right(start);
@@ -178,7 +179,7 @@ impl<W: Words> Lanes<'_, W> {
             let reader = readers.reader(lane);
             // Whoever loses this often has seen others take the messages: they make progress.
             for _ in 0..MOST_LOOKS {
-                if !self.look(lane, reader) {
+                if !self.look(lane, reader, &mut steps) {
                     break;
                 }
                 if let Some(found) = attempt(reader) {
@@ -239,9 +240,9 @@ impl<W: Words> Lanes<'_, W> {
 
     /// Learns where a lane is being read; false if nothing can be taken from it now.
     #[inline]
-    fn look(&self, lane: u8, reader: &mut Reader) -> bool {
-        // Bounded, whatever others write: an honest lane has no more blocks than this.
-        for _ in 0..=self.shape.blocks {
+    fn look(&self, lane: u8, reader: &mut Reader, steps: &mut u64) -> bool {
+        while *steps > 0 {
+            *steps -= 1;
             let front = Front(self.front(lane).load(Acquire));
             let Some(block) = front.block() else { return false };
             let next = self.next_of(block);

@@ -66,7 +66,7 @@ impl<W: Words> Lanes<'_, W> {
     fn end_lane(&self, dead: u8, still_dead: &dyn Fn() -> bool) {
         let front = Front(self.front(dead).load(Acquire));
         let (mut last, mut linked) = (None, front.passed());
-        self.walk(dead, |block, order, stamp| {
+        self.walk(dead, &mut self.most_steps(), |block, order, stamp| {
             (last, linked) = (Some((block, stamp)), order + 1);
             true
         });

@@ -150,7 +150,7 @@ impl<W: Words> Lanes<'_, W> {
 
     /// Finds the end of the lane, which an earlier life of this place may have left behind.
     fn begin(&self, writer: &mut Writer) {
-        self.walk(self.me, |block, order, stamp| {
+        self.walk(self.me, &mut self.most_steps(), |block, order, stamp| {
             (writer.last, writer.order, writer.stamp) = (Some(block), order, stamp);
             true
         });
@@ -217,9 +217,9 @@ impl<W: Words> Lanes<'_, W> {
 
     /// How many messages nobody has taken, at about the time of the call.
     pub(in super::super) fn len(&self) -> u64 {
-        let mut waiting = 0;
+        let (mut waiting, mut steps) = (0, self.most_steps());
         self.each_active(|lane| {
-            self.walk(lane, |block, _, stamp| {
+            self.walk(lane, &mut steps, |block, _, stamp| {
                 waiting += u64::from(self.waiting_in(block, stamp));
                 true
             });

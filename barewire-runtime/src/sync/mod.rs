@@ -15,8 +15,10 @@ pub(crate) use event::EVENT_BYTES;
 #[allow(unreachable_pub, reason = "a public trait that cannot be named has it in a method")]
 pub use event::Event;
 
-/// How often a waiter looks at its condition before it sleeps, and how long at most.
+/// How often a waiter looks at its condition before it sleeps, at most and at least, and how long
+/// if looks take long.
 const SPINS: u32 = 400;
+pub(crate) const LEAST_SPINS: u32 = 32;
 const SPIN_TIME: Duration = Duration::from_micros(50);
 
 /// The longest sleep, in nanoseconds; see [`slice`].
@@ -80,7 +82,7 @@ impl Event<'_> {
                 return Ok(Some(found));
             }
             std::hint::spin_loop();
-            if look % 16 == 15 {
+            if look % (LEAST_SPINS / 2) == LEAST_SPINS / 2 - 1 {
                 let now = Instant::now();
                 if now.duration_since(*begun.get_or_insert(now)) > SPIN_TIME {
                     break;

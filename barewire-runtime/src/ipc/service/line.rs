@@ -8,11 +8,11 @@ use super::shape::SLOTS;
 use super::shared::Shared;
 use super::slots::{CallId, Cancelled, Progress};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sync::Wait;
+use crate::sync::{LEAST_SPINS, Wait};
 
 /// So many looks of a waiter that spins look at the reply alone; later ones also at what became of
-/// the call, in words that others are writing.
-const QUICK_LOOKS: u32 = 256;
+/// the call, in words that others are writing. A waiter has had them all before it sleeps.
+const QUICK_LOOKS: u32 = LEAST_SPINS;
 /// A caller that never waits looks at the clock once in so many looks, ...
 const LOOKS_BETWEEN_CLOCKS: u32 = 16;
 /// ... and for the dead after so long.

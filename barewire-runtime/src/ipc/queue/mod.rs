@@ -12,13 +12,14 @@ mod waiting;
 
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Instant;
 
 use super::message::MessageHeader;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::FixedLayout;
 use crate::segment::Segment;
 use crate::sync::shelf::Shelf;
-use crate::sync::{Event, Wait};
+use crate::sync::{Event, Wait, slice};
 use crate::sys::map::Mapping;
 use geometry::Plan;
 use lanes::{Lanes, Readers, Run, Slot, Writer};
@@ -28,8 +29,9 @@ pub use builder::QueueBuilder;
 pub use geometry::{MAX_CAPACITY, MAX_SLOT_BYTES, Overflow};
 pub use message::{Loan, Message, Received};
 
-/// After so many fruitless looks, a caller that never waits looks for the dead as well.
-const LOOKS_BETWEEN_RECOVERIES: u32 = 64;
+/// After so many fruitless looks, a caller that never waits looks at the clock, and if it is time,
+/// for the dead as well.
+const LOOKS_BETWEEN_CLOCKS: u32 = 64;
 
 /// What a queue has counted since it was made, over all participants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +72,10 @@ pub struct MessageQueue<T: FixedLayout> {
     readers: Shelf<Readers>,
     sequence: AtomicU64,
     looks: AtomicU32,
+    /// When it was attached, and when a caller that never waits has looked for the dead last, in
+    /// nanoseconds since then.
+    since: Instant,
+    recovered_ns: AtomicU64,
     _message: PhantomData<fn() -> T>,
 }
 
@@ -115,6 +121,8 @@ impl<T: FixedLayout> MessageQueue<T> {
             readers: Shelf::new(Readers::new()),
             sequence: AtomicU64::new(0),
             looks: AtomicU32::new(0),
+            since: Instant::now(),
+            recovered_ns: AtomicU64::new(0),
             _message: PhantomData,
         })
     }
@@ -193,7 +201,18 @@ impl<T: FixedLayout> MessageQueue<T> {
         // Threads may count over each other: it need not be exact.
         let looks = self.looks.load(Ordering::Relaxed).wrapping_add(1);
         self.looks.store(looks, Ordering::Relaxed);
-        looks.is_multiple_of(LOOKS_BETWEEN_RECOVERIES)
+        looks.is_multiple_of(LOOKS_BETWEEN_CLOCKS) && self.is_a_slice_later()
+    }
+
+    #[cold]
+    fn is_a_slice_later(&self) -> bool {
+        let now = self.since.elapsed().as_nanos() as u64;
+        let since = now.saturating_sub(self.recovered_ns.load(Ordering::Relaxed));
+        let due = u128::from(since) >= slice().as_nanos();
+        if due {
+            self.recovered_ns.store(now, Ordering::Relaxed);
+        }
+        due
     }
 
     fn timed_out(&self, detail: &'static str) -> Error {

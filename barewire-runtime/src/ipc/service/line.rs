@@ -11,8 +11,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sync::{LEAST_SPINS, Wait};
 
 /// So many looks of a waiter that spins look at the reply alone; later ones also at what became of
-/// the call, in words that others are writing. A waiter has had them all before it sleeps.
-const QUICK_LOOKS: u32 = LEAST_SPINS;
+/// the call, in words that others are writing. One that sleeps has had them all before.
+const SPINNERS_QUICK_LOOKS: u32 = 256;
 /// A caller that never waits looks at the clock once in so many looks, ...
 const LOOKS_BETWEEN_CLOCKS: u32 = 16;
 /// ... and for the dead after so long.
@@ -165,7 +165,11 @@ impl Line {
     ) -> Option<Progress> {
         let (shared, event) = (&*self.shared, self.shared.replies(self.index));
         let slots = shared.slots();
-        let quick = if shared.wait() == Wait::Park { 1 } else { QUICK_LOOKS };
+        let quick = match shared.wait() {
+            Wait::Spin => SPINNERS_QUICK_LOOKS,
+            Wait::SpinThenPark => LEAST_SPINS,
+            Wait::Park => 1,
+        };
         let mut looks = 0;
         let attempt = || {
             looks += 1;

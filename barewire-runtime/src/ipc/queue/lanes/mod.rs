@@ -26,10 +26,12 @@
 //! | publish | the mark behind the message, by a plain store | the lane's producer |
 //! | take | the claim word of the first message, by exchange: owner, how many | a consumer |
 //! | acknowledge | the same word, by a plain store: DONE | the consumer that took them |
-//! | seal a block | its `next`, by exchange | a consumer that found it taken and the last, if blocks are few or the lane has ended |
+//! | seal a block | its `next`, by exchange | a consumer that found it taken and last |
 //! | pass a block | the lane's front, by exchange | a consumer that found it full and taken |
 //! | return | the claim word, by exchange: RETURNED | a sweep, if the consumer is dead |
-//! | end a lane | the `next` of its last block, by exchange: ended | a sweep, if the producer is dead |
+//! | end a lane | its last block's `next`, by exchange: ended | a sweep, if the producer is dead |
+//!
+//! A block is sealed only if there are fewer blocks than participants, or if its lane has ended.
 //!
 //! A process that is killed between two steps leaves words that say who held what:
 //!

@@ -1,7 +1,7 @@
 //! Operations on a queue.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use barewire::{BareSchema, Message, MessageQueue, Result};
 
@@ -68,10 +68,13 @@ pub(crate) fn take(queue: &Queue) -> Seen {
     seen(&message.expect("a message is due"))
 }
 
-/// All that comes without waiting; the dead are looked for.
+/// Somewhat longer than the time after which one who only tries looks for the dead again.
+pub(crate) const LOOKED: Duration = Duration::from_millis(5);
+
+/// All that comes to one who only tries, until the dead were looked for.
 pub(crate) fn settle(queue: &Queue) -> Vec<Seen> {
-    let mut all = Vec::new();
-    for _ in 0..130 {
+    let (mut all, end) = (Vec::new(), Instant::now() + LOOKED);
+    while Instant::now() < end {
         all.extend(queue.try_dequeue().expect("it works").map(|message| seen(&message)));
     }
     all

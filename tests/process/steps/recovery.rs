@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::clock::progress;
-use super::queues::{Item, Queue, World, again, number_in, once, settle, take, taken};
+use super::queues::{Item, LOOKED, Queue, World, again, number_in, once, settle, take, taken};
 use super::runner::{Effect, Operation};
 use super::segments::Shared;
 use super::tracer::{inside, mark};
@@ -93,6 +93,8 @@ impl Operation for DequeueAfterDeath {
         for _ in 0..LOOKS.0 {
             assert!(queue.try_dequeue().expect("it works").is_none());
         }
+        // By now it is time to look for the dead, as soon as the looks are enough.
+        std::thread::sleep(LOOKED);
         let message = inside(|| (0..LOOKS.1).find_map(|_| queue.try_dequeue().expect("it works")));
         assert!(message.as_ref().is_none_or(|message| message.header().redelivered()));
         taken(message.as_ref())

@@ -256,3 +256,23 @@ fn a_small_loan_starts_as_zeroes_and_a_large_one_can_be_made_so() {
         assert!(large.dequeue().expect("it is there").iter().all(|word| *word == !0));
     }
 }
+
+#[test]
+fn filling_in_place_says_that_the_queue_is_full_as_every_form_does() {
+    let scratch = Scratch::new("in-place");
+    let queue = MessageQueue::<[u32; 4]>::builder("q").directory(&scratch.0).capacity(16);
+    let queue = queue.create().expect("a new queue");
+    let mut sent = 0;
+    while queue.try_enqueue_with(|slot| slot[1] = sent).is_ok() {
+        sent += 1;
+    }
+    assert!(sent >= 16);
+    assert!(queue.try_enqueue_with(|_| ()).expect_err("full").is_full());
+    let late = queue.enqueue_with_timeout(|_| (), Duration::from_millis(5)).expect_err("full");
+    assert_eq!(late.kind(), barewire::ErrorKind::TimedOut);
+    for number in 0..sent {
+        assert_eq!(*queue.dequeue().expect("it is there"), [0, number, 0, 0]);
+    }
+    queue.enqueue_with_timeout(|slot| slot[0] = 9, Duration::from_secs(5)).expect("room");
+    assert_eq!(*queue.dequeue().expect("it is there"), [9, 0, 0, 0]);
+}

@@ -22,7 +22,7 @@
 //! | step | the one write | made by |
 //! |---|---|---|
 //! | acquire a block | its owner word, by exchange: ACQUIRED, lane | a producer that needs room |
-//! | link it | the `next` of the last block by exchange, or the front | the lane's producer |
+//! | link it | the `next` of the last block, or the lane's front | the lane's producer |
 //! | publish | the mark behind the message, by a plain store | the lane's producer |
 //! | take | the claim word of the first message, by exchange: owner, how many | a consumer |
 //! | acknowledge | the same word, by a plain store: DONE | the consumer that took them |
@@ -32,6 +32,7 @@
 //! | end a lane | its last block's `next`, by exchange: ended | a sweep, if the producer is dead |
 //!
 //! A block is sealed only if there are fewer blocks than participants, or if its lane has ended.
+//! Where it cannot be, its producer links the next one by a plain store, otherwise by exchange.
 //!
 //! A process that is killed between two steps leaves words that say who held what:
 //!

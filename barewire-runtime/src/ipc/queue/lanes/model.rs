@@ -23,12 +23,17 @@ const SHAPE: Shape = Shape {
 
 /// A queue whose slots loom watches: a slot that is written while it is read is a fault.
 struct Queue {
+    shape: Shape,
     words: Model,
     slots: Vec<UnsafeCell<u32>>,
 }
 
 impl Queue {
     fn new() -> Arc<Self> {
+        Self::of(SHAPE)
+    }
+
+    fn of(shape: Shape) -> Arc<Self> {
         let lane = |lane| [0, LINKED].map(|at| LANES + lane * LANE_BYTES + at);
         let block = |block: usize| {
             [0, CLAIMS, CLAIMS + 8, OWNER, ORDER].map(|at| BLOCKS + block * BLOCK_WORDS + at)
@@ -40,11 +45,11 @@ impl Queue {
         let marks = (0..SHAPE.blocks).flat_map(marks);
         let offsets = offsets.chain(marks);
         let slots = (0..SHAPE.blocks * u64::from(SHAPE.slots)).map(|_| UnsafeCell::new(0));
-        Arc::new(Self { words: Model::of(offsets), slots: slots.collect() })
+        Arc::new(Self { shape, words: Model::of(offsets), slots: slots.collect() })
     }
 
     fn lanes(&self, me: u8) -> Lanes<'_, Model> {
-        Lanes { words: &self.words, shape: &SHAPE, me }
+        Lanes { words: &self.words, shape: &self.shape, me }
     }
 
     fn slot(&self, slot: Slot) -> &UnsafeCell<u32> {
@@ -124,6 +129,29 @@ fn one_producer_and_one_consumer_agree() {
         producer.join().expect("it ends");
         seen.extend(queue.receive_all(2));
         assert_eq!(seen, [1, 2, 3]);
+    });
+}
+
+#[test]
+fn a_lane_goes_on_by_plain_stores_if_blocks_are_plenty() {
+    explore(3, || {
+        let queue = Queue::of(Shape { scarce: false, ..SHAPE });
+        let other = Arc::clone(&queue);
+        let producer = thread::spawn(move || {
+            let mut writer = Writer::new();
+            (1..=3).for_each(|message| assert!(other.send(0, &mut writer, message)));
+        });
+        let mut readers = Readers::new();
+        let mut seen = Vec::new();
+        for _ in 0..2 {
+            seen.extend(queue.receive(1, &mut readers, 2));
+        }
+        producer.join().expect("it ends");
+        // The producer is gone, and a new life in its place goes on behind what it left.
+        queue.lanes(2).sweep(0, true, &|| true);
+        assert!(queue.send(0, &mut Writer::new(), 4));
+        seen.extend(queue.receive_all(2));
+        assert_eq!(seen, [1, 2, 3, 4]);
     });
 }
 

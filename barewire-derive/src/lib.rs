@@ -5,14 +5,19 @@
 //! that one mistake gives one message.
 
 mod attributes;
+mod caps;
 mod check;
 mod dsl;
 mod emit;
+mod files;
+mod instance;
 mod model;
 mod names;
 mod parse;
+mod rules;
 #[cfg(test)]
 mod tests;
+mod variants;
 
 use proc_macro::TokenStream;
 

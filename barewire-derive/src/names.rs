@@ -95,3 +95,38 @@ fn distance(a: &str, b: &str) -> usize {
     }
     row.last().copied().unwrap_or(0)
 }
+
+/// The words of `joinRoom`, `JoinRoom`, `join_room` and `JOIN_ROOM`.
+fn words(name: &str) -> Vec<String> {
+    shouting(name).split('_').filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
+}
+
+/// `join_room` becomes `joinRoom`.
+pub(crate) fn small_camel(name: &str) -> String {
+    let mut out = String::new();
+    for (index, word) in words(name).iter().enumerate() {
+        let mut chars = word.chars();
+        match chars.next() {
+            Some(first) if index > 0 => out.extend(first.to_uppercase()),
+            Some(first) => out.push(first),
+            None => {}
+        }
+        out.push_str(chars.as_str());
+    }
+    out
+}
+
+/// `joinRoom` becomes `join_room`.
+pub(crate) fn snake(name: &str) -> String {
+    words(name).join("_")
+}
+
+/// `joinRoom` becomes `joinroom`.
+pub(crate) fn flat(name: &str) -> String {
+    words(name).concat()
+}
+
+/// `JoinRoom` becomes `JOINROOM`.
+pub(crate) fn flat_shouting(name: &str) -> String {
+    words(name).concat().to_uppercase()
+}

@@ -64,7 +64,7 @@ fn a_borrowing_type_has_no_layout() {
         }
     ));
     assert!(errors.is_empty(), "{errors:?}");
-    assert!(code.contains("Decode < 'a > for Name < 'a >"));
+    assert!(code.contains("Decode < 'a > for Name < 'a , >"));
     assert!(!code.contains("FixedLayout"));
 }
 
@@ -133,7 +133,7 @@ fn a_tag_beyond_32_bits_makes_the_layout_wider() {
         }
     ));
     assert!(
-        code.contains("struct KindLayout (:: barewire :: __private :: core :: primitive :: u64)")
+        code.contains("struct KindLayoutFields (:: barewire :: __private :: core :: primitive :: u64)")
     );
 }
 

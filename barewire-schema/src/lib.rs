@@ -15,9 +15,11 @@
 
 mod builder;
 pub mod check;
+mod compatibility;
 mod difference;
 mod fingerprint;
 mod layout;
+mod message;
 mod model;
 mod parse;
 mod print;
@@ -31,6 +33,7 @@ pub use builder::{
     list_fixed, list_max, map, map_max, optional, string, string_max, structure, u8, u16, u32, u64,
     uint, union, user, void,
 };
+pub use compatibility::{Compatibility, Reason, Relation, Verdict, compatibility};
 pub use difference::{Difference, difference};
 pub use fingerprint::Fingerprint;
 pub use layout::{Layout, MAX_LAYOUT_BYTES, count_size, pads, tag_size};

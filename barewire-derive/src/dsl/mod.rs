@@ -40,3 +40,8 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
         }
     }
 }
+
+/// The first of several errors.
+pub(crate) fn first_line(errors: &impl std::fmt::Display) -> String {
+    errors.to_string().lines().next().unwrap_or_default().to_owned()
+}

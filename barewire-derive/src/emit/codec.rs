@@ -9,23 +9,20 @@ use crate::model::{Fields, Item, Payload, Shape, Variant};
 
 pub(super) fn emit(item: &Item, paths: &Paths) -> TokenStream {
     let Paths { private, core, input } = paths;
-    let ident = &item.ident;
+    let itself = item.self_type();
     let encode = encode(item, paths);
-    let decode = decode(item, paths);
+    let decode = paths.decoded(item.validate.as_ref(), decode(item, paths));
     let least = least(item, paths);
-    let (generics, decode_generics) = match &item.lifetime {
-        Some(lifetime) => (quote!(<#lifetime>), quote!(<#lifetime>)),
-        None => (TokenStream::new(), quote!(<'__de>)),
-    };
+    let (generics, decode_generics) = (item.generics(), item.decode_generics());
     quote! {
         #[automatically_derived]
-        impl #generics #private::Encode for #ident #generics {
+        impl #generics #private::Encode for #itself {
             fn encode(&self, __out: &mut #private::Encoder<'_>) {
                 #encode
             }
         }
         #[automatically_derived]
-        impl #decode_generics #private::Decode<#input> for #ident #generics {
+        impl #decode_generics #private::Decode<#input> for #itself {
             #least
             fn decode(
                 __input: &mut #private::Decoder<#input>,

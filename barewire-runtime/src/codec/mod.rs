@@ -7,6 +7,7 @@ mod decoder;
 mod encoder;
 mod error;
 mod impls;
+mod tuples;
 
 pub use decoder::{Decode, Decoder};
 pub use encoder::{Encode, Encoder};

@@ -1,0 +1,72 @@
+//! Tuples in the types of fields: a layout for each, under a marker that stands for its caps.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use super::{Paths, Subject, structure_type};
+use crate::model::{Caps, Field, Item, Payload, Shape, Tuple};
+
+/// The code for all tuples of an item, those inside tuples too.
+pub(super) fn emit(item: &Item, paths: &Paths) -> TokenStream {
+    let mut found = Vec::new();
+    let mut each = |fields: &[Field]| fields.iter().for_each(|f| collect(&f.caps, &mut found));
+    match &item.shape {
+        Shape::Struct(fields) => each(&fields.fields),
+        Shape::Newtype(field) => each(std::slice::from_ref(&**field)),
+        Shape::Enum(_) => {}
+        Shape::Union(variants) => {
+            for variant in variants {
+                match &variant.payload {
+                    Payload::Void => {}
+                    Payload::Single(field) => each(std::slice::from_ref(&**field)),
+                    Payload::Struct(fields) => each(&fields.fields),
+                }
+            }
+        }
+    }
+    found.iter().map(|tuple| one(tuple, item, paths)).collect()
+}
+
+fn collect(caps: &Caps, found: &mut Vec<Tuple>) {
+    match caps {
+        Caps::None => {}
+        Caps::Max(_, inner) => collect(inner, found),
+        Caps::Pair(key, value) => {
+            collect(key, found);
+            collect(value, found);
+        }
+        Caps::Tuple(tuple) => {
+            tuple.fields.fields.iter().for_each(|field| collect(&field.caps, found));
+            found.push((**tuple).clone());
+        }
+    }
+}
+
+fn one(tuple: &Tuple, item: &Item, paths: &Paths) -> TokenStream {
+    let (private, marker) = (&paths.private, &tuple.marker);
+    let types = tuple.fields.fields.iter().map(|field| &field.ty);
+    let subject = Subject {
+        ty: quote!((#(#types,)*)),
+        generics: TokenStream::new(),
+        caps: quote!(#marker),
+        stem: format_ident!("{marker}"),
+        name: marker.to_string(),
+        visibility: item.visibility.clone(),
+        validate: None,
+    };
+    let ty = &subject.ty;
+    let (visibility, definition) = (&item.visibility, structure_type(&tuple.fields.fields, paths));
+    let layout = super::layout::structure(&subject, &tuple.fields, paths);
+    let agreement = super::agreement(&subject, paths);
+    quote! {
+        #[doc(hidden)]
+        #[allow(dead_code, non_camel_case_types)]
+        #visibility struct #marker;
+        #[automatically_derived]
+        impl #private::BareSchema<#marker> for #ty {
+            const TYPE: &'static #private::Type = #definition;
+        }
+        #layout
+        #agreement
+    }
+}

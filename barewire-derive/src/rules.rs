@@ -1,0 +1,80 @@
+//! What `range`, `validate`, `skip` and `default` may stand on.
+
+use quote::quote;
+
+use crate::attributes::Attributes;
+use crate::check::{self, error, error_at};
+use crate::model::Fields;
+
+/// Refuses a range on what is known to be no number.
+pub(crate) fn range(ty: &syn::Type, attributes: &Attributes) -> syn::Result<()> {
+    let Some((span, _)) = &attributes.range else {
+        return Ok(());
+    };
+    match check::no_number(ty) {
+        Some(what) => Err(error_at(
+            *span,
+            &format!("`range` is for numbers, and this is {what}"),
+            "write `validate = path` with a function that checks the value",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Keeps a field out of the schema if it says so; `true` if it does.
+pub(crate) fn skip(
+    ty: &syn::Type,
+    member: &syn::Member,
+    attributes: &Attributes,
+    fields: &mut Fields,
+    core: &proc_macro2::TokenStream,
+) -> syn::Result<bool> {
+    let Some(span) = attributes.skip else {
+        return match &attributes.default {
+            Some((span, _)) => Err(error_at(
+                *span,
+                "`default` is for a field that is skipped: BARE has no missing fields",
+                "write `skip, default = ..`, or make the field an Option",
+            )),
+            None => Ok(false),
+        };
+    };
+    let other = [
+        (attributes.rename.is_some(), "rename"),
+        (!attributes.caps.is_empty(), "max"),
+        (attributes.range.is_some(), "range"),
+        (attributes.validate.is_some(), "validate"),
+        (attributes.varint.is_some(), "varint"),
+    ];
+    if let Some((_, key)) = other.iter().find(|(said, _)| *said) {
+        return Err(error_at(
+            span,
+            &format!("a skipped field is not in the schema, so `{key}` says nothing"),
+            &format!("remove `skip` or `{key}`"),
+        ));
+    }
+    let value = match &attributes.default {
+        Some((_, value)) => quote!(#value),
+        None => quote!(<#ty as #core::default::Default>::default()),
+    };
+    fields.skipped.push((member.clone(), value));
+    Ok(true)
+}
+
+/// The conversion of names that `rename_all` asks for.
+pub(crate) fn case(
+    given: &syn::LitStr,
+    cases: &[(&'static str, fn(&str) -> String)],
+) -> syn::Result<fn(&str) -> String> {
+    let value = given.value();
+    if let Some((_, convert)) = cases.iter().find(|(case, _)| *case == value) {
+        return Ok(*convert);
+    }
+    let known: Vec<&str> = cases.iter().map(|(case, _)| *case).collect();
+    let list = known.iter().map(|case| format!("\"{case}\"")).collect::<Vec<_>>().join(", ");
+    let help = match crate::names::nearest(&value, &known) {
+        Some(guess) => format!("did you mean \"{guess}\"? The cases here are {list}"),
+        None => format!("the cases here are {list}"),
+    };
+    Err(error(given, &format!("\"{value}\" is no case that names in BARE can have here"), &help))
+}

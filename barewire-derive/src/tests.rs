@@ -132,9 +132,9 @@ fn a_tag_beyond_32_bits_makes_the_layout_wider() {
             B = 4_294_967_296,
         }
     ));
-    assert!(
-        code.contains("struct KindLayoutFields (:: barewire :: __private :: core :: primitive :: u64)")
-    );
+    assert!(code.contains(
+        "struct KindLayoutFields (:: barewire :: __private :: core :: primitive :: u64)"
+    ));
 }
 
 #[test]

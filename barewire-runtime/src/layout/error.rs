@@ -120,7 +120,8 @@ impl LayoutError {
             LayoutErrorKind::Refused { rule, why } => DecodeErrorKind::Refused { rule, why },
             LayoutErrorKind::Unbounded => DecodeErrorKind::Unbounded,
         };
-        DecodeError::new(offset, kind)
+        let error = DecodeError::new(offset, kind);
+        if self.path().is_empty() { error } else { error.at_field(self.path()) }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Names: from Rust's habits to BARE's, and the nearest known word to a misspelt one.
 
+pub(crate) use barewire_schema::words::nearest;
 use syn::ext::IdentExt as _;
 
 /// The identifier without `r#`.
@@ -65,35 +66,6 @@ pub(crate) fn shouting(name: &str) -> String {
         out.push(c.to_ascii_uppercase());
     }
     out
-}
-
-/// The known word nearest to `word`, if it is near enough to be a slip.
-pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    let limit = 1 + word.len() / 3;
-    known
-        .iter()
-        .map(|candidate| (distance(word, candidate), *candidate))
-        .filter(|(distance, _)| *distance <= limit)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        if let Some(first) = row.first_mut() {
-            *first = left;
-        }
-        for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
-            let here = (diagonal + usize::from(x != y)).min(left + 1).min(*cell + 1);
-            diagonal = *cell;
-            *cell = here;
-            left = here;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 /// The words of `joinRoom`, `JoinRoom`, `join_room` and `JOIN_ROOM`.

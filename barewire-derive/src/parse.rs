@@ -193,13 +193,12 @@ fn capacities(
 /// The type of that name in an older schema.
 fn older(name: &LitStr, wanted: &str) -> syn::Result<Older> {
     let file = File::read(name)?;
-    let fault = |cause: String| {
-        let message = format!("{} is no schema: {cause}", name.value());
+    let schema = Schema::read(name.value(), &file.text).map_err(|errors| {
+        let place = errors.to_string();
+        let place = place.lines().next().unwrap_or_default();
+        let message = format!("{}:{place}", name.value());
         error(name, &message, "correct the file")
-    };
-    let draft = Schema::parse(name.value(), &file.text);
-    let draft = draft.map_err(|errors| fault(crate::dsl::first_line(&errors)))?;
-    let schema = draft.validate().map_err(|errors| fault(crate::dsl::first_line(&errors)))?;
+    })?;
     let Some(ty) = schema.get(wanted).cloned() else {
         let known: Vec<&str> = schema.types().map(|(name, _)| name).collect();
         let help = match names::nearest(wanted, &known) {

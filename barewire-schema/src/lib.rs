@@ -27,6 +27,8 @@ mod rust;
 mod schema;
 mod size;
 mod validate;
+#[doc(hidden)]
+pub mod words;
 
 pub use builder::{
     bool, data, data_fixed, data_max, enumeration, f32, f64, i8, i16, i32, i64, int, list,

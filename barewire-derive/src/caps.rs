@@ -174,11 +174,11 @@ fn tuple(
             varint: None,
             range: None,
             validate: None,
+            rule: None,
             docs: Vec::new(),
         });
     }
-    let marker = format_ident!("__{}Tuple{}", context.owner, context.tuples.get());
-    context.tuples.set(context.tuples.get() + 1);
+    let marker = format_ident!("__{}Tuple{}", context.owner, context.number());
     let fields = Fields { fields, skipped: Vec::new(), tuple: true };
     Ok(Caps::Tuple(Box::new(Tuple { marker, fields })))
 }

@@ -71,14 +71,19 @@ pub(crate) struct Context<'c> {
     pub(crate) rename_all: Option<&'c syn::LitStr>,
     /// The core crate in emitted code.
     pub(crate) core: TokenStream,
-    /// How many tuples there were, so that each gets a name of its own.
-    pub(crate) tuples: Cell<usize>,
+    /// How many names were made up, so that each is another.
+    pub(crate) numbers: Cell<usize>,
 }
 
 impl Context<'_> {
     /// Whether it borrows from its input, so that it has no fixed layout.
     pub(crate) fn borrows(&self) -> bool {
         !self.lifetimes.is_empty()
+    }
+
+    /// A number that no other name has.
+    pub(crate) fn number(&self) -> usize {
+        self.numbers.replace(self.numbers.get() + 1)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The one model that both macros are parsed into and code is emitted from.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::quote;
 use syn::{Attribute, ExprPath, ExprRange, Ident, Lifetime, LitInt, Type, Visibility};
 
@@ -33,6 +33,30 @@ impl Item {
         quote!(<#(#lifetime,)* #(const #consts: usize),*>)
     }
 
+    /// Those of the parameters that occur in `tokens`.
+    pub(crate) fn generics_in(&self, tokens: &TokenStream) -> TokenStream {
+        let consts = self.consts.iter().filter(|name| mentions(tokens, name));
+        let lifetime = self.lifetime.iter();
+        quote!(<#(#lifetime,)* #(const #consts: usize),*>)
+    }
+
+    /// All fields, those of variants too.
+    pub(crate) fn fields(&self) -> Vec<&Field> {
+        match &self.shape {
+            Shape::Struct(fields) => fields.fields.iter().collect(),
+            Shape::Newtype(field) => vec![field],
+            Shape::Enum(_) => Vec::new(),
+            Shape::Union(variants) => {
+                let each = variants.iter().map(|variant| match &variant.payload {
+                    Payload::Void => Vec::new(),
+                    Payload::Single(field) => vec![&**field],
+                    Payload::Struct(fields) => fields.fields.iter().collect(),
+                });
+                each.flatten().collect()
+            }
+        }
+    }
+
     /// The same with the lifetime of the input.
     pub(crate) fn decode_generics(&self) -> TokenStream {
         if self.lifetime.is_some() {
@@ -50,6 +74,14 @@ impl Item {
         }
         quote!(#ident<#(#lifetime,)* #(#consts),*>)
     }
+}
+
+fn mentions(tokens: &TokenStream, name: &Ident) -> bool {
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == *name,
+        TokenTree::Group(group) => mentions(&group.stream(), name),
+        _ => false,
+    })
 }
 
 /// A type of an older schema, which this one must be able to read.
@@ -93,6 +125,8 @@ pub(crate) struct Field {
     pub(crate) varint: Option<Varint>,
     pub(crate) range: Option<ExprRange>,
     pub(crate) validate: Option<ExprPath>,
+    /// The function that checks both.
+    pub(crate) rule: Option<Ident>,
     pub(crate) docs: Vec<Attribute>,
 }
 

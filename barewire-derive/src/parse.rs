@@ -44,7 +44,7 @@ pub(crate) fn item(input: &DeriveInput) -> (syn::Path, syn::Result<Item>) {
         visibility: &input.vis,
         rename_all: attributes.rename_all.as_ref(),
         core: quote::quote!(#crate_path::__private::core),
-        tuples: Cell::new(0),
+        numbers: Cell::new(0),
     };
     let shape = match &data_of(input) {
         Ok(Data::Struct(data)) => structure(input, data, &context, &mut errors),
@@ -325,7 +325,7 @@ fn field(
     };
     // One field, one error: the first check that fails is the one that is told.
     let checked = own.finish(()).and_then(|()| {
-        if rules::skip(&found.ty, &member, &attributes, fields, &context.core)? {
+        if rules::skip(&found.ty, &member, &attributes, fields, context)? {
             return Ok(None);
         }
         check::field_type(&found.ty, context)?;
@@ -350,6 +350,8 @@ fn field(
         ty: found.ty.clone(),
         caps,
         varint,
+        rule: (attributes.range.is_some() || attributes.validate.is_some())
+            .then(|| quote::format_ident!("__{}Rule{}", context.owner, context.number())),
         range: attributes.range.map(|(_, range)| range),
         validate: attributes.validate,
         docs: docs(&found.attrs),

@@ -1,9 +1,10 @@
 //! What `range`, `validate`, `skip` and `default` may stand on.
 
-use quote::quote;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned as _;
 
 use crate::attributes::Attributes;
-use crate::check::{self, error, error_at};
+use crate::check::{self, Context, error, error_at};
 use crate::model::Fields;
 
 /// Refuses a range on what is known to be no number.
@@ -27,7 +28,7 @@ pub(crate) fn skip(
     member: &syn::Member,
     attributes: &Attributes,
     fields: &mut Fields,
-    core: &proc_macro2::TokenStream,
+    context: &Context<'_>,
 ) -> syn::Result<bool> {
     let Some(span) = attributes.skip else {
         return match &attributes.default {
@@ -53,9 +54,10 @@ pub(crate) fn skip(
             &format!("remove `skip` or `{key}`"),
         ));
     }
+    let core = &context.core;
     let value = match &attributes.default {
         Some((_, value)) => quote!(#value),
-        None => quote!(<#ty as #core::default::Default>::default()),
+        None => quote_spanned!(ty.span()=> <#ty as #core::default::Default>::default()),
     };
     fields.skipped.push((member.clone(), value));
     Ok(true)

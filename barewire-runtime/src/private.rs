@@ -9,10 +9,10 @@ pub use barewire_schema::{
 pub use zerocopy;
 
 pub use crate::codec::{Decode, DecodeError, Decoder, Encode, Encoder, Int, UInt};
-pub use crate::layout::rules::{Refusal, Verdict, rule, whole};
+pub use crate::layout::rules::{Refusal, Verdict, rule};
 pub use crate::layout::{
     Access, Aligned, AlignedWord, Assign, FixedLayout, Layout, LayoutError, LayoutErrorKind, Parts,
-    Placed, Unbounded, Whole, Word,
+    Piece, Placed, Unbounded, Whole, Word,
 };
 pub use crate::sync::set_longest_sleep;
 

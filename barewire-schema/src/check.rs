@@ -155,7 +155,9 @@ pub const fn assert_layout(ty: &Type, size: usize, align: usize) {
                 _ => "a type",
             };
             let message = Message::new().push("the layout of `").push(name);
-            panic!("{}", message.push("` is not the one of its schema").text());
+            let message =
+                message.push("` is not the one of its schema: does a tuple stand behind ");
+            panic!("{}", message.push("an alias? Write it in the field's type").text());
         }
     }
 }

@@ -3,15 +3,18 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::fields::{binding, construct, pattern};
+use super::fields::{binding, construct, pattern, rule_of};
 use super::{Paths, number};
 use crate::model::{Fields, Item, Payload, Shape, Variant};
 
 pub(super) fn emit(item: &Item, paths: &Paths) -> TokenStream {
-    let Paths { private, core, input } = paths;
+    let Paths { private, core, input, .. } = paths;
     let itself = item.self_type();
     let encode = encode(item, paths);
-    let decode = paths.decoded(item.validate.as_ref(), decode(item, paths));
+    let decode = paths.decoded(
+        item.validate.is_some().then(|| rule_of(&item.ident)).as_ref(),
+        decode(item, paths),
+    );
     let least = least(item, paths);
     let (generics, decode_generics) = (item.generics(), item.decode_generics());
     quote! {
@@ -144,15 +147,12 @@ fn decode(item: &Item, paths: &Paths) -> TokenStream {
 
 /// The least size of a struct: the sum of its fields'. That of any other type is the default.
 fn least(item: &Item, paths: &Paths) -> Option<TokenStream> {
-    let Paths { private, core, input } = paths;
+    let core = &paths.core;
     let fields = match &item.shape {
         Shape::Struct(fields) => fields.fields.as_slice(),
         Shape::Newtype(field) => std::slice::from_ref(&**field),
         Shape::Enum(_) | Shape::Union(_) => return None,
     };
-    let carriers = fields.iter().map(|field| paths.carrier(field));
-    Some(quote! {
-        const LEAST: #core::primitive::usize =
-            #(<#carriers as #private::Decode<#input>>::LEAST)+*;
-    })
+    let each = fields.iter().map(|field| paths.least_of(field));
+    Some(quote!(const LEAST: #core::primitive::usize = #(#each)+*;))
 }

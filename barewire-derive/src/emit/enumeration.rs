@@ -62,11 +62,11 @@ pub(super) fn emit(subject: &Subject, members: &[Member], paths: &Paths) -> Toke
     });
     quote! {
         #[doc = #doc]
-        #[allow(dead_code, non_camel_case_types)]
+        #[allow(dead_code, non_camel_case_types, unreachable_pub)]
         #visibility type #layout = #private::Placed<#fields>;
         #[doc = #doc]
         #[repr(C)]
-        #[allow(dead_code, non_camel_case_types)]
+        #[allow(dead_code, non_camel_case_types, unreachable_pub)]
         #visibility struct #fields(#core::primitive::#integer);
         #parts
         #implementation

@@ -1,10 +1,12 @@
 //! The fixed layout of a struct: a sibling in `repr(C)` with its padding written out.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned as _;
 use syn::{Attribute, Ident, Visibility};
 
-use super::{Parts, Paths, Subject, fields::construct};
+use super::fields::{at_type, construct};
+use super::{Parts, Paths, Subject};
 use crate::check;
 use crate::model::{Field, Fields};
 
@@ -37,6 +39,10 @@ impl Sibling<'_> {
         let (ident, pads) = (parts_name(alias), self.pads_name());
         let layouts: Vec<_> = fields.fields.iter().map(|field| paths.layout_of(field)).collect();
         let count = layouts.len();
+        let sizes = fields.fields.iter().zip(&layouts).map(|(field, ty)| {
+            let span = field.ty.span();
+            quote_spanned!(span=> (#core::mem::size_of::<#ty>(), #core::mem::align_of::<#ty>()))
+        });
         let members = fields.fields.iter().zip(&layouts).enumerate().map(|(index, (field, ty))| {
             let (name, pad) = (&field.ident, pad(index));
             let (visible, docs) = (self.visibility_of(field), documentation(field));
@@ -51,27 +57,27 @@ impl Sibling<'_> {
         let doc = format!("The fixed layout of `{}`.", self.of);
         let parts_doc = format!("The fields of the fixed layout of `{}`.", self.of);
         let pad_names = (0..count).map(pad);
-        let whole = self.subject.validate.as_ref().filter(|_| !self.all_visible).map(|_| {
+        let whole = self.subject.rule.as_ref().filter(|_| !self.all_visible).map(|_| {
             let Subject { ty, caps, .. } = self.subject;
-            quote!(#private::whole::<#ty, #caps>(__layout)?;)
+            quote!(<#ty as #private::Piece<#caps>>::check(__layout)?;)
         });
         let parts = self.traits(paths, &ident, quote!(#whole #core::result::Result::Ok(__layout)));
         quote! {
             #[doc(hidden)]
             #[allow(non_upper_case_globals)]
             const #pads: [#core::primitive::usize; #count] = #private::pads([
-                #((#core::mem::size_of::<#layouts>(), #core::mem::align_of::<#layouts>())),*
+                #(#sizes),*
             ]);
             #[doc = #doc]
-            #[allow(dead_code, non_camel_case_types)]
+            #[allow(dead_code, non_camel_case_types, unreachable_pub)]
             #visibility type #alias = #private::Placed<#ident>;
             #[doc = #parts_doc]
             #[repr(C)]
-            #[allow(dead_code, non_camel_case_types)]
+            #[allow(dead_code, non_camel_case_types, unreachable_pub)]
             #visibility struct #ident {
                 #(#members)*
             }
-            #[allow(dead_code, non_camel_case_types)]
+            #[allow(dead_code, non_camel_case_types, unreachable_pub)]
             impl #ident {
                 #(#accessors)*
                 fn __clear_pads(&mut self) {
@@ -118,7 +124,7 @@ impl Sibling<'_> {
                 }
             }
         });
-        quote! {
+        let accessors = quote! {
             #[doc = #read]
             #[inline]
             #visible fn #name(
@@ -128,7 +134,9 @@ impl Sibling<'_> {
                 #private::Access::get(&self.#name)
             }
             #setter
-        }
+        };
+        // A mistake in the type is told where the type stands.
+        at_type(field, accessors)
     }
 }
 
@@ -195,28 +203,27 @@ pub(super) fn structure(subject: &Subject, fields: &Fields, paths: &Paths) -> To
 
 pub(super) fn newtype(subject: &Subject, field: &Field, paths: &Paths) -> TokenStream {
     let core = &paths.core;
-    let (name, ty, fixed) = (subject.layout(), paths.layout_of(field), paths.fixed(field));
+    let (name, ty) = (subject.layout(), paths.layout_of(field));
+    let fixed = |item: &str| paths.fixed(field, item);
+    let (whole, encode, decode) = (fixed("WHOLE"), fixed("encode_layout"), fixed("decode_layout"));
     let (visibility, generics) = (&subject.visibility, &subject.generics);
     let doc = format!("The fixed layout of `{}`: that of the type inside.", subject.stem);
     let ok = quote!(#core::result::Result::Ok);
     let (place, member) = (quote!(*__layout), &field.member);
     let store = paths.store(field, &quote!(&self.#member), &place, true);
     let load = paths.load(field, &place, true);
-    let own = field.range.is_some() || field.validate.is_some();
+    let own = field.rule.is_some();
     let (encode, decode) = if own {
         (paths.encode_layout(field, &place), paths.decode_layout(field, &place))
     } else {
-        (
-            quote!(#fixed::encode_layout(__layout, __out)?;),
-            quote!(#fixed::decode_layout(__input, __layout)?;),
-        )
+        (quote!(#encode(__layout, __out)?;), quote!(#decode(__input, __layout)?;))
     };
     let implementation = fixed_layout(
         subject,
         &ty,
         paths,
         &Bodies {
-            whole: quote!(|| #own || #fixed::WHOLE),
+            whole: quote!(|| #own || #whole),
             store: quote!(#store #ok(())),
             load: quote!(#ok(Self { #member: #load })),
             encode: quote!(#encode #ok(())),
@@ -225,7 +232,7 @@ pub(super) fn newtype(subject: &Subject, field: &Field, paths: &Paths) -> TokenS
     );
     quote! {
         #[doc = #doc]
-        #[allow(dead_code, non_camel_case_types)]
+        #[allow(dead_code, non_camel_case_types, unreachable_pub)]
         #visibility type #name #generics = #ty;
         #implementation
     }
@@ -251,11 +258,11 @@ pub(super) fn fixed_layout(
     let Subject { ty, generics, caps, .. } = subject;
     let (bool, result) = (quote!(#core::primitive::bool), quote!(#core::result::Result));
     let Bodies { whole, store, load, encode, decode } = bodies;
-    let validate = subject.validate.as_ref();
-    let (valid, storable) = (validate.is_some(), paths.storable(validate));
-    let load = paths.loaded(validate, load.clone());
+    let rule = subject.rule.as_ref();
+    let (valid, storable) = (rule.is_some(), paths.storable(rule));
+    let load = paths.loaded(rule, load.clone());
     let whole = (valid || !whole.is_empty()).then(|| quote!(const WHOLE: #bool = #valid #whole;));
-    let before = valid.then(|| quote!(#private::whole::<Self, #caps>(__layout)?;));
+    let before = valid.then(|| quote!(<Self as #private::Piece<#caps>>::check(__layout)?;));
     let decode = match valid {
         false => decode.clone(),
         true => quote! {
@@ -265,11 +272,15 @@ pub(super) fn fixed_layout(
                 __layout: &mut #layout,
             | -> #result<(), #private::DecodeError> { #decode };
             __decode(__input, __layout)?;
-            #private::whole::<Self, #caps>(__layout)
+            <Self as #private::Piece<#caps>>::check(__layout)
                 .map_err(|__error| #private::LayoutError::while_decoding(__error, __start))
         },
     };
     quote! {
+        #[automatically_derived]
+        impl #generics #private::Piece<#caps> for #ty {
+            type Layout = #layout;
+        }
         #[automatically_derived]
         impl #generics #private::FixedLayout<#caps> for #ty {
             type Layout = #layout;

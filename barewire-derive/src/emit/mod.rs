@@ -10,8 +10,10 @@ mod union;
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{DeriveInput, ExprPath, GenericParam, Ident, Lifetime, LitInt, Visibility};
+use syn::spanned::Spanned as _;
+use syn::{DeriveInput, GenericParam, Ident, Lifetime, LitInt, Visibility};
 
+use crate::check;
 use crate::model::{Caps, Field, Item, Payload, Shape, Varint};
 
 /// The paths that emitted code is written with.
@@ -22,6 +24,8 @@ pub(crate) struct Paths {
     pub(crate) core: TokenStream,
     /// The lifetime of the input in `Decode`: the type's own, or `'__de`.
     pub(crate) input: TokenStream,
+    /// Whether the type borrows from it.
+    borrows: bool,
 }
 
 impl Paths {
@@ -29,7 +33,7 @@ impl Paths {
         let private = quote!(#crate_path::__private);
         let core = quote!(#private::core);
         let input = lifetime.map_or_else(|| quote!('__de), |lifetime| quote!(#lifetime));
-        Paths { private, core, input }
+        Paths { private, core, input, borrows: lifetime.is_some() }
     }
 
     fn caps(&self, caps: &Caps) -> TokenStream {
@@ -67,22 +71,38 @@ impl Paths {
         }
     }
 
-    fn schema_of(&self, field: &Field) -> TokenStream {
+    /// `<T as Trait<..>>::item` of a field. Of a type that may not be derived
+    /// everything is asked of one trait, and at one place, so that there is one error.
+    fn as_trait(&self, field: &Field, known: TokenStream, item: &str) -> TokenStream {
         let (private, carrier) = (&self.private, self.carrier(field));
+        let span = field.ty.span();
+        let item = Ident::new(item, span);
+        if self.borrows || field.varint.is_some() || check::is_plain(&field.ty) {
+            return quote_spanned!(span=> <#carrier as #private::#known>::#item);
+        }
         let caps = self.caps(&field.caps);
-        quote!(<#carrier as #private::BareSchema<#caps>>::TYPE)
+        quote_spanned!(span=> <#carrier as #private::Piece<#caps>>::#item)
     }
 
-    /// `<T as FixedLayout<C>>`, to which an item is added.
-    fn fixed(&self, field: &Field) -> TokenStream {
-        let (private, carrier) = (&self.private, self.carrier(field));
+    fn schema_of(&self, field: &Field) -> TokenStream {
         let caps = self.caps(&field.caps);
-        quote!(<#carrier as #private::FixedLayout<#caps>>)
+        self.as_trait(field, quote!(BareSchema<#caps>), "TYPE")
+    }
+
+    /// `<T as FixedLayout<C>>::item`
+    fn fixed(&self, field: &Field, item: &str) -> TokenStream {
+        let caps = self.caps(&field.caps);
+        self.as_trait(field, quote!(FixedLayout<#caps>), item)
+    }
+
+    /// The octets of the smallest value of a field.
+    fn least_of(&self, field: &Field) -> TokenStream {
+        let input = &self.input;
+        self.as_trait(field, quote!(Decode<#input>), "LEAST")
     }
 
     fn layout_of(&self, field: &Field) -> TokenStream {
-        let fixed = self.fixed(field);
-        quote!(#fixed::Layout)
+        self.fixed(field, "Layout")
     }
 
     /// A `&carrier` made of a `&field`.
@@ -107,7 +127,7 @@ impl Paths {
         quote!(#private::std::borrow::Cow::Borrowed)
     }
 
-    /// `Clone` and `Copy`, and the promise that the fields are what a layout may be made of.
+    /// The promise that the fields are what a layout may be made of.
     fn parts(&self, parts: &Parts<'_>) -> TokenStream {
         let Paths { private, core, .. } = self;
         let Parts { ident, subject, reference, read } = parts;
@@ -122,14 +142,6 @@ impl Paths {
         });
         quote! {
             #whole
-            #[automatically_derived]
-            impl #core::clone::Clone for #ident {
-                fn clone(&self) -> Self {
-                    *self
-                }
-            }
-            #[automatically_derived]
-            impl #core::marker::Copy for #ident {}
             // SAFETY: `repr(C)`; every field is the layout of a type or an array of octets, and
             // the padding is written out: the size, asserted below, is that of the schema.
             #[automatically_derived]
@@ -172,7 +184,8 @@ struct Subject {
     /// The name in the schema.
     name: String,
     visibility: Visibility,
-    validate: Option<ExprPath>,
+    /// The function that checks the rule of the whole value.
+    rule: Option<Ident>,
 }
 
 impl Subject {
@@ -204,7 +217,8 @@ pub(crate) fn item(item: &Item) -> TokenStream {
         Some(_) => TokenStream::new(),
         None => tuples::emit(item, &paths),
     };
-    quote!(#schema #codec #(#layouts)* #tuples #older)
+    let rules = paths.rules(item);
+    quote!(#schema #codec #(#layouts)* #tuples #rules #older)
 }
 
 /// The types that get a layout. One with capacities as parameters gets one for each that is
@@ -217,7 +231,7 @@ fn subjects(item: &Item) -> Vec<(Subject, Shape)> {
         stem,
         name: item.name.clone(),
         visibility: item.visibility.clone(),
-        validate: item.validate.clone(),
+        rule: item.validate.is_some().then(|| fields::rule_of(&item.ident)),
     };
     let ident = &item.ident;
     if item.consts.is_empty() || matches!(item.shape, Shape::Newtype(_)) {
@@ -340,6 +354,9 @@ pub(crate) fn stub(input: &DeriveInput, crate_path: &syn::Path) -> TokenStream {
         quote! {
             #[allow(dead_code, missing_docs, non_camel_case_types)]
             #vis type #name = #private::Unbounded;
+            impl #head #private::Piece<()> for #ident #tail #clause {
+                type Layout = #private::Unbounded;
+            }
             impl #head #private::FixedLayout<()> for #ident #tail #clause {
                 type Layout = #private::Unbounded;
                 fn store(&self, _: &mut Self::Layout) -> #result<(), #private::LayoutError> {

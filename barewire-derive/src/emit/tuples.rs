@@ -4,26 +4,12 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use super::{Paths, Subject, structure_type};
-use crate::model::{Caps, Field, Item, Payload, Shape, Tuple};
+use crate::model::{Caps, Item, Tuple};
 
 /// The code for all tuples of an item, those inside tuples too.
 pub(super) fn emit(item: &Item, paths: &Paths) -> TokenStream {
     let mut found = Vec::new();
-    let mut each = |fields: &[Field]| fields.iter().for_each(|f| collect(&f.caps, &mut found));
-    match &item.shape {
-        Shape::Struct(fields) => each(&fields.fields),
-        Shape::Newtype(field) => each(std::slice::from_ref(&**field)),
-        Shape::Enum(_) => {}
-        Shape::Union(variants) => {
-            for variant in variants {
-                match &variant.payload {
-                    Payload::Void => {}
-                    Payload::Single(field) => each(std::slice::from_ref(&**field)),
-                    Payload::Struct(fields) => each(&fields.fields),
-                }
-            }
-        }
-    }
+    item.fields().into_iter().for_each(|field| collect(&field.caps, &mut found));
     found.iter().map(|tuple| one(tuple, item, paths)).collect()
 }
 
@@ -52,7 +38,7 @@ fn one(tuple: &Tuple, item: &Item, paths: &Paths) -> TokenStream {
         stem: format_ident!("{marker}"),
         name: marker.to_string(),
         visibility: item.visibility.clone(),
-        validate: None,
+        rule: None,
     };
     let ty = &subject.ty;
     let (visibility, definition) = (&item.visibility, structure_type(&tuple.fields.fields, paths));
@@ -60,7 +46,7 @@ fn one(tuple: &Tuple, item: &Item, paths: &Paths) -> TokenStream {
     let agreement = super::agreement(&subject, paths);
     quote! {
         #[doc(hidden)]
-        #[allow(dead_code, non_camel_case_types)]
+        #[allow(dead_code, non_camel_case_types, unreachable_pub)]
         #visibility struct #marker;
         #[automatically_derived]
         impl #private::BareSchema<#marker> for #ty {

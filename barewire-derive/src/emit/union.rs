@@ -96,11 +96,11 @@ impl Union<'_> {
                 [align, words, pads[0], pads[1]]
             };
             #[doc = #doc]
-            #[allow(dead_code, non_camel_case_types)]
+            #[allow(dead_code, non_camel_case_types, unreachable_pub)]
             #visibility type #layout = #private::Placed<#fields>;
             #[doc = #doc]
             #[repr(C)]
-            #[allow(dead_code, non_camel_case_types)]
+            #[allow(dead_code, non_camel_case_types, unreachable_pub)]
             #visibility struct #fields {
                 __tag: #tag,
                 __before: [#core::primitive::u8; #shape[2]],
@@ -137,7 +137,7 @@ impl Union<'_> {
         quote! {
             #[doc = #doc]
             #[derive(#core::clone::Clone, #core::marker::Copy)]
-            #[allow(dead_code, non_camel_case_types)]
+            #[allow(dead_code, non_camel_case_types, unreachable_pub)]
             #visibility enum #view<'__a> {
                 #(#declared,)*
                 #unused
@@ -160,7 +160,8 @@ impl Union<'_> {
                 None => quote!(#tag => #ok(#view::#ident),),
             }
         });
-        let whole = self.has_whole().then(|| quote!(#private::whole::<#ty, ()>(__layout)?;));
+        let whole =
+            self.has_whole().then(|| quote!(<#ty as #private::Piece<()>>::check(__layout)?;));
         quote! {
             #whole
             match __layout.__tag {
@@ -175,18 +176,16 @@ impl Union<'_> {
 
     /// Whether a rule may be broken by what a view shows.
     fn has_whole(&self) -> bool {
-        self.subject.validate.is_some() || !self.whole().is_empty()
+        self.subject.rule.is_some() || !self.whole().is_empty()
     }
 
     /// `|| ..`: the reasons to look at the whole value before its view is given away.
     fn whole(&self) -> TokenStream {
         let each = self.variants.iter().filter_map(|variant| match &variant.payload {
-            Payload::Single(field) if field.range.is_some() || field.validate.is_some() => {
-                Some(quote!(|| true))
-            }
+            Payload::Single(field) if field.rule.is_some() => Some(quote!(|| true)),
             Payload::Single(field) if !crate::check::is_plain(&field.ty) => {
-                let fixed = self.paths.fixed(field);
-                Some(quote!(|| #fixed::WHOLE))
+                let whole = self.paths.fixed(field, "WHOLE");
+                Some(quote!(|| #whole))
             }
             _ => None,
         });
@@ -337,12 +336,12 @@ impl Union<'_> {
         let member = self.member(&member, &number);
         let encodes = match &variant.payload {
             Payload::Void => TokenStream::new(),
-            Payload::Single(field) if field.range.is_some() || field.validate.is_some() => {
+            Payload::Single(field) if field.rule.is_some() => {
                 self.paths.encode_layout(field, &quote!(*__member))
             }
             Payload::Single(field) => {
-                let fixed = self.paths.fixed(field);
-                quote!(#fixed::encode_layout(__member, __out)?;)
+                let encode = self.paths.fixed(field, "encode_layout");
+                quote!(#encode(__member, __out)?;)
             }
             Payload::Struct(fields) => {
                 let each = fields.fields.iter();
@@ -363,12 +362,12 @@ impl Union<'_> {
         let otherwise = quote!(#private::DecodeError::unknown_tag(__offset, #name, __tag));
         let cast = self.member_mut(&member, &otherwise);
         let decodes = match &variant.payload {
-            Payload::Single(field) if field.range.is_some() || field.validate.is_some() => {
+            Payload::Single(field) if field.rule.is_some() => {
                 self.paths.decode_layout(field, &quote!(*__member))
             }
             Payload::Single(field) => {
-                let fixed = self.paths.fixed(field);
-                quote!(#fixed::decode_layout(__input, __member)?;)
+                let decode = self.paths.fixed(field, "decode_layout");
+                quote!(#decode(__input, __member)?;)
             }
             Payload::Struct(fields) => {
                 let each = fields.fields.iter();

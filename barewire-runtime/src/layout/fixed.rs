@@ -227,6 +227,14 @@ unbounded! {
     [T] Vec<T>;
     [K, V] BTreeMap<K, V>;
     [K, V, S] HashMap<K, V, S>;
+    // A tuple has a layout where the derive sees that it is one.
+    [A, B] (A, B);
+    [A, B, C] (A, B, C);
+    [A, B, C, D] (A, B, C, D);
+    [A, B, C, D, E] (A, B, C, D, E);
+    [A, B, C, D, E, F] (A, B, C, D, E, F);
+    [A, B, C, D, E, F, G] (A, B, C, D, E, F, G);
+    [A, B, C, D, E, F, G, H] (A, B, C, D, E, F, G, H);
 }
 
 impl<const N: usize> FixedLayout<Max<N>> for String {

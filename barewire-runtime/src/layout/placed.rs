@@ -13,7 +13,7 @@ use super::{Access, Assign, FixedLayout, Layout, LayoutError};
 ///
 /// The type is `repr(C)`, every field of it is a [`Layout`] and it has no padding, so that every
 /// bit pattern is valid. `Bytes` has its size and alignment; [`Placed`] asserts that.
-pub unsafe trait Parts: Copy + 'static {
+pub unsafe trait Parts: Sized + 'static {
     /// Integers as large and as aligned as the fields.
     type Bytes: Layout;
 

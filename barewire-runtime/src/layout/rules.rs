@@ -1,6 +1,6 @@
 //! Rules of a domain: what `range` and `validate` say of a value.
 
-use super::{FixedLayout, LayoutError, LayoutErrorKind};
+use super::{LayoutError, LayoutErrorKind};
 use crate::codec::{DecodeError, DecodeErrorKind};
 
 /// What a validator says of a value: `bool`, or `Result<(), &'static str>` with the reason.
@@ -62,14 +62,4 @@ impl Refusal {
 #[inline]
 pub fn rule(rule: &'static str, verdict: impl Verdict) -> Result<(), Refusal> {
     verdict.verdict().map_err(|why| Refusal { rule, why })
-}
-
-/// Checks a place whose value may break a rule that no accessor of its parts checks.
-///
-/// # Errors
-///
-/// If the bytes are no value of the type.
-#[inline]
-pub fn whole<T: FixedLayout<C>, C>(place: &T::Layout) -> Result<(), LayoutError> {
-    if T::WHOLE { T::load(place).map(drop) } else { Ok(()) }
 }

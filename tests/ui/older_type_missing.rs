@@ -1,9 +1,9 @@
 use barewire::BareSchema;
 
 #[derive(BareSchema)]
-struct Message {
+#[bare(compatible_with = "chat-v1.bare")]
+struct Say {
     id: u32,
-    wrong: std::time::Duration,
 }
 
 fn main() {}

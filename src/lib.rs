@@ -40,8 +40,8 @@
 //!
 //! # Attributes
 //!
-//! `#[bare(..)]` on a field, a variant or the type. What is misspelt, repeated or out of place is an
-//! error that says what to write: [`mistakes`] shows them all.
+//! `#[bare(..)]` on a field, a variant or the type. What is misspelt, repeated or out of place is
+//! an error that says what to write: [`mistakes`] shows them all.
 //!
 //! | attribute | on | meaning |
 //! |---|---|---|
@@ -75,7 +75,7 @@
 //! | `Duration` | `struct { secs: u64 nanos: u32 }` |
 //! | `SystemTime` | `struct { secs: i64 nanos: u32 }`, since 1970 |
 //! | an enum without data; with data | `enum`; `union` |
-//! | `&'a str`, `&'a [u8]`, `Cow<'a, str>`, `Cow<'a, [u8]>` | `str`, `data`, borrowed from the input |
+//! | `&'a str`, `&'a [u8]`, `Cow` of either | `str`, `data`, borrowed from the input |
 //!
 //! A type that borrows has no fixed layout. One with capacities as parameters can be encoded with
 //! any; it has a layout for those that `capacities` lists, and a newtype has one for all:

@@ -84,7 +84,8 @@ fn a_hundred_structs_check_in_at_most_three_times_the_time_of_serde() {
     let ours = format!("barewire = {{ path = {path:?} }}");
     let serde = "serde = { version = \"1\", features = [\"derive\"] }";
     let ours = Case::new("compile_time_ours", &ours, "barewire::BareSchema", true);
-    let serde = Case::new("compile_time_serde", serde, "serde::Serialize, serde::Deserialize", false);
+    let serde =
+        Case::new("compile_time_serde", serde, "serde::Serialize, serde::Deserialize", false);
     for case in [&ours, &serde] {
         case.check();
     }

@@ -56,15 +56,28 @@ fn told(case: &Path) -> Told {
     }
     // The errors of the compiler itself say what to do in notes.
     if help.is_empty() {
-        let note = output.lines().find_map(|line| line.trim().strip_prefix("= note: "));
-        help = note.unwrap_or_default().to_owned();
+        let notes = output.lines().map(str::trim);
+        let mut notes = notes.skip_while(|line| !line.starts_with("= note: "));
+        let note = notes.next().unwrap_or_default();
+        help = note.trim_start_matches("= note: ").to_owned();
+        if help.ends_with(':') {
+            help += " ";
+            help += notes.next().unwrap_or_default();
+        }
+        if note.contains("the failure occurred here") {
+            help.clear();
+        }
     }
     let name = case.with_extension("rs");
     let name = name.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let place = output.lines().find_map(|line| line.split_once(&format!("{name}:")));
     let number = place.and_then(|(_, place)| place.split(':').next()?.parse::<usize>().ok());
+    // What depends on several types is told where the library needs it; a mark says who asks.
+    let marked = || source.lines().position(|line| line.ends_with("// wrong")).map(|at| at + 1);
+    let number = number.or_else(marked);
     let number = number.unwrap_or_else(|| panic!("{}: no place", case.display()));
     let mut line = source.lines().nth(number - 1).unwrap_or_default().trim().to_owned();
+    line = line.trim_end_matches("// wrong").trim_end().to_owned();
     // A field is shown with its attribute, or the type with its own.
     let before = source.lines().nth(number.wrapping_sub(2)).unwrap_or_default().trim();
     if before.starts_with("#[bare") {

@@ -355,6 +355,17 @@ pub(crate) fn no_number(ty: &Type) -> Option<&'static str> {
     }
 }
 
+/// Whether a number is a float, of a type that is known.
+pub(crate) fn float(ty: &Type) -> Option<bool> {
+    let (name, arguments) = named(ty)?;
+    match (name.as_str(), arguments.as_slice()) {
+        ("Option" | "Box", [inner]) => float(inner),
+        ("f32" | "f64", []) => Some(true),
+        (scalar, []) if SCALARS.contains(&scalar) => Some(false),
+        _ => None,
+    }
+}
+
 /// Whether a type is an `Option`.
 pub(crate) fn is_option(ty: &Type) -> bool {
     named(ty).is_some_and(|(name, arguments)| name == "Option" && arguments.len() == 1)

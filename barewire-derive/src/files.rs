@@ -82,7 +82,7 @@ fn suggestion(folders: &[PathBuf], wanted: &str) -> String {
     let known: Vec<&str> = names.iter().map(String::as_str).collect();
     let wanted = wanted.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     match crate::names::nearest(wanted, &known) {
-        Some(guess) => format!("did you mean `{guess}`? {place}"),
+        Some(guess) => format!("did you mean `{guess}`? ({place})"),
         None => place.to_owned(),
     }
 }

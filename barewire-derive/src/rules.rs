@@ -9,9 +9,28 @@ use crate::model::Fields;
 
 /// Refuses a range on what is known to be no number.
 pub(crate) fn range(ty: &syn::Type, attributes: &Attributes) -> syn::Result<()> {
-    let Some((span, _)) = &attributes.range else {
+    let Some((span, range)) = &attributes.range else {
         return Ok(());
     };
+    let floats = check::float(ty);
+    for bound in [&range.start, &range.end].into_iter().flatten() {
+        let syn::Expr::Lit(literal) = &**bound else {
+            continue;
+        };
+        match (&literal.lit, floats) {
+            (syn::Lit::Float(_), Some(false)) => {
+                return Err(error(bound, "the field is no float", "write whole numbers"));
+            }
+            (syn::Lit::Int(number), Some(true)) if number.suffix().is_empty() => {
+                return Err(error(
+                    bound,
+                    "the field is a float, and this is a whole number",
+                    &format!("write `{number}.0`"),
+                ));
+            }
+            _ => {}
+        }
+    }
     match check::no_number(ty) {
         Some(what) => Err(error_at(
             *span,

@@ -138,7 +138,13 @@ pub const fn assert_bounded(ty: &Type) {
     }
     let message = match missing_cap(ty) {
         Some(missing) => missing.message(),
-        None => Message::new().push("the type's fixed layout is larger than a segment can be"),
+        None => {
+            let message = Message::new().push("the fixed layout of `").push(match ty {
+                Type::User { name, .. } => text(name),
+                _ => "a type",
+            });
+            message.push("` is larger than a segment can be, 1 TiB: lower the caps")
+        }
     };
     panic!("{}", message.text());
 }

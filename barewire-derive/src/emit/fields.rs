@@ -98,10 +98,15 @@ impl Paths {
 
     fn in_range(&self, field: &Field) -> Option<TokenStream> {
         let (private, range) = (&self.private, field.range.as_ref()?);
+        let span = range.span();
         let rule = format!("it must be in {}", quote!(#range).to_string().replace(' ', ""));
         let inside = match check::is_option(&field.ty) {
-            true => quote!(__value.as_ref().is_none_or(|__value| (#range).contains(__value))),
-            false => quote!((#range).contains(__value)),
+            true => {
+                quote_spanned! {span=>
+                    __value.as_ref().is_none_or(|__value| (#range).contains(__value))
+                }
+            }
+            false => quote_spanned!(span=> (#range).contains(__value)),
         };
         Some(quote!(#private::rule(#rule, #inside)))
     }
@@ -272,7 +277,7 @@ pub(super) fn at_type(field: &Field, code: TokenStream) -> TokenStream {
 }
 
 /// The same tokens, all of them at one place.
-fn respan(tokens: TokenStream, span: Span) -> TokenStream {
+pub(super) fn respan(tokens: TokenStream, span: Span) -> TokenStream {
     let respan = |mut token: TokenTree| {
         if let TokenTree::Group(group) = &token {
             token = TokenTree::Group(Group::new(group.delimiter(), respan(group.stream(), span)));

@@ -120,7 +120,7 @@ impl Sibling<'_> {
                 where
                     #ty: #private::Assign<__Value>,
                 {
-                    #private::Assign::assign(&mut self.#name, value)
+                    <#ty as #private::Assign<__Value>>::assign(&mut self.#name, value)
                 }
             }
         });

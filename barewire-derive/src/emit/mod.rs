@@ -80,7 +80,9 @@ impl Paths {
         if self.borrows || field.varint.is_some() || check::is_plain(&field.ty) {
             return quote_spanned!(span=> <#carrier as #private::#known>::#item);
         }
-        let caps = self.caps(&field.caps);
+        // The tokens of the type too: the compiler would tell its mistake over all of them there,
+        // and over the first one elsewhere.
+        let (carrier, caps) = (fields::respan(carrier, span), self.caps(&field.caps));
         quote_spanned!(span=> <#carrier as #private::Piece<#caps>>::#item)
     }
 

@@ -14,7 +14,8 @@ use crate::codec::{Decode, DecodeError, DecodeErrorKind, Decoder, Encode, Encode
 /// [`Unbounded`], and an error where a value should be stored; whatever needs a layout refuses such
 /// a type when it is compiled.
 ///
-/// The law, for values that keep the rules of their domain: `encode(value)` equals `encode_layout` of what `store` has written, and
+/// The law, for values that keep the rules of their domain: `encode(value)` equals
+/// `encode_layout` of what `store` has written, and
 /// `decode_layout` accepts what [`Decode`] accepts, caps aside.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no fixed layout with these caps",

@@ -1,4 +1,4 @@
-//! The place of a derived type: initialised bytes of a known size, seen as the fields that they are.
+//! The place of a derived type: initialised bytes, seen as the fields that they are.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};

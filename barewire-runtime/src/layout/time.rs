@@ -3,7 +3,7 @@
 //! | Rust | BARE | refused |
 //! |---|---|---|
 //! | `Duration` | `struct { secs: u64 nanos: u32 }` | `nanos` of 10⁹ or more |
-//! | `SystemTime` | `struct { secs: i64 nanos: u32 }`, from 1970 | the same; what the clock cannot hold |
+//! | `SystemTime` | `struct { secs: i64 nanos: u32 }`, from 1970 | that, and beyond the clock |
 //!
 //! `secs` is rounded towards the past, so `nanos` always counts forwards. In the fixed layout
 //! four bytes of zeroes follow.

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use barewire_schema::{Fingerprint, Schema, Type};
+use barewire_schema::{Fingerprint, Schema, Type, Validated, compatibility};
 
 pub use directory::{DIRECTORY_VARIABLE, Directory, MAX_NAME_BYTES};
 pub use header::{FORMAT_VERSION, MAX_PARTICIPANTS, MAX_SEGMENT_BYTES, MAX_TEXT_BYTES};
@@ -89,6 +89,9 @@ pub(crate) struct Segment {
     incarnation: u128,
     /// Whether a barrier that another process asks for reaches this one.
     reached: bool,
+    /// The schema that the segment was made with, if its readers do not know all values of this
+    /// program's: whatever is put in must be a value of that one.
+    contract: Option<Schema<Validated>>,
 }
 
 impl Segment {
@@ -129,6 +132,7 @@ impl Segment {
             index: 0,
             incarnation: 0,
             reached: barrier::register(),
+            contract: None,
         };
         segment.join(&|_, _, _| ())?;
         fill(&segment)?;
@@ -144,6 +148,11 @@ impl Segment {
             }
         }
         Err(Error::new(ErrorKind::AlreadyExists, plan.name, "is being made by others just now"))
+    }
+
+    /// The schema that all values in the segment must keep, if it is not this program's own.
+    pub(crate) fn contract(&self) -> Option<&Type> {
+        self.contract.as_ref().map(Schema::root)
     }
 
     /// Opens a segment that somebody alive is attached to, checks it whole, and attaches to it.
@@ -174,7 +183,7 @@ impl Segment {
             return Err(malformed(plan.name, "is too small to be a segment"));
         }
         let map = Mapping::new(&file).map_err(fault("cannot map the segment"))?;
-        let (body, body_bytes, geometry) = read_header(&map, plan)?;
+        let (body, body_bytes, geometry, contract) = read_header(&map, plan)?;
         let mut segment = Self {
             name: plan.name.to_owned(),
             directory,
@@ -186,6 +195,7 @@ impl Segment {
             index: 0,
             incarnation: 0,
             reached: barrier::register(),
+            contract,
         };
         segment.take_gate()?;
         let facts = file::facts(&segment.file).map_err(fault("cannot examine the segment"))?;
@@ -377,7 +387,10 @@ fn copy_out(map: &Mapping, at: usize, len: usize) -> Vec<u8> {
 }
 
 /// Checks everything that the header says, and returns where the body is and its geometry.
-fn read_header(map: &Mapping, plan: &Plan<'_>) -> Result<(usize, usize, Geometry)> {
+fn read_header(
+    map: &Mapping,
+    plan: &Plan<'_>,
+) -> Result<(usize, usize, Geometry, Option<Schema<Validated>>)> {
     let get = |at: usize| map.u64(at).load(Ordering::Relaxed);
     if get(0) != header::MAGIC {
         return Err(malformed(plan.name, "is not a segment (its first bytes are foreign)"));
@@ -416,11 +429,27 @@ fn read_header(map: &Mapping, plan: &Plan<'_>) -> Result<(usize, usize, Geometry
     }
     let layout_id =
         Fingerprint(copy_out(map, header::LAYOUT_ID_AT, 16).try_into().unwrap_or_default());
+    let mut contract = None;
     if layout_id != plan.ty.layout_id() {
-        return Err(mismatch(plan, &copy_out(map, text.0, text.1)));
+        let text = copy_out(map, text.0, text.1);
+        let older = older_version(plan, &text).ok_or_else(|| mismatch(plan, &text))?;
+        let forward = compatibility(older.root(), plan.ty).encoding.is_forward();
+        contract = (!forward).then_some(older);
     }
     let geometry = std::array::from_fn(|word| get(header::GEOMETRY_AT + word * 8));
-    Ok((body.0, body.1, geometry))
+    Ok((body.0, body.1, geometry, contract))
+}
+
+/// The segment's schema, if this program reads all of its values: those are BARE octets in a queue
+/// of a type without a largest size. What is read in place must be the same.
+fn older_version(plan: &Plan<'_>, text: &[u8]) -> Option<Schema<Validated>> {
+    if plan.kind != Kind::Queue || plan.ty.layout().is_some() {
+        return None;
+    }
+    let schema = Schema::read("segment", std::str::from_utf8(text).ok()?).ok()?;
+    let readable = schema.root().layout().is_none()
+        && compatibility(schema.root(), plan.ty).encoding.is_backward();
+    readable.then_some(schema)
 }
 
 /// The readable difference between the segment's schema and the one of this program.

@@ -30,6 +30,7 @@ pub(crate) struct Break {
 
 /// How far the search has come: how many breaks are still to be passed over, or the one found.
 #[derive(Clone, Copy)]
+#[expect(clippy::large_enum_variant, reason = "a const function has no heap")]
 enum Search {
     Passing(usize),
     Found(Break),

@@ -19,5 +19,5 @@ struct Feed {
 
 fn main() {
     let queue = MessageQueue::<Feed>::open("feed").unwrap();
-    let _ = queue.loan();
+    let _ = queue.loan(); // wrong
 }

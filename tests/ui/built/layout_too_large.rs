@@ -7,5 +7,5 @@ struct Row {
 }
 
 fn main() {
-    let _ = SharedRegion::<Row>::open("rows");
+    let _ = SharedRegion::<Row>::open("rows"); // wrong
 }

@@ -267,7 +267,7 @@ fn structure(
 }
 
 /// The cases of `rename_all` that give names of fields.
-pub(crate) const FIELD_CASES: &[(&str, fn(&str) -> String)] =
+pub(crate) const FIELD_CASES: &[rules::Case] =
     &[("camelCase", names::small_camel), ("snake_case", names::snake), ("lowercase", names::flat)];
 
 pub(crate) fn fields(found: &syn::Fields, context: &Context<'_>, errors: &mut Errors) -> Fields {

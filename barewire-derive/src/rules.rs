@@ -82,11 +82,11 @@ pub(crate) fn skip(
     Ok(true)
 }
 
+/// A case that `rename_all` knows, and how it is made of any other.
+pub(crate) type Case = (&'static str, fn(&str) -> String);
+
 /// The conversion of names that `rename_all` asks for.
-pub(crate) fn case(
-    given: &syn::LitStr,
-    cases: &[(&'static str, fn(&str) -> String)],
-) -> syn::Result<fn(&str) -> String> {
+pub(crate) fn case(given: &syn::LitStr, cases: &[Case]) -> syn::Result<fn(&str) -> String> {
     let value = given.value();
     if let Some((_, convert)) = cases.iter().find(|(case, _)| *case == value) {
         return Ok(*convert);

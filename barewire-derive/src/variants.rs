@@ -35,7 +35,7 @@ pub(crate) fn enumeration(
 }
 
 /// The cases of `rename_all` that give names of an enum's members.
-const MEMBER_CASES: &[(&str, fn(&str) -> String)] =
+const MEMBER_CASES: &[rules::Case] =
     &[("SCREAMING_SNAKE_CASE", names::shouting), ("UPPERCASE", names::flat_shouting)];
 
 fn members(data: &DataEnum, context: &Context<'_>, errors: &mut Errors) -> Vec<Member> {

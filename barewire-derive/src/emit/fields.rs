@@ -273,7 +273,13 @@ pub(super) fn construct(fields: &Fields, values: Vec<TokenStream>) -> TokenStrea
 /// The code of a field, all of it where the field's type stands, so that a mistake in the type is
 /// told there, and once. A type that can hold no mistake is left alone.
 pub(super) fn at_type(field: &Field, code: TokenStream) -> TokenStream {
-    if check::is_plain(&field.ty) { code } else { respan(code, field.ty.span()) }
+    if check::is_plain(&field.ty) { code } else { respan(code, place(field)) }
+}
+
+/// Where the type of a field stands, as a part of derived code: the habits that lints ask of people
+/// are not asked of it.
+pub(super) fn place(field: &Field) -> Span {
+    field.ty.span().resolved_at(Span::call_site())
 }
 
 /// The same tokens, all of them at one place.
@@ -282,7 +288,10 @@ pub(super) fn respan(tokens: TokenStream, span: Span) -> TokenStream {
         if let TokenTree::Group(group) = &token {
             token = TokenTree::Group(Group::new(group.delimiter(), respan(group.stream(), span)));
         }
-        token.set_span(span);
+        // The place of `$crate` says which crate it is.
+        if token.to_string() != "$crate" {
+            token.set_span(span);
+        }
         token
     };
     tokens.into_iter().map(respan).collect()

@@ -2,10 +2,9 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
-use syn::spanned::Spanned as _;
 use syn::{Attribute, Ident, Visibility};
 
-use super::fields::{at_type, construct};
+use super::fields::{at_type, construct, place};
 use super::{Parts, Paths, Subject};
 use crate::check;
 use crate::model::{Field, Fields};
@@ -40,7 +39,7 @@ impl Sibling<'_> {
         let layouts: Vec<_> = fields.fields.iter().map(|field| paths.layout_of(field)).collect();
         let count = layouts.len();
         let sizes = fields.fields.iter().zip(&layouts).map(|(field, ty)| {
-            let span = field.ty.span();
+            let span = place(field);
             quote_spanned!(span=> (#core::mem::size_of::<#ty>(), #core::mem::align_of::<#ty>()))
         });
         let members = fields.fields.iter().zip(&layouts).enumerate().map(|(index, (field, ty))| {

@@ -10,7 +10,6 @@ mod union;
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::spanned::Spanned as _;
 use syn::{DeriveInput, GenericParam, Ident, Lifetime, LitInt, Visibility};
 
 use crate::check;
@@ -75,7 +74,7 @@ impl Paths {
     /// everything is asked of one trait, and at one place, so that there is one error.
     fn as_trait(&self, field: &Field, known: TokenStream, item: &str) -> TokenStream {
         let (private, carrier) = (&self.private, self.carrier(field));
-        let span = field.ty.span();
+        let span = fields::place(field);
         let item = Ident::new(item, span);
         if self.borrows || field.varint.is_some() || check::is_plain(&field.ty) {
             return quote_spanned!(span=> <#carrier as #private::#known>::#item);

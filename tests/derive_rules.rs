@@ -6,7 +6,7 @@ use barewire::codec::{DecodeErrorKind, Decoder, Encoder, decode, encode};
 use barewire::layout::{FixedLayout, LayoutErrorKind};
 
 fn is_even(value: &u32) -> bool {
-    value % 2 == 0
+    value.is_multiple_of(2)
 }
 
 fn is_word(text: &str) -> Result<(), &'static str> {

@@ -17,7 +17,7 @@ use random::Random;
 use types::any_type;
 use values::any_value;
 
-const PAIRS: u64 = 4000;
+const PAIRS: u64 = 12_000;
 const VALUES: usize = 5;
 
 /// The same type with a change here and there, some of which keep old values readable.

@@ -7,7 +7,10 @@ pub use barewire_schema::{
 };
 pub use zerocopy;
 
-pub use crate::codec::{Decode, DecodeError, Decoder, Encode, Encoder, Int, UInt};
+pub use crate::codec::{
+    Alike, Decode, DecodeError, Decoder, Encode, Encoder, Int, Level, Plain, Sink, Steady, UInt,
+    plain_value,
+};
 pub use crate::layout::{
     Access, Aligned, AlignedWord, Assign, FixedLayout, Layout, LayoutError, LayoutErrorKind,
     Unbounded, Word,

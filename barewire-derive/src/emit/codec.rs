@@ -4,15 +4,26 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::fields::{binding, construct, pattern};
-use super::{Paths, number};
-use crate::model::{Fields, Item, Payload, Shape, Variant};
+use super::{Paths, number, reuse};
+use crate::model::{Field, Fields, Item, Payload, Shape, Variant};
 
 pub(super) fn emit(item: &Item, paths: &Paths) -> TokenStream {
     let Paths { private, core, input } = paths;
     let ident = &item.ident;
-    let encode = encode(item, paths);
-    let decode = decode(item, paths);
-    let least = least(item, paths);
+    let (encode, steady) = (encode(item, paths), steady(item, paths));
+    let (decode, least) = (decode(item, paths), least(item, paths));
+    let (decode_into, verify) = (reuse::decode_into(item, paths), reuse::verify(item, paths));
+    let (plain_encode, plain_decode) = (
+        plain(item, paths, &quote!(#private::Encode)),
+        plain(item, paths, &quote!(#private::Decode<#input>)),
+    );
+    let at_once = plain_decode.is_some().then(|| {
+        quote! {
+            if let #core::option::Option::Some(__value) = #private::plain_value(__input) {
+                return __value;
+            }
+        }
+    });
     let (generics, decode_generics) = match &item.lifetime {
         Some(lifetime) => (quote!(<#lifetime>), quote!(<#lifetime>)),
         None => (TokenStream::new(), quote!(<'__de>)),
@@ -20,20 +31,100 @@ pub(super) fn emit(item: &Item, paths: &Paths) -> TokenStream {
     quote! {
         #[automatically_derived]
         impl #generics #private::Encode for #ident #generics {
-            fn encode(&self, __out: &mut #private::Encoder<'_>) {
+            #steady
+            #plain_encode
+            #[inline]
+            fn encode<__Sink: #private::Sink>(&self, __out: &mut __Sink) {
                 #encode
             }
         }
         #[automatically_derived]
         impl #decode_generics #private::Decode<#input> for #ident #generics {
             #least
+            #plain_decode
+            #[inline]
             fn decode(
                 __input: &mut #private::Decoder<#input>,
             ) -> #core::result::Result<Self, #private::DecodeError> {
+                #at_once
                 #decode
             }
+            #decode_into
+            #verify
         }
     }
+}
+
+/// The promise that encoding gives the same parts each time: as far as the fields promise.
+fn steady(item: &Item, paths: &Paths) -> TokenStream {
+    let private = &paths.private;
+    let carriers = all_fields(&item.shape).into_iter().map(|field| paths.carrier(field));
+    quote! {
+        // SAFETY: encoding encodes numbers that the value alone says and these fields, once each.
+        const STEADY: #private::Steady<Self> = unsafe {
+            #private::Steady::of_parts(&[
+                #(<#carriers as #private::Encode>::STEADY.level()),*
+            ])
+        };
+    }
+}
+
+/// The fields of a struct, or of all variants.
+fn all_fields(shape: &Shape) -> Vec<&Field> {
+    match shape {
+        Shape::Struct(fields) => fields.fields.iter().collect(),
+        Shape::Newtype(field) => vec![field],
+        Shape::Enum(_) => Vec::new(),
+        Shape::Union(variants) => variants
+            .iter()
+            .flat_map(|variant| match &variant.payload {
+                Payload::Void => &[],
+                Payload::Single(field) => std::slice::from_ref(&**field),
+                Payload::Struct(fields) => fields.fields.as_slice(),
+            })
+            .collect(),
+    }
+}
+
+/// The promise that a struct's octets in memory are those of its encoding, where the types of its
+/// fields do not rule it out at sight.
+fn plain(item: &Item, paths: &Paths, of: &TokenStream) -> Option<TokenStream> {
+    let Paths { private, core, .. } = paths;
+    let fields = match &item.shape {
+        Shape::Struct(fields) => fields.fields.as_slice(),
+        Shape::Newtype(field) => std::slice::from_ref(&**field),
+        Shape::Enum(_) | Shape::Union(_) => return None,
+    };
+    if !fields.iter().all(may_be_plain) {
+        return None;
+    }
+    let fields = fields.iter().map(|field| {
+        let (member, ty) = (&field.member, &field.ty);
+        quote!((
+            #core::mem::offset_of!(Self, #member),
+            #core::mem::size_of::<#ty>(),
+            <#ty as #of>::PLAIN.alike(),
+        ))
+    });
+    Some(quote! {
+        // SAFETY: these are all fields, in order; what they may hold is not limited further.
+        const PLAIN: #private::Plain<Self> =
+            unsafe { #private::Plain::of_fields(&[#(#fields),*]) };
+    })
+}
+
+/// Whether a field may be plain: a number, an array, or a type of the user's.
+fn may_be_plain(field: &Field) -> bool {
+    const NEVER: [&str; 9] =
+        ["String", "Vec", "Option", "Box", "Cow", "BTreeMap", "HashMap", "UInt", "Int"];
+    let mut ty = &field.ty;
+    while let syn::Type::Array(array) = ty {
+        ty = &array.elem;
+    }
+    let syn::Type::Path(path) = ty else { return false };
+    let last = path.path.segments.last();
+    let known = |name: &&str| last.is_some_and(|segment| segment.ident == name);
+    field.varint.is_none() && !NEVER.iter().any(known)
 }
 
 fn encode(item: &Item, paths: &Paths) -> TokenStream {
@@ -56,7 +147,10 @@ fn encode(item: &Item, paths: &Paths) -> TokenStream {
                 let (ident, value) = (&member.ident, number(member.value));
                 quote!(Self::#ident => #value)
             });
-            quote!(#private::Encoder::uint(__out, match self { #(#arms),* });)
+            // What takes one octet in any case needs no question how many it takes.
+            let short = members.iter().all(|member| member.value < 0x80);
+            let one = if short { quote!(u8) } else { quote!(uint) };
+            quote!(#private::Sink::#one(__out, match self { #(#arms),* });)
         }
         Shape::Union(variants) => {
             let arms = variants.iter().map(|variant| encode_variant(variant, paths));
@@ -68,7 +162,7 @@ fn encode(item: &Item, paths: &Paths) -> TokenStream {
 fn encode_variant(variant: &Variant, paths: &Paths) -> TokenStream {
     let private = &paths.private;
     let (ident, tag) = (&variant.ident, number(variant.tag));
-    let tag = quote!(#private::Encoder::uint(__out, #tag););
+    let tag = quote!(#private::Sink::uint(__out, #tag););
     match &variant.payload {
         Payload::Void => quote!(Self::#ident => { #tag }),
         Payload::Single(field) => {

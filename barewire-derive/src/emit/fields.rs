@@ -23,7 +23,7 @@ impl Paths {
         Self::uncarried(field, &value)
     }
 
-    fn at_field(&self, error: &str, name: &str) -> TokenStream {
+    pub(super) fn at_field(&self, error: &str, name: &str) -> TokenStream {
         let (private, error) = (&self.private, format_ident!("{error}"));
         quote!(.map_err(|__error| #private::#error::at_field(__error, #name)))
     }

@@ -4,6 +4,7 @@ mod codec;
 mod enumeration;
 mod fields;
 mod layout;
+mod reuse;
 mod union;
 
 use proc_macro2::{Literal, TokenStream};
@@ -291,7 +292,7 @@ pub(crate) fn stub(input: &DeriveInput, crate_path: &syn::Path) -> TokenStream {
                 &#private::Type::Str { cap: #core::option::Option::None };
         }
         impl #head #private::Encode for #ident #tail #clause {
-            fn encode(&self, _: &mut #private::Encoder<'_>) {
+            fn encode<__Sink: #private::Sink>(&self, _: &mut __Sink) {
                 #never
             }
         }

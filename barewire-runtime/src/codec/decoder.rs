@@ -1,6 +1,9 @@
 //! Reading octets, strictly.
 
 use super::error::{DecodeError, DecodeErrorKind};
+use super::plain;
+use super::raw::Plain;
+use super::text::is_text;
 
 /// A type whose values can be read from BARE; `'de` is the input that a value may borrow from.
 ///
@@ -10,6 +13,10 @@ pub trait Decode<'de>: Sized {
     #[doc(hidden)]
     const LEAST: usize = 1;
 
+    /// Whether any octets, as many as the type takes in memory, are a value, one for one.
+    #[doc(hidden)]
+    const PLAIN: Plain<Self> = Plain::no();
+
     /// Reads one value.
     ///
     /// # Errors
@@ -17,28 +24,81 @@ pub trait Decode<'de>: Sized {
     /// Where and why the octets are no value of the type.
     fn decode(input: &mut Decoder<'de>) -> Result<Self, DecodeError>;
 
+    /// Reads one value into the place of another, whose memory is used again.
+    ///
+    /// # Errors
+    ///
+    /// As [`decode`](Self::decode); some value of the type stands there then.
+    fn decode_into(place: &mut Self, input: &mut Decoder<'de>) -> Result<(), DecodeError> {
+        *place = Self::decode(input)?;
+        Ok(())
+    }
+
+    /// Reads over one value.
+    ///
+    /// # Errors
+    ///
+    /// As [`decode`](Self::decode).
+    fn verify(input: &mut Decoder<'de>) -> Result<(), DecodeError> {
+        Self::decode(input).map(drop)
+    }
+
     /// Reads `count` values.
     #[doc(hidden)]
+    #[inline]
     fn decode_items(count: usize, input: &mut Decoder<'de>) -> Result<Vec<Self>, DecodeError> {
-        let mut items = Vec::with_capacity(reserve::<Self>(count));
+        if let Some(items) = plain::items(count, input) {
+            return items;
+        }
+        let mut items = Vec::with_capacity(input.reserve::<Self>(count));
         for index in 0..count {
             items.push(Self::decode(input).map_err(|error| error.at_index(index))?);
         }
         Ok(items)
     }
-}
 
-/// How many items to make room for at once: a short input must not claim much memory.
-fn reserve<T>(count: usize) -> usize {
-    const MOST_BYTES: usize = 1 << 20;
-    count.min(MOST_BYTES / size_of::<T>().max(1))
+    /// Reads `count` values into the places of others.
+    #[doc(hidden)]
+    #[inline]
+    fn decode_items_into(
+        places: &mut Vec<Self>,
+        count: usize,
+        input: &mut Decoder<'de>,
+    ) -> Result<(), DecodeError> {
+        if let Some(done) = plain::items_into(places, count, input) {
+            return done;
+        }
+        places.truncate(count);
+        for (index, place) in places.iter_mut().enumerate() {
+            Self::decode_into(place, input).map_err(|error| error.at_index(index))?;
+        }
+        let known = places.len();
+        places.reserve(input.reserve::<Self>(count - known));
+        for index in known..count {
+            places.push(Self::decode(input).map_err(|error| error.at_index(index))?);
+        }
+        Ok(())
+    }
+
+    /// Reads over `count` values.
+    #[doc(hidden)]
+    #[inline]
+    fn verify_items(count: usize, input: &mut Decoder<'de>) -> Result<(), DecodeError> {
+        if const { Self::PLAIN.holds() } {
+            return input.take(count.saturating_mul(size_of::<Self>())).map(drop);
+        }
+        for index in 0..count {
+            Self::verify(input).map_err(|error| error.at_index(index))?;
+        }
+        Ok(())
+    }
 }
 
 /// The octets that are still to be read.
 #[derive(Debug, Clone)]
 pub struct Decoder<'de> {
     input: &'de [u8],
-    offset: usize,
+    rest: &'de [u8],
 }
 
 macro_rules! numbers {
@@ -55,19 +115,19 @@ impl<'de> Decoder<'de> {
     /// Reads from the start of `input`.
     #[must_use]
     pub fn new(input: &'de [u8]) -> Self {
-        Self { input, offset: 0 }
+        Self { input, rest: input }
     }
 
     /// How many octets were read.
     #[must_use]
     pub fn offset(&self) -> usize {
-        self.offset
+        self.input.len() - self.rest.len()
     }
 
     /// How many octets are left.
     #[must_use]
     pub fn remaining(&self) -> usize {
-        self.input.len() - self.offset
+        self.rest.len()
     }
 
     /// All of the input, what was read included.
@@ -75,9 +135,19 @@ impl<'de> Decoder<'de> {
         self.input
     }
 
+    /// How many items to make room for at once: a short input must not claim much memory.
+    #[inline]
+    fn reserve<T>(&self, count: usize) -> usize {
+        const FREELY: usize = 1 << 20;
+        /// How much more memory than input is given to items that have not been read yet.
+        const TIMES: usize = 8;
+        let most_bytes = FREELY.max(self.rest.len().saturating_mul(TIMES));
+        count.min(most_bytes / size_of::<T>().max(1))
+    }
+
     #[cold]
     fn fault(&self, kind: DecodeErrorKind) -> DecodeError {
-        DecodeError::new(self.offset, kind)
+        DecodeError::new(self.offset(), kind)
     }
 
     #[cold]
@@ -90,22 +160,22 @@ impl<'de> Decoder<'de> {
     /// # Errors
     ///
     /// If fewer are left.
-    #[inline]
+    #[inline(always)]
     pub fn take(&mut self, count: usize) -> Result<&'de [u8], DecodeError> {
-        match self.input[self.offset..].get(..count) {
-            Some(octets) => {
-                self.offset += count;
+        match self.rest.split_at_checked(count) {
+            Some((octets, rest)) => {
+                self.rest = rest;
                 Ok(octets)
             }
             None => Err(self.ended(count as u64)),
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn array<const N: usize>(&mut self) -> Result<&'de [u8; N], DecodeError> {
-        match self.input[self.offset..].first_chunk() {
-            Some(octets) => {
-                self.offset += N;
+        match self.rest.split_first_chunk() {
+            Some((octets, rest)) => {
+                self.rest = rest;
                 Ok(octets)
             }
             None => Err(self.ended(N as u64)),
@@ -119,20 +189,21 @@ impl<'de> Decoder<'de> {
     /// # Errors
     ///
     /// If the input ends, the number exceeds 64 bits, or is longer than it needs to be.
-    #[inline]
+    #[inline(always)]
     pub fn uint(&mut self) -> Result<u64, DecodeError> {
-        match self.input.get(self.offset) {
-            Some(&octet) if octet < 0x80 => {
-                self.offset += 1;
+        match self.rest.split_first() {
+            Some((&octet, rest)) if octet < 0x80 => {
+                self.rest = rest;
                 Ok(u64::from(octet))
             }
             _ => self.long_uint(),
         }
     }
 
+    #[inline(never)]
     fn long_uint(&mut self) -> Result<u64, DecodeError> {
         let mut value = 0_u64;
-        for (index, &octet) in self.input[self.offset..].iter().take(10).enumerate() {
+        for (index, &octet) in self.rest.iter().take(10).enumerate() {
             if index == 9 && octet > 1 {
                 return Err(self.fault(DecodeErrorKind::Overflow));
             }
@@ -141,7 +212,7 @@ impl<'de> Decoder<'de> {
                 if octet == 0 && index > 0 {
                     return Err(self.fault(DecodeErrorKind::NotMinimal));
                 }
-                self.offset += index + 1;
+                self.rest = &self.rest[index + 1..];
                 return Ok(value);
             }
         }
@@ -164,16 +235,32 @@ impl<'de> Decoder<'de> {
     /// # Errors
     ///
     /// If the input ends, or the octet is neither 0 nor 1.
-    #[inline]
+    #[inline(always)]
     pub fn bool(&mut self) -> Result<bool, DecodeError> {
-        match self.input.get(self.offset) {
-            Some(&octet @ (0 | 1)) => {
-                self.offset += 1;
+        match self.rest.split_first() {
+            Some((&octet @ (0 | 1), rest)) => {
+                self.rest = rest;
                 Ok(octet == 1)
             }
-            Some(&octet) => Err(self.fault(DecodeErrorKind::NotBool(octet))),
+            Some((&octet, _)) => Err(self.fault(DecodeErrorKind::NotBool(octet))),
             None => Err(self.ended(1)),
         }
+    }
+
+    /// The length of `data` or a `str`, if the input can hold it.
+    #[inline(always)]
+    fn len(&mut self) -> Result<usize, DecodeError> {
+        let start = self.clone();
+        let len = self.uint()?;
+        match usize::try_from(len) {
+            Ok(len) if len <= self.remaining() => Ok(len),
+            _ => Err(start.too_long(len, self.remaining())),
+        }
+    }
+
+    #[cold]
+    fn too_long(&self, needed: u64, left: usize) -> DecodeError {
+        self.fault(DecodeErrorKind::UnexpectedEnd { needed, left: left as u64 })
     }
 
     /// Reads `data`, borrowed from the input.
@@ -181,18 +268,10 @@ impl<'de> Decoder<'de> {
     /// # Errors
     ///
     /// If the input ends, or the length is no `uint`.
-    #[inline]
+    #[inline(always)]
     pub fn data(&mut self) -> Result<&'de [u8], DecodeError> {
-        let start = self.offset;
-        let len = self.uint()?;
-        match usize::try_from(len) {
-            Ok(len) if len <= self.remaining() => self.take(len),
-            _ => {
-                let left = self.remaining() as u64;
-                let kind = DecodeErrorKind::UnexpectedEnd { needed: len, left };
-                Err(DecodeError::new(start, kind))
-            }
-        }
+        let len = self.len()?;
+        self.take(len)
     }
 
     /// Reads a `str`, borrowed from the input.
@@ -200,11 +279,16 @@ impl<'de> Decoder<'de> {
     /// # Errors
     ///
     /// As [`data`](Self::data), or if it is not UTF-8.
-    #[inline]
+    #[inline(always)]
     pub fn str(&mut self) -> Result<&'de str, DecodeError> {
-        let start = self.offset;
-        let octets = self.data()?;
-        std::str::from_utf8(octets).map_err(|_| DecodeError::new(start, DecodeErrorKind::NotUtf8))
+        let start = self.clone();
+        let len = self.len()?;
+        if !is_text(self.rest, len) {
+            return Err(start.fault(DecodeErrorKind::NotUtf8));
+        }
+        let octets = self.take(len)?;
+        // SAFETY: `is_text` has just said that these octets are UTF-8.
+        Ok(unsafe { std::str::from_utf8_unchecked(octets) })
     }
 
     /// Reads a count of items that take at least `least` octets each.
@@ -217,14 +301,13 @@ impl<'de> Decoder<'de> {
     /// If the octets left cannot hold that many items, or the count is no `uint`.
     #[inline]
     pub fn count(&mut self, least: usize) -> Result<usize, DecodeError> {
-        let start = self.offset;
+        let start = self.clone();
         let count = self.uint()?;
         let needed = count.saturating_mul(least.max(1) as u64);
-        let left = self.remaining() as u64;
-        if needed <= left {
+        if needed <= self.remaining() as u64 {
             return Ok(count as usize);
         }
-        Err(DecodeError::new(start, DecodeErrorKind::UnexpectedEnd { needed, left }))
+        Err(start.too_long(needed, self.remaining()))
     }
 
     /// Ends the reading.

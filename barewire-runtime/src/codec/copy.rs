@@ -1,0 +1,122 @@
+//! Copying octets, most of the time few of them, without a call.
+
+/// Above this, a call costs less than it saves.
+const SHORT: usize = 64;
+
+/// Copies all octets.
+///
+/// Short ones by two moves that may overlap, so that there are few cases and no loop.
+///
+/// # Safety
+///
+/// As many octets as there are may be written at `to`, and none of them is one of the source.
+#[inline(always)]
+pub(super) unsafe fn copy(octets: &[u8], to: *mut u8) {
+    let (from, len) = (octets.as_ptr(), octets.len());
+    if len > SHORT {
+        // SAFETY: what the caller has promised.
+        return unsafe { std::ptr::copy_nonoverlapping(from, to, len) };
+    }
+    if len >= 16 {
+        // SAFETY: there are 16 octets at both ends.
+        unsafe { ends::<16>(from, to, len) };
+        if len > 32 {
+            // SAFETY: there are more than 32, so the second 16 and the second last are inside.
+            unsafe { ends::<16>(from.add(16), to.add(16), len - 32) };
+        }
+    } else if len >= 8 {
+        // SAFETY: there are 8 octets at both ends.
+        unsafe { ends::<8>(from, to, len) };
+    } else if len >= 4 {
+        // SAFETY: there are 4 octets at both ends.
+        unsafe { ends::<4>(from, to, len) };
+    } else if len > 0 {
+        // SAFETY: there are one to three octets: the first, the middle and the last are all.
+        unsafe { few(from, to, len) };
+    }
+}
+
+/// Copies the first and the last `N` octets.
+///
+/// # Safety
+///
+/// `N` octets from the start and `N` before the end may be read and written; source and target do
+/// not overlap.
+#[inline(always)]
+unsafe fn ends<const N: usize>(from: *const u8, to: *mut u8, len: usize) {
+    let last = len.wrapping_sub(N);
+    // SAFETY: the caller has promised that they can be read.
+    let first: [u8; N] = unsafe { from.cast::<[u8; N]>().read_unaligned() };
+    // SAFETY: as above.
+    let second: [u8; N] = unsafe { from.wrapping_add(last).cast::<[u8; N]>().read_unaligned() };
+    // SAFETY: the caller has promised that they can be written.
+    unsafe { to.cast::<[u8; N]>().write_unaligned(first) };
+    // SAFETY: as above.
+    unsafe { to.wrapping_add(last).cast::<[u8; N]>().write_unaligned(second) };
+}
+
+/// Copies one to three octets.
+///
+/// # Safety
+///
+/// `len` octets, one to three, may be read and written; source and target do not overlap.
+#[inline(always)]
+unsafe fn few(from: *const u8, to: *mut u8, len: usize) {
+    for at in [0, len / 2, len - 1] {
+        // SAFETY: it is less than `len`.
+        let octet = unsafe { from.add(at).read() };
+        // SAFETY: as above.
+        unsafe { to.add(at).write(octet) };
+    }
+}
+
+/// Octets of their own, no more room than they need.
+#[inline(always)]
+pub(super) fn owned(octets: &[u8]) -> Vec<u8> {
+    let mut owned = Vec::with_capacity(octets.len());
+    append(&mut owned, octets);
+    owned
+}
+
+/// Replaces what a buffer holds.
+#[inline(always)]
+pub(super) fn replace(buffer: &mut Vec<u8>, octets: &[u8]) {
+    buffer.clear();
+    append(buffer, octets);
+}
+
+/// Appends octets.
+#[inline(always)]
+pub(super) fn append(buffer: &mut Vec<u8>, octets: &[u8]) {
+    let len = buffer.len();
+    if buffer.capacity() - len < octets.len() {
+        buffer.reserve(octets.len());
+    }
+    // SAFETY: the room was reserved, and it is the buffer's own, where no octets are read from.
+    unsafe { copy(octets, buffer.as_mut_ptr().add(len)) };
+    // SAFETY: they are initialised now.
+    unsafe { buffer.set_len(len + octets.len()) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_length_is_copied_whole_and_nothing_beyond_it_is_touched() {
+        let source: Vec<u8> = (1..=255).collect();
+        for len in 0..=200 {
+            let mut target = vec![0_u8; 256];
+            // SAFETY: there are 256 octets.
+            unsafe { copy(&source[..len], target.as_mut_ptr()) };
+            assert_eq!(target[..len], source[..len], "{len}");
+            assert!(target[len..].iter().all(|octet| *octet == 0), "{len}");
+            assert_eq!(owned(&source[..len]), source[..len]);
+            let mut buffer = vec![9; 3];
+            append(&mut buffer, &source[..len]);
+            assert_eq!(buffer, [&[9, 9, 9], &source[..len]].concat());
+            replace(&mut buffer, &source[..len]);
+            assert_eq!(buffer, source[..len]);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Plain values in one copy, and arrays without a list in between.
+
+use std::mem::MaybeUninit;
+
+use super::decoder::{Decode, Decoder};
+use super::error::DecodeError;
+
+/// Reads a plain value; `None` if the type is not plain.
+#[doc(hidden)]
+#[inline(always)]
+pub fn plain_value<'de, T: Decode<'de>>(
+    input: &mut Decoder<'de>,
+) -> Option<Result<T, DecodeError>> {
+    if !const { T::PLAIN.holds() } {
+        return None;
+    }
+    Some(input.take(size_of::<T>()).map(|octets| {
+        // SAFETY: any octets are a value of a plain type, and these are as many as it has.
+        unsafe { octets.as_ptr().cast::<T>().read_unaligned() }
+    }))
+}
+
+/// Reads plain values; `None` if the type is not plain.
+#[inline(always)]
+pub(super) fn items<'de, T: Decode<'de>>(
+    count: usize,
+    input: &mut Decoder<'de>,
+) -> Option<Result<Vec<T>, DecodeError>> {
+    let mut items = Vec::new();
+    Some(items_into(&mut items, count, input)?.map(|()| items))
+}
+
+/// Reads plain values in place of others; `None` if the type is not plain.
+#[inline(always)]
+pub(super) fn items_into<'de, T: Decode<'de>>(
+    places: &mut Vec<T>,
+    count: usize,
+    input: &mut Decoder<'de>,
+) -> Option<Result<(), DecodeError>> {
+    if !const { T::PLAIN.holds() && size_of::<T>() > 0 } {
+        return None;
+    }
+    let octets = match input.take(count.saturating_mul(size_of::<T>())) {
+        Ok(octets) => octets,
+        Err(error) => return Some(Err(error)),
+    };
+    places.clear();
+    places.reserve_exact(count);
+    // SAFETY: there is room for `count` values, and the octets taken are as many as they have.
+    unsafe { super::copy::copy(octets, places.as_mut_ptr().cast()) };
+    // SAFETY: any octets are a value of a plain type.
+    unsafe { places.set_len(count) };
+    Some(Ok(()))
+}
+
+/// Reads `bool`s in place of others.
+#[inline]
+pub(super) fn bools_into(
+    places: &mut Vec<bool>,
+    count: usize,
+    input: &mut Decoder<'_>,
+) -> Result<(), DecodeError> {
+    let mut ahead = input.clone();
+    let octets = ahead.take(count)?;
+    if octets.iter().fold(0, |all, octet| all | octet) > 1 {
+        return first_fault(count, input);
+    }
+    *input = ahead;
+    places.clear();
+    places.reserve_exact(count);
+    // SAFETY: there is room for `count` values, and a `bool` is one octet.
+    unsafe { super::copy::copy(octets, places.as_mut_ptr().cast()) };
+    // SAFETY: all of the octets are 0 or 1, which are the values of `bool`.
+    unsafe { places.set_len(count) };
+    Ok(())
+}
+
+/// Finds the first octet that is no `bool`.
+#[cold]
+fn first_fault(count: usize, input: &mut Decoder<'_>) -> Result<(), DecodeError> {
+    (0..count).try_for_each(|index| input.bool().map(drop).map_err(|error| error.at_index(index)))
+}
+
+/// What an array consists of while it is made.
+struct Partly<T, const N: usize> {
+    items: [MaybeUninit<T>; N],
+    made: usize,
+}
+
+impl<T, const N: usize> Drop for Partly<T, N> {
+    fn drop(&mut self) {
+        for item in &mut self.items[..self.made] {
+            // SAFETY: the first `made` items are there, and are dropped once, here.
+            unsafe { item.assume_init_drop() };
+        }
+    }
+}
+
+/// Makes an array of one item after the other.
+#[inline]
+pub(super) fn array<T, E, const N: usize>(
+    mut make: impl FnMut(usize) -> Result<T, E>,
+) -> Result<[T; N], E> {
+    let mut partly = Partly { items: [const { MaybeUninit::uninit() }; N], made: 0 };
+    for index in 0..N {
+        partly.items[index].write(make(index)?);
+        partly.made = index + 1;
+    }
+    // They belong to the array that is returned from here on.
+    partly.made = 0;
+    let items: *const [MaybeUninit<T>; N] = &raw const partly.items;
+    // SAFETY: all N items are there, and `partly` drops none of them any more.
+    Ok(unsafe { items.cast::<[T; N]>().read() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::array;
+
+    #[test]
+    fn an_array_that_fails_halfway_drops_what_was_made() {
+        let one = Rc::new(());
+        let made: Result<[Rc<()>; 4], usize> =
+            array(|index| if index < 3 { Ok(Rc::clone(&one)) } else { Err(index) });
+        assert_eq!(made, Err(3));
+        assert_eq!(Rc::strong_count(&one), 1);
+        let made: Result<[Rc<()>; 4], usize> = array(|_| Ok(Rc::clone(&one)));
+        assert_eq!(Rc::strong_count(&one), 5);
+        drop(made);
+        assert_eq!(Rc::strong_count(&one), 1);
+    }
+}

@@ -8,7 +8,7 @@ mod systems;
 
 use std::path::PathBuf;
 
-use contest::{Effort, Operation, measure};
+use contest::{Contender, Effort, Operation, measure};
 use report::Figure;
 
 use crate::{Outcome, machine};
@@ -39,31 +39,29 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
     let effort = if options.quick { QUICK } else { LONG };
     report::print_head();
     let mut figures = Vec::new();
-    let mut place = 0;
-    while let Some((set, contenders)) = sets::make(place) {
-        place += 1;
-        let mut rest = contenders;
+    for set in sets::NAMES {
+        let wanted = |operation: Operation, system: &str| {
+            let full = format!("{} {system}", row_name(set, operation));
+            options.only.as_ref().is_none_or(|only| full.contains(only.as_str()))
+        };
+        if !Operation::ALL.iter().any(|it| report::systems().any(|system| wanted(*it, system))) {
+            continue;
+        }
+        let mut rest = sets::make(set);
         for operation in Operation::ALL {
-            let name = format!("codec/{set}/{}", operation.name());
-            let wanted = |system: &str| {
-                let full = format!("{name} {system}");
-                options.only.as_ref().is_none_or(|only| full.contains(only.as_str()))
-            };
+            let name = row_name(set, operation);
             let (mut row, others): (Vec<_>, Vec<_>) =
                 rest.into_iter().partition(|contender| contender.operation == operation);
             rest = others;
-            row.retain(|contender| wanted(contender.system));
+            row.retain(|contender| wanted(operation, contender.system));
             let medians = measure(&mut row, effort);
-            let row: Vec<Figure> = row
-                .iter()
-                .zip(medians)
-                .map(|(contender, p50_ns)| Figure {
-                    name: name.clone(),
-                    system: contender.system,
-                    p50_ns,
-                    bytes: contender.bytes,
-                })
-                .collect();
+            let figure = |(contender, p50_ns): (&Contender, f64)| Figure {
+                name: name.clone(),
+                system: contender.system,
+                p50_ns,
+                bytes: contender.bytes,
+            };
+            let row: Vec<Figure> = row.iter().zip(medians).map(figure).collect();
             report::print_row(&row);
             figures.extend(row);
         }
@@ -73,6 +71,10 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
         std::fs::write(path, report::document(&figures))?;
     }
     Ok(())
+}
+
+fn row_name(set: &str, operation: Operation) -> String {
+    format!("codec/{set}/{}", operation.name())
 }
 
 /// Keeps glibc from giving memory back to the system between runs, and from mapping large pieces

@@ -30,6 +30,11 @@ const SYSTEMS: [(&str, &str); 11] = [
     ("rkyv", "0.8, one arena and AlignedVec; from_bytes and access are checked, fields are not"),
 ];
 
+/// The systems that take part.
+pub(super) fn systems() -> impl Iterator<Item = &'static str> {
+    SYSTEMS.iter().map(|(name, _)| *name)
+}
+
 fn time(ns: f64) -> String {
     match ns {
         ns if ns < 100.0 => format!("{ns:.2} ns"),
@@ -72,7 +77,7 @@ pub(super) fn print_row(row: &[Figure]) {
 pub(super) fn print_foot(figures: &[Figure]) {
     println!("\nHow many times as long as {OURS} each takes");
     print!("{:<38}{:>10}", "row", OURS);
-    let others = || SYSTEMS.iter().map(|(name, _)| *name).filter(|name| *name != OURS);
+    let others = || systems().filter(|name| *name != OURS);
     others().for_each(|name| print!("{name:>11}"));
     println!();
     for ours in figures.iter().filter(|figure| figure.system == OURS) {

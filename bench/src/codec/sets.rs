@@ -111,10 +111,22 @@ macro_rules! archived {
     };
 }
 
-type Made = (&'static str, Vec<Contender>);
+/// The data sets.
+pub(super) const NAMES: [&str; 5] = ["log", "log-unicode", "mesh", "minecraft_savedata", "mk48"];
 
-fn logs(name: &'static str, logs: Logs) -> Made {
-    let value = Rc::new(logs);
+/// Makes a data set, and what is done with it.
+pub(super) fn make(name: &str) -> Vec<Contender> {
+    match name {
+        "log" => logs(super::data::log::ascii()),
+        "log-unicode" => logs(super::data::log::unicode()),
+        "mesh" => mesh(super::data::mesh::mesh()),
+        "minecraft_savedata" => players(super::data::minecraft::players()),
+        _ => updates(super::data::mk48::updates()),
+    }
+}
+
+fn logs(value: Logs) -> Vec<Contender> {
+    let value = Rc::new(value);
     let mut all = owned(&value);
     all.extend(borrowing(&value));
     all.extend(access::<Log, rkyv::Archived<Logs>, _, _>(
@@ -123,48 +135,42 @@ fn logs(name: &'static str, logs: Logs) -> Made {
         |layout| layout.code,
         |logs, at| logs.logs[at].code,
     ));
-    (name, all)
+    all
 }
 
-/// Makes a data set and its contenders, by its place; `None` after the last.
-pub(super) fn make(place: usize) -> Option<Made> {
-    Some(match place {
-        0 => logs("log", super::data::log::ascii()),
-        1 => logs("log-unicode", super::data::log::unicode()),
-        2 => {
-            let value = Rc::new(super::data::mesh::mesh());
-            let mut all = owned(&value);
-            all.extend(access::<Triangle, rkyv::Archived<Mesh>, _, _>(
-                &value.triangles,
-                archived!(&*value),
-                |layout| layout.normal.y,
-                |mesh, at| mesh.triangles[at].normal.y,
-            ));
-            ("mesh", all)
-        }
-        3 => {
-            let value = Rc::new(super::data::minecraft::players());
-            let mut all = owned(&value);
-            all.extend(borrowing(&value));
-            all.extend(access::<Player, rkyv::Archived<Players>, _, _>(
-                &value.players,
-                archived!(&*value),
-                |layout| layout.xp_level,
-                |players, at| players.players[at].xp_level,
-            ));
-            ("minecraft_savedata", all)
-        }
-        4 => {
-            let value = Rc::new(super::data::mk48::updates());
-            let mut all = owned(&value);
-            all.extend(access::<Update, rkyv::Archived<Updates>, _, _>(
-                &value.updates,
-                archived!(&*value),
-                |layout| layout.score,
-                |updates, at| updates.updates[at].score,
-            ));
-            ("mk48", all)
-        }
-        _ => return None,
-    })
+fn mesh(value: Mesh) -> Vec<Contender> {
+    let value = Rc::new(value);
+    let mut all = owned(&value);
+    all.extend(access::<Triangle, rkyv::Archived<Mesh>, _, _>(
+        &value.triangles,
+        archived!(&*value),
+        |layout| layout.normal.y,
+        |mesh, at| mesh.triangles[at].normal.y,
+    ));
+    all
+}
+
+fn players(value: Players) -> Vec<Contender> {
+    let value = Rc::new(value);
+    let mut all = owned(&value);
+    all.extend(borrowing(&value));
+    all.extend(access::<Player, rkyv::Archived<Players>, _, _>(
+        &value.players,
+        archived!(&*value),
+        |layout| layout.xp_level,
+        |players, at| players.players[at].xp_level,
+    ));
+    all
+}
+
+fn updates(value: Updates) -> Vec<Contender> {
+    let value = Rc::new(value);
+    let mut all = owned(&value);
+    all.extend(access::<Update, rkyv::Archived<Updates>, _, _>(
+        &value.updates,
+        archived!(&*value),
+        |layout| layout.score,
+        |updates, at| updates.updates[at].score,
+    ));
+    all
 }

@@ -14,7 +14,7 @@ use rkyv::ser::allocator::{Arena, ArenaHandle};
 use rkyv::util::AlignedVec;
 use serde::Serialize;
 use serde::de::{Deserialize, DeserializeOwned};
-use wincode::config::DefaultConfig;
+use wincode::config::{Configuration as Wincode, PREALLOCATION_SIZE_LIMIT_DISABLED};
 use wincode::{SchemaRead, SchemaWrite};
 
 use super::contest::{Contender, Operation};
@@ -22,6 +22,10 @@ use super::contest::{Contender, Operation};
 /// Fixed widths are what bincode is fastest with.
 const BINCODE: Configuration<LittleEndian, Fixint> =
     bincode::config::standard().with_fixed_int_encoding();
+
+/// Wincode as it comes, without its limit of 4 MiB, which is less than the largest data set.
+type Unlimited = Wincode<true, PREALLOCATION_SIZE_LIMIT_DISABLED>;
+const WINCODE: Unlimited = Wincode::default().disable_preallocation_size_limit();
 
 /// What a data set must offer to be measured with every codec.
 pub(super) trait Data:
@@ -35,8 +39,8 @@ pub(super) trait Data:
     + borsh::BorshDeserialize
     + bitcode::Encode
     + bitcode::DecodeOwned
-    + SchemaWrite<DefaultConfig, Src = Self>
-    + for<'de> SchemaRead<'de, DefaultConfig, Dst = Self>
+    + SchemaWrite<Unlimited, Src = Self>
+    + for<'de> SchemaRead<'de, Unlimited, Dst = Self>
     + rkyv::Archive<Archived: Archived<Self>>
     + for<'a> rkyv::Serialize<HighSerializer<AlignedVec, ArenaHandle<'a>, Failure>>
     + PartialEq
@@ -75,7 +79,7 @@ pub(super) trait Borrowed<'de>:
     + Deserialize<'de>
     + bincode::BorrowDecode<'de, ()>
     + bitcode::Decode<'de>
-    + SchemaRead<'de, DefaultConfig, Dst = Self>
+    + SchemaRead<'de, Unlimited, Dst = Self>
 {
 }
 
@@ -84,7 +88,7 @@ impl<'de, T> Borrowed<'de> for T where
         + Deserialize<'de>
         + bincode::BorrowDecode<'de, ()>
         + bitcode::Decode<'de>
-        + SchemaRead<'de, DefaultConfig, Dst = Self>
+        + SchemaRead<'de, Unlimited, Dst = Self>
 {
 }
 
@@ -292,16 +296,17 @@ fn bitcode<T: Data>(value: &Rc<T>) -> Vec<Contender> {
 
 fn wincode<T: Data>(value: &Rc<T>) -> Vec<Contender> {
     const NAME: &str = "wincode";
-    let octets = wincode::serialize(&**value).expect("it encodes");
-    same(NAME, &**value, &wincode::deserialize(&octets).expect("its own octets"));
+    let octets = wincode::config::serialize(&**value, WINCODE).expect("it encodes");
+    same(NAME, &**value, &wincode::config::deserialize(&octets, WINCODE).expect("its own octets"));
     let (bytes, from, mut to) = (octets.len(), Rc::clone(value), room(octets.len()));
     vec![
         entry(NAME, Operation::Serialize, bytes, move || {
-            wincode::serialize_into(&mut to[..], black_box(&*from)).expect("it fits");
+            wincode::config::serialize_into(&mut to[..], black_box(&*from), WINCODE).expect("it fits");
             black_box(&mut to);
         }),
         entry(NAME, Operation::Deserialize, bytes, move || {
-            drop(black_box(wincode::deserialize::<T>(black_box(&octets)).expect("its own")));
+            let read = wincode::config::deserialize::<T, _>(black_box(&octets), WINCODE);
+            drop(black_box(read.expect("its own octets")));
         }),
     ]
 }
@@ -383,10 +388,10 @@ pub(super) fn borrowing<T: Borrowable>(value: &Rc<T>) -> Vec<Contender> {
             drop(black_box(read.expect("its own octets")));
         })
     });
-    let octets = wincode::serialize(&**value).expect("it encodes");
+    let octets = wincode::config::serialize(&**value, WINCODE).expect("it encodes");
     add("wincode", octets.len(), {
         Box::new(move || {
-            let read = wincode::deserialize::<T::Borrowed<'_>>(black_box(&octets));
+            let read = wincode::config::deserialize::<T::Borrowed<'_>, _>(black_box(&octets), WINCODE);
             drop(black_box(read.expect("its own octets")));
         })
     });

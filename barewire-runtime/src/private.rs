@@ -8,8 +8,8 @@ pub use barewire_schema::{
 pub use zerocopy;
 
 pub use crate::codec::{
-    Alike, Decode, DecodeError, Decoder, Encode, Encoder, Int, Level, Plain, Sink, Steady, UInt,
-    plain_value,
+    Alike, Decode, DecodeError, Decoder, Encode, Encoder, Int, Level, Made, Place, Plain, Sink,
+    Steady, UInt, make, plain_value,
 };
 pub use crate::layout::{
     Access, Aligned, AlignedWord, Assign, FixedLayout, Layout, LayoutError, LayoutErrorKind,

@@ -12,6 +12,7 @@ pub(super) fn emit(item: &Item, paths: &Paths) -> TokenStream {
     let ident = &item.ident;
     let (encode, steady) = (encode(item, paths), steady(item, paths));
     let (decode, least) = (decode(item, paths), least(item, paths));
+    let decode_at = decode_at(item, paths);
     let (decode_into, verify) = (reuse::decode_into(item, paths), reuse::verify(item, paths));
     let (plain_encode, plain_decode) = (
         plain(item, paths, &quote!(#private::Encode)),
@@ -49,6 +50,7 @@ pub(super) fn emit(item: &Item, paths: &Paths) -> TokenStream {
                 #at_once
                 #decode
             }
+            #decode_at
             #decode_into
             #verify
         }
@@ -182,17 +184,16 @@ fn encode_variant(variant: &Variant, paths: &Paths) -> TokenStream {
 }
 
 fn decode(item: &Item, paths: &Paths) -> TokenStream {
-    let Paths { private, core, .. } = paths;
+    let Paths { private, core, input } = paths;
     let (ok, err) = (quote!(#core::result::Result::Ok), quote!(#core::result::Result::Err));
     let all = |fields: &Fields| {
         construct(fields, fields.fields.iter().map(|field| paths.decode(field, false)).collect())
     };
     let name = &item.name;
     match &item.shape {
-        Shape::Struct(fields) => {
-            let fields = all(fields);
-            quote!(#ok(Self #fields))
-        }
+        Shape::Struct(_) => quote! {
+            #private::make(|__place| <Self as #private::Decode<#input>>::decode_at(__place, __input))
+        },
         Shape::Newtype(field) => {
             let value = paths.decode(field, true);
             quote!(#ok(Self(#value)))
@@ -237,6 +238,38 @@ fn decode(item: &Item, paths: &Paths) -> TokenStream {
             }
         }
     }
+}
+
+/// The fields of a struct, each made in its place.
+fn decode_at(item: &Item, paths: &Paths) -> Option<TokenStream> {
+    let Paths { private, core, input } = paths;
+    let Shape::Struct(fields) = &item.shape else { return None };
+    let bindings: Vec<_> = (0..fields.fields.len()).map(binding).collect();
+    let each = fields.fields.iter().zip(&bindings).map(|(field, binding)| {
+        let (member, ty) = (&field.member, &field.ty);
+        let place = quote!(unsafe { #private::Place::part(&raw mut (*__at).#member) });
+        if field.varint.is_some() {
+            let value = paths.decode(field, false);
+            return quote!(let #binding = #private::Place::write(#place, #value););
+        }
+        let named = paths.at_field("DecodeError", &field.name);
+        let decode = quote!(<#ty as #private::Decode<#input>>::decode_at(#place, __input));
+        quote!(let #binding = #decode #named?;)
+    });
+    Some(quote! {
+        #[inline]
+        fn decode_at<'__p>(
+            __place: #private::Place<'__p, Self>,
+            __input: &mut #private::Decoder<#input>,
+        ) -> #core::result::Result<#private::Made<'__p, Self>, #private::DecodeError> {
+            let __at = #private::Place::at(&__place);
+            // SAFETY: each field is a part of the place, and is made once.
+            #(#each)*
+            #core::mem::forget((#(#bindings,)*));
+            // SAFETY: all fields were made, and are no longer dropped each for itself.
+            #core::result::Result::Ok(unsafe { #private::Place::assume_made(__place) })
+        }
+    })
 }
 
 /// The least size of a struct: the sum of its fields'. That of any other type is the default.

@@ -1,6 +1,7 @@
 //! Reading octets, strictly.
 
 use super::error::{DecodeError, DecodeErrorKind};
+use super::place::{self, Made, Place};
 use super::plain;
 use super::raw::Plain;
 use super::text::is_text;
@@ -23,6 +24,20 @@ pub trait Decode<'de>: Sized {
     ///
     /// Where and why the octets are no value of the type.
     fn decode(input: &mut Decoder<'de>) -> Result<Self, DecodeError>;
+
+    /// Reads one value, and makes it where it is to stand.
+    ///
+    /// # Errors
+    ///
+    /// As [`decode`](Self::decode).
+    #[doc(hidden)]
+    #[inline(always)]
+    fn decode_at<'p>(
+        place: Place<'p, Self>,
+        input: &mut Decoder<'de>,
+    ) -> Result<Made<'p, Self>, DecodeError> {
+        Ok(place.write(Self::decode(input)?))
+    }
 
     /// Reads one value into the place of another, whose memory is used again.
     ///
@@ -51,9 +66,9 @@ pub trait Decode<'de>: Sized {
             return items;
         }
         let mut items = Vec::with_capacity(input.reserve::<Self>(count));
-        for index in 0..count {
-            items.push(Self::decode(input).map_err(|error| error.at_index(index))?);
-        }
+        place::extend(&mut items, count, |index, place| {
+            Self::decode_at(place, input).map_err(|error| error.at_index(index))
+        })?;
         Ok(items)
     }
 
@@ -74,10 +89,9 @@ pub trait Decode<'de>: Sized {
         }
         let known = places.len();
         places.reserve(input.reserve::<Self>(count - known));
-        for index in known..count {
-            places.push(Self::decode(input).map_err(|error| error.at_index(index))?);
-        }
-        Ok(())
+        place::extend(places, count, |index, place| {
+            Self::decode_at(place, input).map_err(|error| error.at_index(index))
+        })
     }
 
     /// Reads over `count` values.

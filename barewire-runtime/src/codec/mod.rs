@@ -9,6 +9,7 @@ mod encoder;
 mod error;
 mod impls;
 mod order;
+mod place;
 mod plain;
 mod raw;
 mod sink;
@@ -20,6 +21,8 @@ pub(crate) use error::prefix;
 pub use error::{DecodeError, DecodeErrorKind};
 pub use impls::{Int, UInt};
 pub(crate) use order::{in_order, repeated};
+#[doc(hidden)]
+pub use place::{Made, Place, make};
 #[doc(hidden)]
 pub use plain::plain_value;
 #[doc(hidden)]

@@ -20,14 +20,29 @@ pub fn plain_value<'de, T: Decode<'de>>(
     }))
 }
 
+/// The octets of `count` plain values; `None` if the type is not plain.
+#[inline(always)]
+fn octets<'de, T: Decode<'de>>(
+    count: usize,
+    input: &mut Decoder<'de>,
+) -> Option<Result<&'de [u8], DecodeError>> {
+    if !const { T::PLAIN.holds() && size_of::<T>() > 0 } {
+        return None;
+    }
+    Some(input.take(count.saturating_mul(size_of::<T>())))
+}
+
 /// Reads plain values; `None` if the type is not plain.
 #[inline(always)]
 pub(super) fn items<'de, T: Decode<'de>>(
     count: usize,
     input: &mut Decoder<'de>,
 ) -> Option<Result<Vec<T>, DecodeError>> {
-    let mut items = Vec::new();
-    Some(items_into(&mut items, count, input)?.map(|()| items))
+    Some(octets::<T>(count, input)?.map(|octets| {
+        let mut items = Vec::with_capacity(count);
+        fill(&mut items, octets);
+        items
+    }))
 }
 
 /// Reads plain values in place of others; `None` if the type is not plain.
@@ -37,20 +52,23 @@ pub(super) fn items_into<'de, T: Decode<'de>>(
     count: usize,
     input: &mut Decoder<'de>,
 ) -> Option<Result<(), DecodeError>> {
-    if !const { T::PLAIN.holds() && size_of::<T>() > 0 } {
-        return None;
-    }
-    let octets = match input.take(count.saturating_mul(size_of::<T>())) {
-        Ok(octets) => octets,
-        Err(error) => return Some(Err(error)),
-    };
+    Some(octets::<T>(count, input)?.map(|octets| fill(places, octets)))
+}
+
+/// Replaces plain values by those that have these octets.
+#[inline(always)]
+fn fill<'de, T: Decode<'de>>(places: &mut Vec<T>, octets: &[u8]) {
+    assert!(const { T::PLAIN.holds() && size_of::<T>() > 0 });
+    let count = octets.len() / size_of::<T>();
     places.clear();
-    places.reserve_exact(count);
-    // SAFETY: there is room for `count` values, and the octets taken are as many as they have.
+    if places.capacity() < count {
+        places.reserve_exact(count);
+    }
+    let octets = &octets[..count * size_of::<T>()];
+    // SAFETY: there is room for `count` values, which are as many octets.
     unsafe { super::copy::copy(octets, places.as_mut_ptr().cast()) };
     // SAFETY: any octets are a value of a plain type.
     unsafe { places.set_len(count) };
-    Some(Ok(()))
 }
 
 /// Reads `bool`s in place of others.
@@ -67,7 +85,9 @@ pub(super) fn bools_into(
     }
     *input = ahead;
     places.clear();
-    places.reserve_exact(count);
+    if places.capacity() < count {
+        places.reserve_exact(count);
+    }
     // SAFETY: there is room for `count` values, and a `bool` is one octet.
     unsafe { super::copy::copy(octets, places.as_mut_ptr().cast()) };
     // SAFETY: all of the octets are 0 or 1, which are the values of `bool`.

@@ -12,12 +12,12 @@ pub(super) fn emit(item: &Item, paths: &Paths) -> TokenStream {
     let ident = &item.ident;
     let (encode, steady) = (encode(item, paths), steady(item, paths));
     let (decode, least) = (decode(item, paths), least(item, paths));
-    let decode_at = decode_at(item, paths);
-    let (decode_into, verify) = (reuse::decode_into(item, paths), reuse::verify(item, paths));
     let (plain_encode, plain_decode) = (
         plain(item, paths, &quote!(#private::Encode)),
         plain(item, paths, &quote!(#private::Decode<#input>)),
     );
+    let decode_at = decode_at(item, paths, plain_decode.is_some());
+    let (decode_into, verify) = (reuse::decode_into(item, paths), reuse::verify(item, paths));
     let at_once = plain_decode.is_some().then(|| {
         quote! {
             if let #core::option::Option::Some(__value) = #private::plain_value(__input) {
@@ -240,8 +240,14 @@ fn decode(item: &Item, paths: &Paths) -> TokenStream {
     }
 }
 
+/// A short struct is read and written where it stands in another: a call would take longer.
+pub(super) fn inline(fields: &Fields) -> TokenStream {
+    const SHORT: usize = 8;
+    if fields.fields.len() > SHORT { quote!(#[inline]) } else { quote!(#[inline(always)]) }
+}
+
 /// The fields of a struct, each made in its place.
-fn decode_at(item: &Item, paths: &Paths) -> Option<TokenStream> {
+fn decode_at(item: &Item, paths: &Paths, may_be_plain: bool) -> Option<TokenStream> {
     let Paths { private, core, input } = paths;
     let Shape::Struct(fields) = &item.shape else { return None };
     let bindings: Vec<_> = (0..fields.fields.len()).map(binding).collect();
@@ -256,12 +262,21 @@ fn decode_at(item: &Item, paths: &Paths) -> Option<TokenStream> {
         let decode = quote!(<#ty as #private::Decode<#input>>::decode_at(#place, __input));
         quote!(let #binding = #decode #named?;)
     });
+    let at_once = may_be_plain.then(|| {
+        quote! {
+            if let #core::option::Option::Some(__value) = #private::plain_value(__input) {
+                return __value.map(|__value| #private::Place::write(__place, __value));
+            }
+        }
+    });
+    let inline = inline(fields);
     Some(quote! {
-        #[inline]
+        #inline
         fn decode_at<'__p>(
             __place: #private::Place<'__p, Self>,
             __input: &mut #private::Decoder<#input>,
         ) -> #core::result::Result<#private::Made<'__p, Self>, #private::DecodeError> {
+            #at_once
             let __at = #private::Place::at(&__place);
             // SAFETY: each field is a part of the place, and is made once.
             #(#each)*

@@ -3,6 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use super::codec::inline;
 use super::fields::{binding, pattern};
 use super::{Paths, number};
 use crate::model::{Field, Fields, Item, Payload, Shape, Variant};
@@ -40,8 +41,12 @@ pub(super) fn decode_into(item: &Item, paths: &Paths) -> Option<TokenStream> {
             }
         }
     };
+    let inline = match &item.shape {
+        Shape::Struct(fields) => inline(fields),
+        _ => quote!(#[inline]),
+    };
     Some(quote! {
-        #[inline]
+        #inline
         fn decode_into(
             __place: &mut Self,
             __input: &mut #private::Decoder<#input>,
@@ -106,8 +111,12 @@ pub(super) fn verify(item: &Item, paths: &Paths) -> Option<TokenStream> {
             }
         }
     };
+    let inline = match &item.shape {
+        Shape::Struct(fields) => inline(fields),
+        _ => quote!(#[inline]),
+    };
     Some(quote! {
-        #[inline]
+        #inline
         fn verify(
             __input: &mut #private::Decoder<#input>,
         ) -> #core::result::Result<(), #private::DecodeError> {

@@ -66,9 +66,12 @@ pub trait Decode<'de>: Sized {
             return items;
         }
         let mut items = Vec::with_capacity(input.reserve::<Self>(count));
+        // A copy that nobody else sees can be kept in registers.
+        let mut ahead = input.clone();
         place::extend(&mut items, count, |index, place| {
-            Self::decode_at(place, input).map_err(|error| error.at_index(index))
+            Self::decode_at(place, &mut ahead).map_err(|error| error.at_index(index))
         })?;
+        *input = ahead;
         Ok(items)
     }
 
@@ -84,14 +87,17 @@ pub trait Decode<'de>: Sized {
             return done;
         }
         places.truncate(count);
+        let mut ahead = input.clone();
         for (index, place) in places.iter_mut().enumerate() {
-            Self::decode_into(place, input).map_err(|error| error.at_index(index))?;
+            Self::decode_into(place, &mut ahead).map_err(|error| error.at_index(index))?;
         }
         let known = places.len();
-        places.reserve(input.reserve::<Self>(count - known));
+        places.reserve(ahead.reserve::<Self>(count - known));
         place::extend(places, count, |index, place| {
-            Self::decode_at(place, input).map_err(|error| error.at_index(index))
-        })
+            Self::decode_at(place, &mut ahead).map_err(|error| error.at_index(index))
+        })?;
+        *input = ahead;
+        Ok(())
     }
 
     /// Reads over `count` values.
@@ -101,9 +107,11 @@ pub trait Decode<'de>: Sized {
         if const { Self::PLAIN.holds() } {
             return input.take(count.saturating_mul(size_of::<Self>())).map(drop);
         }
+        let mut ahead = input.clone();
         for index in 0..count {
-            Self::verify(input).map_err(|error| error.at_index(index))?;
+            Self::verify(&mut ahead).map_err(|error| error.at_index(index))?;
         }
+        *input = ahead;
         Ok(())
     }
 }
@@ -159,14 +167,17 @@ impl<'de> Decoder<'de> {
         count.min(most_bytes / size_of::<T>().max(1))
     }
 
-    #[cold]
+    // A decoder that is passed to a function by reference, if only in case of an error, has to
+    // stand in memory, which costs with every octet read. So these take numbers.
+
+    #[inline(always)]
     fn fault(&self, kind: DecodeErrorKind) -> DecodeError {
         DecodeError::new(self.offset(), kind)
     }
 
-    #[cold]
+    #[inline(always)]
     fn ended(&self, needed: u64) -> DecodeError {
-        self.fault(DecodeErrorKind::UnexpectedEnd { needed, left: self.remaining() as u64 })
+        ended(self.offset(), needed, self.remaining())
     }
 
     /// Takes the next `count` octets.
@@ -210,27 +221,12 @@ impl<'de> Decoder<'de> {
                 self.rest = rest;
                 Ok(u64::from(octet))
             }
-            _ => self.long_uint(),
-        }
-    }
-
-    #[inline(never)]
-    fn long_uint(&mut self) -> Result<u64, DecodeError> {
-        let mut value = 0_u64;
-        for (index, &octet) in self.rest.iter().take(10).enumerate() {
-            if index == 9 && octet > 1 {
-                return Err(self.fault(DecodeErrorKind::Overflow));
-            }
-            value |= u64::from(octet & 0x7f) << (7 * index);
-            if octet < 0x80 {
-                if octet == 0 && index > 0 {
-                    return Err(self.fault(DecodeErrorKind::NotMinimal));
-                }
-                self.rest = &self.rest[index + 1..];
-                return Ok(value);
+            _ => {
+                let (value, octets) = long_uint(self.input, self.offset())?;
+                self.rest = self.rest.get(octets..).unwrap_or_default();
+                Ok(value)
             }
         }
-        Err(self.ended(self.remaining() as u64 + 1))
     }
 
     /// Reads an `int`.
@@ -264,17 +260,12 @@ impl<'de> Decoder<'de> {
     /// The length of `data` or a `str`, if the input can hold it.
     #[inline(always)]
     fn len(&mut self) -> Result<usize, DecodeError> {
-        let start = self.clone();
+        let start = self.offset();
         let len = self.uint()?;
         match usize::try_from(len) {
             Ok(len) if len <= self.remaining() => Ok(len),
-            _ => Err(start.too_long(len, self.remaining())),
+            _ => Err(ended(start, len, self.remaining())),
         }
-    }
-
-    #[cold]
-    fn too_long(&self, needed: u64, left: usize) -> DecodeError {
-        self.fault(DecodeErrorKind::UnexpectedEnd { needed, left: left as u64 })
     }
 
     /// Reads `data`, borrowed from the input.
@@ -295,10 +286,10 @@ impl<'de> Decoder<'de> {
     /// As [`data`](Self::data), or if it is not UTF-8.
     #[inline(always)]
     pub fn str(&mut self) -> Result<&'de str, DecodeError> {
-        let start = self.clone();
+        let start = self.offset();
         let len = self.len()?;
         if !is_text(self.rest, len) {
-            return Err(start.fault(DecodeErrorKind::NotUtf8));
+            return Err(DecodeError::new(start, DecodeErrorKind::NotUtf8));
         }
         let octets = self.take(len)?;
         // SAFETY: `is_text` has just said that these octets are UTF-8.
@@ -315,13 +306,13 @@ impl<'de> Decoder<'de> {
     /// If the octets left cannot hold that many items, or the count is no `uint`.
     #[inline]
     pub fn count(&mut self, least: usize) -> Result<usize, DecodeError> {
-        let start = self.clone();
+        let start = self.offset();
         let count = self.uint()?;
         let needed = count.saturating_mul(least.max(1) as u64);
         if needed <= self.remaining() as u64 {
             return Ok(count as usize);
         }
-        Err(start.too_long(needed, self.remaining()))
+        Err(ended(start, needed, self.remaining()))
     }
 
     /// Ends the reading.
@@ -335,4 +326,30 @@ impl<'de> Decoder<'de> {
             left => Err(self.fault(DecodeErrorKind::Trailing(left as u64))),
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn ended(offset: usize, needed: u64, left: usize) -> DecodeError {
+    DecodeError::new(offset, DecodeErrorKind::UnexpectedEnd { needed, left: left as u64 })
+}
+
+/// A `uint` of more than one octet, and how many they are.
+#[inline(never)]
+fn long_uint(input: &[u8], offset: usize) -> Result<(u64, usize), DecodeError> {
+    let octets = input.get(offset..).unwrap_or_default();
+    let mut value = 0_u64;
+    for (index, &octet) in octets.iter().take(10).enumerate() {
+        if index == 9 && octet > 1 {
+            return Err(DecodeError::new(offset, DecodeErrorKind::Overflow));
+        }
+        value |= u64::from(octet & 0x7f) << (7 * index);
+        if octet < 0x80 {
+            if octet == 0 && index > 0 {
+                return Err(DecodeError::new(offset, DecodeErrorKind::NotMinimal));
+            }
+            return Ok((value, index + 1));
+        }
+    }
+    Err(ended(offset, octets.len() as u64 + 1, octets.len()))
 }

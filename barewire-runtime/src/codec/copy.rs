@@ -36,6 +36,89 @@ pub(super) unsafe fn copy(octets: &[u8], to: *mut u8) {
     }
 }
 
+/// As [`copy`], but without a guess how many there are, where eight octets may be written however
+/// few there are to copy.
+///
+/// This is for lists, each of another length than the last, where a processor that guesses wrong
+/// loses more than the copy takes. The same few texts come again and again, and guessing wins.
+///
+/// # Safety
+///
+/// As many octets as there are, and eight in any case, may be written at `to`; none of them is one
+/// of the source. Afterwards all of them are initialised.
+#[inline(always)]
+pub(super) unsafe fn copy_over(octets: &[u8], to: *mut u8) {
+    let (from, len) = (octets.as_ptr(), octets.len());
+    if len < 8 {
+        let word = gather(octets).to_le_bytes();
+        // SAFETY: eight octets may be written.
+        unsafe { to.cast::<[u8; 8]>().write_unaligned(word) };
+    } else if (16..=SHORT).contains(&len) {
+        // SAFETY: there are 16 octets at least and 64 at most.
+        unsafe { four(from, to, len) };
+    } else {
+        // SAFETY: what the caller has promised.
+        unsafe { copy(octets, to) };
+    }
+}
+
+/// Less than eight octets as a number, the first the lowest, without a branch.
+#[inline(always)]
+fn gather(octets: &[u8]) -> u64 {
+    use std::hint::select_unpredictable as select;
+    const NONE: [u8; 4] = [0; 4];
+    let (from, len) = (octets.as_ptr(), octets.len());
+    debug_assert!(len < 8);
+    // One to three octets: the first, the middle and the last are all. Without any, zeroes.
+    let some = select(len > 0, from, NONE.as_ptr());
+    let last = len.saturating_sub(1);
+    // SAFETY: the first of at least one.
+    let one = u64::from(unsafe { some.read() });
+    // SAFETY: `len / 2` is less than `len`, or 0.
+    let two = u64::from(unsafe { some.add(len / 2).read() });
+    // SAFETY: the last of at least one.
+    let three = u64::from(unsafe { some.add(last).read() });
+    let few = one | two << (8 * (len / 2)) | three << (8 * last);
+    // Four to seven: the first four and the last four. With fewer, zeroes.
+    let many = select(len >= 4, from, NONE.as_ptr());
+    let rest = len.saturating_sub(4);
+    // SAFETY: the first of at least four.
+    let low = unsafe { many.cast::<[u8; 4]>().read_unaligned() };
+    // SAFETY: the last of at least four.
+    let high = unsafe { many.add(rest).cast::<[u8; 4]>().read_unaligned() };
+    let (low, high) = (u32::from_le_bytes(low), u32::from_le_bytes(high));
+    select(len >= 4, u64::from(low) | u64::from(high) << (8 * rest), few)
+}
+
+/// Copies 16 to 64 octets: four times 16, which may be the same.
+///
+/// # Safety
+///
+/// `len` octets, 16 to 64, may be read and written; source and target do not overlap.
+#[inline(always)]
+unsafe fn four(from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: the first and the last 16 are within `len`.
+    unsafe { ends::<16>(from, to, len) };
+    let (second, third) = ((len - 16).min(16), (len - 16).min(32));
+    // SAFETY: 16 octets from there are within `len`.
+    unsafe { block(from, to, second) };
+    // SAFETY: as above.
+    unsafe { block(from, to, third) };
+}
+
+/// Copies 16 octets.
+///
+/// # Safety
+///
+/// 16 octets from `at` on may be read and written; source and target do not overlap.
+#[inline(always)]
+unsafe fn block(from: *const u8, to: *mut u8, at: usize) {
+    // SAFETY: what the caller has promised.
+    let octets = unsafe { from.add(at).cast::<[u8; 16]>().read_unaligned() };
+    // SAFETY: as above.
+    unsafe { to.add(at).cast::<[u8; 16]>().write_unaligned(octets) };
+}
+
 /// Copies the first and the last `N` octets.
 ///
 /// # Safety
@@ -70,7 +153,7 @@ unsafe fn few(from: *const u8, to: *mut u8, len: usize) {
     }
 }
 
-/// Octets of their own, no more room than they need.
+/// Octets of their own, with no more room than they need.
 #[inline(always)]
 pub(super) fn owned(octets: &[u8]) -> Vec<u8> {
     let mut owned = Vec::with_capacity(octets.len());
@@ -111,6 +194,10 @@ mod tests {
             unsafe { copy(&source[..len], target.as_mut_ptr()) };
             assert_eq!(target[..len], source[..len], "{len}");
             assert!(target[len..].iter().all(|octet| *octet == 0), "{len}");
+            // SAFETY: as above.
+            unsafe { copy_over(&source[..len], target.as_mut_ptr()) };
+            assert_eq!(target[..len], source[..len], "{len}");
+            assert!(target[len.max(8)..].iter().all(|octet| *octet == 0), "{len}");
             assert_eq!(owned(&source[..len]), source[..len]);
             let mut buffer = vec![9; 3];
             append(&mut buffer, &source[..len]);

@@ -268,6 +268,12 @@ impl<'de> Decoder<'de> {
         }
     }
 
+    /// Whether the next `count` octets are there and are 0 or 1.
+    #[inline(always)]
+    pub(super) fn are_bools(&self, count: usize) -> bool {
+        plain::are_bools(self.rest, count)
+    }
+
     /// Reads `data`, borrowed from the input.
     ///
     /// # Errors

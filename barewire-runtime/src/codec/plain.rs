@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 
 use super::decoder::{Decode, Decoder};
-use super::error::DecodeError;
+use super::error::{DecodeError, DecodeErrorKind};
 
 /// Reads a plain value; `None` if the type is not plain.
 #[doc(hidden)]
@@ -78,12 +78,7 @@ pub(super) fn bools_into(
     count: usize,
     input: &mut Decoder<'_>,
 ) -> Result<(), DecodeError> {
-    let mut ahead = input.clone();
-    let octets = ahead.take(count)?;
-    if octets.iter().fold(0, |all, octet| all | octet) > 1 {
-        return first_fault(count, input);
-    }
-    *input = ahead;
+    let octets = bools(count, input)?;
     places.clear();
     if places.capacity() < count {
         places.reserve_exact(count);
@@ -95,10 +90,44 @@ pub(super) fn bools_into(
     Ok(())
 }
 
+/// Reads over `bool`s.
+#[inline]
+pub(super) fn over_bools(count: usize, input: &mut Decoder<'_>) -> Result<(), DecodeError> {
+    bools(count, input).map(drop)
+}
+
+/// The octets of `bool`s, each 0 or 1.
+#[inline(always)]
+fn bools<'de>(count: usize, input: &mut Decoder<'de>) -> Result<&'de [u8], DecodeError> {
+    if !input.are_bools(count) {
+        return Err(first_fault(count, input));
+    }
+    input.take(count)
+}
+
+/// Whether the first `len` octets of `rest` are there and are 0 or 1.
+#[inline]
+pub(super) fn are_bools(rest: &[u8], len: usize) -> bool {
+    const OTHERS: u64 = 0xfefe_fefe_fefe_fefe;
+    let word = |octets: &[u8; 8]| u64::from_le_bytes(*octets) & OTHERS;
+    let Some(octets) = rest.get(..len) else { return false };
+    match (octets.last_chunk::<8>(), rest.first_chunk::<8>()) {
+        (Some(last), _) => {
+            let (words, _) = octets.as_chunks::<8>();
+            words.iter().fold(word(last), |all, octets| all | word(octets)) == 0
+        }
+        // Looking beyond the last costs nothing, as long as it is still the input.
+        (None, Some(first)) => word(first) & ((1 << (8 * len)) - 1) == 0,
+        (None, None) => octets.iter().all(|octet| *octet < 2),
+    }
+}
+
 /// Finds the first octet that is no `bool`.
 #[cold]
-fn first_fault(count: usize, input: &mut Decoder<'_>) -> Result<(), DecodeError> {
-    (0..count).try_for_each(|index| input.bool().map(drop).map_err(|error| error.at_index(index)))
+fn first_fault(count: usize, input: &mut Decoder<'_>) -> DecodeError {
+    let fault = |index| input.bool().err().map(|error: DecodeError| error.at_index(index));
+    let found = (0..count).find_map(fault);
+    found.unwrap_or_else(|| DecodeError::new(input.offset(), DecodeErrorKind::NotBool(0)))
 }
 
 /// What an array consists of while it is made.
@@ -137,7 +166,24 @@ pub(super) fn array<T, E, const N: usize>(
 mod tests {
     use std::rc::Rc;
 
-    use super::array;
+    use super::{are_bools, array};
+
+    #[test]
+    fn one_octet_that_is_no_bool_is_found_wherever_it_stands() {
+        for len in 0..40 {
+            for behind in 0..10 {
+                let mut octets = vec![1; len];
+                octets.extend(vec![7; behind]);
+                assert!(are_bools(&octets, len), "{len} of {octets:?}");
+                assert!(!are_bools(&octets, len + behind + 1));
+                for at in 0..len {
+                    octets[at] = 2;
+                    assert!(!are_bools(&octets, len), "{len} of {octets:?}");
+                    octets[at] = 0;
+                }
+            }
+        }
+    }
 
     #[test]
     fn an_array_that_fails_halfway_drops_what_was_made() {

@@ -10,7 +10,7 @@
 
 use std::marker::PhantomData;
 
-use super::copy::copy;
+use super::copy::{copy, copy_over};
 use super::encoder::Encode;
 use super::sink::{Sink, sealed};
 
@@ -163,6 +163,9 @@ pub(super) fn octets_of<T: Encode>(items: &[T], deterministic: bool) -> Option<&
 /// The most octets that a number of variable length takes.
 const LONGEST_UINT: u64 = 10;
 
+/// How many octets behind the last one of a value may be written, so that copies may be too long.
+const SLACK: u64 = 8;
+
 /// At most how many octets a value takes.
 pub(super) struct Count {
     /// What types say. It grows by at most 16 with each part, so it does not overflow.
@@ -176,7 +179,8 @@ impl Count {
     pub(super) fn of<T: Encode + ?Sized>(value: &T) -> usize {
         let mut count = Self { fixed: 0, varying: 0 };
         value.encode(&mut count);
-        count.varying.saturating_add(usize::try_from(count.fixed).unwrap_or(usize::MAX))
+        let fixed = count.fixed + SLACK;
+        count.varying.saturating_add(usize::try_from(fixed).unwrap_or(usize::MAX))
     }
 }
 
@@ -233,7 +237,7 @@ impl Cursor {
     /// # Safety
     ///
     /// The type is steady, and from `at`, as many octets as [`Count::of`] says of the value may be
-    /// written.
+    /// written; the last eight of them only in passing.
     #[inline(always)]
     pub(super) unsafe fn write<T: Encode + ?Sized>(value: &T, at: *mut u8) -> *mut u8 {
         let mut cursor = Self { at };
@@ -260,9 +264,9 @@ impl Sink for Cursor {
 
     #[inline(always)]
     fn bytes(&mut self, octets: &[u8]) {
-        // SAFETY: `Count::bytes` has counted the octets of this part, and room that is reserved
-        // for writing is not what somebody reads from.
-        unsafe { copy(octets, self.at) };
+        // SAFETY: `Count::bytes` has counted the octets of this part, and eight may be written
+        // wherever a part ends; what is reserved for writing is nowhere read from.
+        unsafe { copy_over(octets, self.at) };
         // SAFETY: as above; this is at most the end of what was counted.
         self.at = unsafe { self.at.add(octets.len()) };
     }
@@ -278,7 +282,10 @@ impl Sink for Cursor {
     #[inline(always)]
     fn data(&mut self, octets: &[u8]) {
         self.uint(octets.len() as u64);
-        self.bytes(octets);
+        // SAFETY: `Count::data` has counted the octets; what is reserved is nowhere read from.
+        unsafe { copy(octets, self.at) };
+        // SAFETY: as above; this is at most the end of what was counted.
+        self.at = unsafe { self.at.add(octets.len()) };
     }
 
     #[inline(always)]

@@ -116,6 +116,11 @@ impl<'de> Decode<'de> for bool {
     ) -> Result<(), DecodeError> {
         plain::bools_into(places, count, input)
     }
+
+    #[inline]
+    fn verify_items(count: usize, input: &mut Decoder<'de>) -> Result<(), DecodeError> {
+        plain::over_bools(count, input)
+    }
 }
 
 impl Encode for () {

@@ -72,7 +72,7 @@ fn fill<'de, T: Decode<'de>>(places: &mut Vec<T>, octets: &[u8]) {
 }
 
 /// Reads `bool`s in place of others.
-#[inline]
+#[inline(always)]
 pub(super) fn bools_into(
     places: &mut Vec<bool>,
     count: usize,
@@ -106,7 +106,7 @@ fn bools<'de>(count: usize, input: &mut Decoder<'de>) -> Result<&'de [u8], Decod
 }
 
 /// Whether the first `len` octets of `rest` are there and are 0 or 1.
-#[inline]
+#[inline(always)]
 pub(super) fn are_bools(rest: &[u8], len: usize) -> bool {
     const OTHERS: u64 = 0xfefe_fefe_fefe_fefe;
     let word = |octets: &[u8; 8]| u64::from_le_bytes(*octets) & OTHERS;

@@ -128,10 +128,13 @@ impl<T: Encode> Encode for Vec<T> {
 }
 
 impl<'de, T: Decode<'de>> Decode<'de> for Vec<T> {
-    #[inline]
+    #[inline(always)]
     fn decode(input: &mut Decoder<'de>) -> Result<Self, DecodeError> {
         let count = input.count(T::LEAST)?;
-        T::decode_items(count, input)
+        match plain::items(count, input) {
+            Some(items) => items,
+            None => T::decode_items(count, input),
+        }
     }
 
     #[inline]

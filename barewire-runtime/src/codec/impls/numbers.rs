@@ -101,7 +101,7 @@ impl<'de> Decode<'de> for bool {
         input.bool()
     }
 
-    #[inline]
+    #[inline(always)]
     fn decode_items(count: usize, input: &mut Decoder<'de>) -> Result<Vec<Self>, DecodeError> {
         let mut items = Vec::with_capacity(count.min(input.remaining()));
         plain::bools_into(&mut items, count, input)?;

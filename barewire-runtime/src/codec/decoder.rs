@@ -1,5 +1,7 @@
 //! Reading octets, strictly.
 
+use std::marker::PhantomData;
+
 use super::error::{DecodeError, DecodeErrorKind};
 use super::place::{self, Made, Place};
 use super::plain;
@@ -119,9 +121,17 @@ pub trait Decode<'de>: Sized {
 /// The octets that are still to be read.
 #[derive(Debug, Clone)]
 pub struct Decoder<'de> {
-    input: &'de [u8],
-    rest: &'de [u8],
+    // Two ends and a place in between, of one slice: with each octet read, one of them moves.
+    start: *const u8,
+    at: *const u8,
+    end: *const u8,
+    of: PhantomData<&'de [u8]>,
 }
+
+// SAFETY: it stands for a slice of octets, which may be read from any thread.
+unsafe impl Send for Decoder<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Decoder<'_> {}
 
 macro_rules! numbers {
     ($($name:ident),*) => {$(
@@ -137,24 +147,44 @@ impl<'de> Decoder<'de> {
     /// Reads from the start of `input`.
     #[must_use]
     pub fn new(input: &'de [u8]) -> Self {
-        Self { input, rest: input }
+        let range = input.as_ptr_range();
+        Self { start: range.start, at: range.start, end: range.end, of: PhantomData }
     }
 
     /// How many octets were read.
     #[must_use]
     pub fn offset(&self) -> usize {
-        self.input.len() - self.rest.len()
+        self.at.addr() - self.start.addr()
     }
 
     /// How many octets are left.
     #[must_use]
     pub fn remaining(&self) -> usize {
-        self.rest.len()
+        self.end.addr() - self.at.addr()
+    }
+
+    /// The octets that are left.
+    #[inline(always)]
+    fn rest(&self) -> &'de [u8] {
+        // SAFETY: from `at` to `end` is a part of the slice that this was made of.
+        unsafe { std::slice::from_raw_parts(self.at, self.remaining()) }
+    }
+
+    /// Moves on.
+    ///
+    /// # Safety
+    ///
+    /// At least `count` octets are left.
+    #[inline(always)]
+    unsafe fn advance(&mut self, count: usize) {
+        // SAFETY: this is at most the end of the slice.
+        self.at = unsafe { self.at.add(count) };
     }
 
     /// All of the input, what was read included.
     pub(crate) fn input(&self) -> &'de [u8] {
-        self.input
+        // SAFETY: from `start` to `end` is the slice that this was made of.
+        unsafe { std::slice::from_raw_parts(self.start, self.end.addr() - self.start.addr()) }
     }
 
     /// How many items to make room for at once: a short input must not claim much memory.
@@ -163,7 +193,7 @@ impl<'de> Decoder<'de> {
         const FREELY: usize = 1 << 20;
         /// How much more memory than input is given to items that have not been read yet.
         const TIMES: usize = 8;
-        let most_bytes = FREELY.max(self.rest.len().saturating_mul(TIMES));
+        let most_bytes = FREELY.max(self.remaining().saturating_mul(TIMES));
         count.min(most_bytes / size_of::<T>().max(1))
     }
 
@@ -187,20 +217,22 @@ impl<'de> Decoder<'de> {
     /// If fewer are left.
     #[inline(always)]
     pub fn take(&mut self, count: usize) -> Result<&'de [u8], DecodeError> {
-        match self.rest.split_at_checked(count) {
-            Some((octets, rest)) => {
-                self.rest = rest;
-                Ok(octets)
-            }
-            None => Err(self.ended(count as u64)),
+        if count > self.remaining() {
+            return Err(self.ended(count as u64));
         }
+        // SAFETY: so many are left.
+        let octets = unsafe { self.rest().get_unchecked(..count) };
+        // SAFETY: as above.
+        unsafe { self.advance(count) };
+        Ok(octets)
     }
 
     #[inline(always)]
     fn array<const N: usize>(&mut self) -> Result<&'de [u8; N], DecodeError> {
-        match self.rest.split_first_chunk() {
-            Some((octets, rest)) => {
-                self.rest = rest;
+        match self.rest().first_chunk() {
+            Some(octets) => {
+                // SAFETY: these are N octets that are left.
+                unsafe { self.advance(N) };
                 Ok(octets)
             }
             None => Err(self.ended(N as u64)),
@@ -216,14 +248,15 @@ impl<'de> Decoder<'de> {
     /// If the input ends, the number exceeds 64 bits, or is longer than it needs to be.
     #[inline(always)]
     pub fn uint(&mut self) -> Result<u64, DecodeError> {
-        match self.rest.split_first() {
-            Some((&octet, rest)) if octet < 0x80 => {
-                self.rest = rest;
+        match self.rest().first() {
+            Some(&octet) if octet < 0x80 => {
+                // SAFETY: this octet is left.
+                unsafe { self.advance(1) };
                 Ok(u64::from(octet))
             }
             _ => {
-                let (value, octets) = long_uint(self.input, self.offset())?;
-                self.rest = self.rest.get(octets..).unwrap_or_default();
+                let (value, octets) = long_uint(self.input(), self.offset())?;
+                self.take(octets)?;
                 Ok(value)
             }
         }
@@ -247,12 +280,13 @@ impl<'de> Decoder<'de> {
     /// If the input ends, or the octet is neither 0 nor 1.
     #[inline(always)]
     pub fn bool(&mut self) -> Result<bool, DecodeError> {
-        match self.rest.split_first() {
-            Some((&octet @ (0 | 1), rest)) => {
-                self.rest = rest;
+        match self.rest().first() {
+            Some(&octet @ (0 | 1)) => {
+                // SAFETY: this octet is left.
+                unsafe { self.advance(1) };
                 Ok(octet == 1)
             }
-            Some((&octet, _)) => Err(self.fault(DecodeErrorKind::NotBool(octet))),
+            Some(&octet) => Err(self.fault(DecodeErrorKind::NotBool(octet))),
             None => Err(self.ended(1)),
         }
     }
@@ -271,7 +305,7 @@ impl<'de> Decoder<'de> {
     /// Whether the next `count` octets are there and are 0 or 1.
     #[inline(always)]
     pub(super) fn are_bools(&self, count: usize) -> bool {
-        plain::are_bools(self.rest, count)
+        plain::are_bools(self.rest(), count)
     }
 
     /// Reads `data`, borrowed from the input.
@@ -294,7 +328,7 @@ impl<'de> Decoder<'de> {
     pub fn str(&mut self) -> Result<&'de str, DecodeError> {
         let start = self.offset();
         let len = self.len()?;
-        if !is_text(self.rest, len) {
+        if !is_text(self.rest(), len) {
             return Err(DecodeError::new(start, DecodeErrorKind::NotUtf8));
         }
         let octets = self.take(len)?;

@@ -38,11 +38,15 @@ pub(super) fn items<'de, T: Decode<'de>>(
     count: usize,
     input: &mut Decoder<'de>,
 ) -> Option<Result<Vec<T>, DecodeError>> {
-    Some(octets::<T>(count, input)?.map(|octets| {
-        let mut items = Vec::with_capacity(count);
-        fill(&mut items, octets);
-        items
-    }))
+    // No closure here: one that is not inlined is a call for each list.
+    match octets::<T>(count, input)? {
+        Ok(octets) => {
+            let mut items = Vec::with_capacity(count);
+            fill(&mut items, octets);
+            Some(Ok(items))
+        }
+        Err(error) => Some(Err(error)),
+    }
 }
 
 /// Reads plain values in place of others; `None` if the type is not plain.
@@ -52,7 +56,13 @@ pub(super) fn items_into<'de, T: Decode<'de>>(
     count: usize,
     input: &mut Decoder<'de>,
 ) -> Option<Result<(), DecodeError>> {
-    Some(octets::<T>(count, input)?.map(|octets| fill(places, octets)))
+    match octets::<T>(count, input)? {
+        Ok(octets) => {
+            fill(places, octets);
+            Some(Ok(()))
+        }
+        Err(error) => Some(Err(error)),
+    }
 }
 
 /// Replaces plain values by those that have these octets.

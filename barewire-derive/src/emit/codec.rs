@@ -17,7 +17,10 @@ pub(super) fn emit(item: &Item, paths: &Paths) -> TokenStream {
         plain(item, paths, &quote!(#private::Decode<#input>)),
     );
     let decode_at = decode_at(item, paths, plain_decode.is_some());
-    let (decode_into, verify) = (reuse::decode_into(item, paths), reuse::verify(item, paths));
+    let (decode_into, verify) = (
+        reuse::decode_into(item, paths, plain_decode.is_some()),
+        reuse::verify(item, paths, plain_decode.is_some()),
+    );
     let at_once = plain_decode.is_some().then(|| {
         quote! {
             if let #core::option::Option::Some(__value) = #private::plain_value(__input) {

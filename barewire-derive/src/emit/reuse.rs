@@ -9,7 +9,7 @@ use super::{Paths, number};
 use crate::model::{Field, Fields, Item, Payload, Shape, Variant};
 
 /// The function `decode_into`, unless the trait's own does as well.
-pub(super) fn decode_into(item: &Item, paths: &Paths) -> Option<TokenStream> {
+pub(super) fn decode_into(item: &Item, paths: &Paths, may_be_plain: bool) -> Option<TokenStream> {
     let Paths { private, core, input } = paths;
     let ok = quote!(#core::result::Result::Ok(()));
     let body = match &item.shape {
@@ -45,12 +45,21 @@ pub(super) fn decode_into(item: &Item, paths: &Paths) -> Option<TokenStream> {
         Shape::Struct(fields) => inline(fields),
         _ => quote!(#[inline]),
     };
+    let at_once = may_be_plain.then(|| {
+        quote! {
+            if let #core::option::Option::Some(__value) = #private::plain_value(__input) {
+                *__place = __value?;
+                return #ok;
+            }
+        }
+    });
     Some(quote! {
         #inline
         fn decode_into(
             __place: &mut Self,
             __input: &mut #private::Decoder<#input>,
         ) -> #core::result::Result<(), #private::DecodeError> {
+            #at_once
             #body
         }
     })
@@ -78,7 +87,7 @@ fn decode_into_variant(variant: &Variant, paths: &Paths) -> Option<TokenStream> 
 }
 
 /// The function `verify`, unless the trait's own does as well.
-pub(super) fn verify(item: &Item, paths: &Paths) -> Option<TokenStream> {
+pub(super) fn verify(item: &Item, paths: &Paths, may_be_plain: bool) -> Option<TokenStream> {
     let Paths { private, core, input } = paths;
     let ok = quote!(#core::result::Result::Ok(()));
     let all = |fields: &Fields| {
@@ -115,11 +124,19 @@ pub(super) fn verify(item: &Item, paths: &Paths) -> Option<TokenStream> {
         Shape::Struct(fields) => inline(fields),
         _ => quote!(#[inline]),
     };
+    let at_once = may_be_plain.then(|| {
+        quote! {
+            if let #core::option::Option::Some(__value) = #private::plain_value::<Self>(__input) {
+                return __value.map(#core::mem::drop);
+            }
+        }
+    });
     Some(quote! {
         #inline
         fn verify(
             __input: &mut #private::Decoder<#input>,
         ) -> #core::result::Result<(), #private::DecodeError> {
+            #at_once
             #body
             #ok
         }

@@ -22,7 +22,7 @@ pub(super) unsafe fn copy(octets: &[u8], to: *mut u8) {
         unsafe { ends::<16>(from, to, len) };
         if len > 32 {
             // SAFETY: there are more than 32, so the second 16 and the second last are inside.
-            unsafe { ends::<16>(from.add(16), to.add(16), len - 32) };
+            unsafe { ends::<16>(from.wrapping_add(16), to.wrapping_add(16), len - 32) };
         }
     } else if len >= 8 {
         // SAFETY: there are 8 octets at both ends.
@@ -75,9 +75,9 @@ fn gather(octets: &[u8]) -> u64 {
     // SAFETY: the first of at least one.
     let one = u64::from(unsafe { some.read() });
     // SAFETY: `len / 2` is less than `len`, or 0.
-    let two = u64::from(unsafe { some.add(len / 2).read() });
+    let two = u64::from(unsafe { some.wrapping_add(len / 2).read() });
     // SAFETY: the last of at least one.
-    let three = u64::from(unsafe { some.add(last).read() });
+    let three = u64::from(unsafe { some.wrapping_add(last).read() });
     let few = one | two << (8 * (len / 2)) | three << (8 * last);
     // Four to seven: the first four and the last four. With fewer, zeroes.
     let many = select(len >= 4, from, NONE.as_ptr());
@@ -85,7 +85,7 @@ fn gather(octets: &[u8]) -> u64 {
     // SAFETY: the first of at least four.
     let low = unsafe { many.cast::<[u8; 4]>().read_unaligned() };
     // SAFETY: the last of at least four.
-    let high = unsafe { many.add(rest).cast::<[u8; 4]>().read_unaligned() };
+    let high = unsafe { many.wrapping_add(rest).cast::<[u8; 4]>().read_unaligned() };
     let (low, high) = (u32::from_le_bytes(low), u32::from_le_bytes(high));
     select(len >= 4, u64::from(low) | u64::from(high) << (8 * rest), few)
 }
@@ -114,9 +114,9 @@ unsafe fn four(from: *const u8, to: *mut u8, len: usize) {
 #[inline(always)]
 unsafe fn block(from: *const u8, to: *mut u8, at: usize) {
     // SAFETY: what the caller has promised.
-    let octets = unsafe { from.add(at).cast::<[u8; 16]>().read_unaligned() };
+    let octets = unsafe { from.wrapping_add(at).cast::<[u8; 16]>().read_unaligned() };
     // SAFETY: as above.
-    unsafe { to.add(at).cast::<[u8; 16]>().write_unaligned(octets) };
+    unsafe { to.wrapping_add(at).cast::<[u8; 16]>().write_unaligned(octets) };
 }
 
 /// Copies the first and the last `N` octets.
@@ -147,9 +147,9 @@ unsafe fn ends<const N: usize>(from: *const u8, to: *mut u8, len: usize) {
 unsafe fn few(from: *const u8, to: *mut u8, len: usize) {
     for at in [0, len / 2, len - 1] {
         // SAFETY: it is less than `len`.
-        let octet = unsafe { from.add(at).read() };
+        let octet = unsafe { from.wrapping_add(at).read() };
         // SAFETY: as above.
-        unsafe { to.add(at).write(octet) };
+        unsafe { to.wrapping_add(at).write(octet) };
     }
 }
 
@@ -176,7 +176,7 @@ pub(super) fn append(buffer: &mut Vec<u8>, octets: &[u8]) {
         buffer.reserve(octets.len());
     }
     // SAFETY: the room was reserved, and it is the buffer's own, where no octets are read from.
-    unsafe { copy(octets, buffer.as_mut_ptr().add(len)) };
+    unsafe { copy(octets, buffer.as_mut_ptr().wrapping_add(len)) };
     // SAFETY: they are initialised now.
     unsafe { buffer.set_len(len + octets.len()) };
 }

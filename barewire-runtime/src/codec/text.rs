@@ -45,9 +45,11 @@ fn high_bits(block: &[u8; BLOCK]) -> u32 {
     // SAFETY: every x86-64 processor has SSE2; these are the first 16 of 32 octets.
     let low = unsafe { _mm_loadu_si128(from) };
     // SAFETY: these are the last 16.
-    let high = unsafe { _mm_loadu_si128(from.add(1)) };
+    let high = unsafe { _mm_loadu_si128(from.wrapping_add(1)) };
     // SAFETY: every x86-64 processor has SSE2.
-    let (low, high) = unsafe { (_mm_movemask_epi8(low), _mm_movemask_epi8(high)) };
+    let low = unsafe { _mm_movemask_epi8(low) };
+    // SAFETY: as above.
+    let high = unsafe { _mm_movemask_epi8(high) };
     (low as u32) | ((high as u32) << 16)
 }
 

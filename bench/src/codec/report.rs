@@ -50,10 +50,7 @@ pub(super) fn print_head() {
     for (system, how) in SYSTEMS {
         println!("  {system:<12}{how}");
     }
-    println!(
-        "\n{:<38}{:<13}{:>12}{:>12}{:>10}",
-        "row", "system", "p50", "bytes", "× ours"
-    );
+    println!("\n{:<38}{:<13}{:>12}{:>12}{:>10}", "row", "system", "p50", "bytes", "× ours");
 }
 
 /// Prints one row, the fastest first.

@@ -301,7 +301,8 @@ fn wincode<T: Data>(value: &Rc<T>) -> Vec<Contender> {
     let (bytes, from, mut to) = (octets.len(), Rc::clone(value), room(octets.len()));
     vec![
         entry(NAME, Operation::Serialize, bytes, move || {
-            wincode::config::serialize_into(&mut to[..], black_box(&*from), WINCODE).expect("it fits");
+            wincode::config::serialize_into(&mut to[..], black_box(&*from), WINCODE)
+                .expect("it fits");
             black_box(&mut to);
         }),
         entry(NAME, Operation::Deserialize, bytes, move || {
@@ -391,7 +392,8 @@ pub(super) fn borrowing<T: Borrowable>(value: &Rc<T>) -> Vec<Contender> {
     let octets = wincode::config::serialize(&**value, WINCODE).expect("it encodes");
     add("wincode", octets.len(), {
         Box::new(move || {
-            let read = wincode::config::deserialize::<T::Borrowed<'_>, _>(black_box(&octets), WINCODE);
+            let read =
+                wincode::config::deserialize::<T::Borrowed<'_>, _>(black_box(&octets), WINCODE);
             drop(black_box(read.expect("its own octets")));
         })
     });

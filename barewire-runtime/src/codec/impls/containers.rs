@@ -13,10 +13,12 @@ use super::super::sink::Sink;
 macro_rules! through {
     ($([$($generics:tt)*] $name:ty => $inner:ty;)*) => {$(
         impl<$($generics)*> Encode for $name {
-            // SAFETY: encoding encodes the value behind the pointer, which cannot change while the
-            // pointer is borrowed, as far as its own type promises.
-            const STEADY: Steady<Self> =
-                unsafe { Steady::of_parts(&[<$inner as Encode>::STEADY.level()]) };
+            const STEADY: Steady<Self> = {
+                let inner = <$inner as Encode>::STEADY.level();
+                // SAFETY: encoding encodes the value behind the pointer, which cannot change while
+                // the pointer is borrowed, as far as its own type promises.
+                unsafe { Steady::of_parts(&[inner]) }
+            };
 
             #[inline(always)]
             fn encode<S: Sink>(&self, out: &mut S) {
@@ -162,6 +164,17 @@ impl<T: Encode, const N: usize> Encode for [T; N] {
     }
 }
 
+/// That the octets left could be `N` items.
+#[inline(always)]
+fn may_hold<'de, T: Decode<'de>, const N: usize>(input: &Decoder<'de>) -> Result<(), DecodeError> {
+    let (needed, left) = (T::LEAST.saturating_mul(N) as u64, input.remaining() as u64);
+    if needed <= left {
+        return Ok(());
+    }
+    let kind = DecodeErrorKind::UnexpectedEnd { needed, left };
+    Err(DecodeError::new(input.offset(), kind))
+}
+
 impl<'de, T: Decode<'de>, const N: usize> Decode<'de> for [T; N] {
     const LEAST: usize = T::LEAST.saturating_mul(N);
     // SAFETY: the items of an array stand one behind the other.
@@ -172,16 +185,17 @@ impl<'de, T: Decode<'de>, const N: usize> Decode<'de> for [T; N] {
         if let Some(value) = plain::plain_value(input) {
             return value;
         }
-        let (needed, left) = (Self::LEAST as u64, input.remaining() as u64);
-        if needed > left {
-            let kind = DecodeErrorKind::UnexpectedEnd { needed, left };
-            return Err(DecodeError::new(input.offset(), kind));
-        }
+        may_hold::<T, N>(input)?;
         plain::array(|index| T::decode(input).map_err(|error| error.at_index(index)))
     }
 
     #[inline]
     fn decode_into(place: &mut Self, input: &mut Decoder<'de>) -> Result<(), DecodeError> {
+        if let Some(value) = plain::plain_value(input) {
+            *place = value?;
+            return Ok(());
+        }
+        may_hold::<T, N>(input)?;
         for (index, place) in place.iter_mut().enumerate() {
             T::decode_into(place, input).map_err(|error| error.at_index(index))?;
         }
@@ -190,6 +204,7 @@ impl<'de, T: Decode<'de>, const N: usize> Decode<'de> for [T; N] {
 
     #[inline]
     fn verify(input: &mut Decoder<'de>) -> Result<(), DecodeError> {
+        may_hold::<T, N>(input)?;
         T::verify_items(N, input)
     }
 }

@@ -74,9 +74,7 @@ const ASCII: Words = Words {
         "/api/session",
         "/api/session/end",
     ],
-    months: &[
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ],
+    months: &["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
 };
 
 /// Scripts of two, three and four octets a letter.
@@ -91,9 +89,7 @@ const UNICODE: Words = Words {
         "/αναζήτηση",
         "/🖼/front.jpg",
     ],
-    months: &[
-        "янв", "фев", "мар", "апр", "май", "июн", "июл", "авг", "сен", "окт", "ноя", "дек",
-    ],
+    months: &["янв", "фев", "мар", "апр", "май", "июн", "июл", "авг", "сен", "окт", "ноя", "дек"],
 };
 
 const CODES: [u16; 12] = [200, 201, 204, 206, 301, 302, 304, 400, 403, 404, 500, 503];

@@ -60,25 +60,29 @@ pub(super) struct Effort {
     pub(super) turn_ns: u64,
 }
 
-/// The middle of all runs of each contender, in nanoseconds, in their order.
+/// The middle of all runs of a turn, in nanoseconds, of each contender's best turn.
+///
+/// On a machine that others share, a turn is now and then slower as a whole: the best of several is
+/// what the code does, and it is taken of all contenders alike.
 pub(super) fn measure(contenders: &mut [Contender], effort: Effort) -> Vec<f64> {
-    let mut samples: Vec<Vec<u64>> = contenders.iter().map(|_| Vec::new()).collect();
+    let mut best = vec![f64::INFINITY; contenders.len()];
+    let mut samples: Vec<u64> = Vec::new();
     for _ in 0..effort.turns {
-        for (contender, samples) in contenders.iter_mut().zip(&mut samples) {
+        for (contender, best) in contenders.iter_mut().zip(&mut best) {
             // The first two bring the value and the buffer near.
             (contender.run)();
             (contender.run)();
+            samples.clear();
             let turn = Instant::now();
-            while (turn.elapsed().as_nanos() as u64) < effort.turn_ns {
+            while (turn.elapsed().as_nanos() as u64) < effort.turn_ns || samples.is_empty() {
                 let start = Instant::now();
                 (contender.run)();
                 samples.push(start.elapsed().as_nanos() as u64);
             }
+            samples.sort_unstable();
+            let middle = samples[samples.len() / 2] as f64 / f64::from(contender.times);
+            *best = best.min(middle);
         }
     }
-    let median = |(contender, mut samples): (&Contender, Vec<u64>)| {
-        samples.sort_unstable();
-        samples[samples.len() / 2] as f64 / f64::from(contender.times)
-    };
-    contenders.iter().zip(samples).map(median).collect()
+    best
 }

@@ -27,8 +27,8 @@ pub(crate) struct Options {
     only: Option<String>,
 }
 
-const QUICK: Effort = Effort { turns: 3, turn_ns: 60_000_000 };
-const LONG: Effort = Effort { turns: 9, turn_ns: 200_000_000 };
+const QUICK: Effort = Effort { turns: 5, turn_ns: 40_000_000 };
+const LONG: Effort = Effort { turns: 15, turn_ns: 100_000_000 };
 
 /// Measures, prints, and writes the file.
 pub(crate) fn run(options: &Options) -> Outcome<()> {

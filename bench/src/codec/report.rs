@@ -45,7 +45,7 @@ fn time(ns: f64) -> String {
 
 /// Prints what is measured, and how.
 pub(super) fn print_head() {
-    println!("Codecs, one pinned core, the middle of all runs; glibc keeps its memory");
+    println!("Codecs, one pinned core, the middle run of the best turn; glibc keeps its memory");
     println!("(M_MMAP_THRESHOLD, M_TRIM_THRESHOLD and M_TOP_PAD are raised for all alike)\n");
     for (system, how) in SYSTEMS {
         println!("  {system:<12}{how}");

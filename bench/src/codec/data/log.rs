@@ -6,46 +6,46 @@ const COUNT: usize = 10_000;
 
 everywhere! {
     #[repr(C)]
-    pub struct Address {
-        pub x0: u8,
-        pub x1: u8,
-        pub x2: u8,
-        pub x3: u8,
+    pub(crate) struct Address {
+        pub(crate) x0: u8,
+        pub(crate) x1: u8,
+        pub(crate) x2: u8,
+        pub(crate) x3: u8,
     }
 
-    pub struct Log {
-        pub address: Address,
+    pub(crate) struct Log {
+        pub(crate) address: Address,
         #[bare(max = 16)]
-        pub identity: String,
+        pub(crate) identity: String,
         #[bare(max = 32)]
-        pub userid: String,
+        pub(crate) userid: String,
         #[bare(max = 64)]
-        pub date: String,
+        pub(crate) date: String,
         #[bare(max = 128)]
-        pub request: String,
-        pub code: u16,
-        pub size: u64,
+        pub(crate) request: String,
+        pub(crate) code: u16,
+        pub(crate) size: u64,
     }
 
-    pub struct Logs {
-        pub logs: Vec<Log>,
+    pub(crate) struct Logs {
+        pub(crate) logs: Vec<Log>,
     }
 }
 
 borrowed! {
-    pub struct LogRef<'a> {
-        pub address: Address,
-        pub identity: &'a str,
-        pub userid: &'a str,
-        pub date: &'a str,
-        pub request: &'a str,
-        pub code: u16,
-        pub size: u64,
+    pub(crate) struct LogRef<'a> {
+        pub(crate) address: Address,
+        pub(crate) identity: &'a str,
+        pub(crate) userid: &'a str,
+        pub(crate) date: &'a str,
+        pub(crate) request: &'a str,
+        pub(crate) code: u16,
+        pub(crate) size: u64,
     }
 
-    pub struct LogsRef<'a> {
+    pub(crate) struct LogsRef<'a> {
         #[serde(borrow)]
-        pub logs: Vec<LogRef<'a>>,
+        pub(crate) logs: Vec<LogRef<'a>>,
     }
 }
 

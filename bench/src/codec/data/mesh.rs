@@ -7,23 +7,23 @@ const COUNT: usize = 125_000;
 everywhere! {
     #[derive(Copy)]
     #[repr(C)]
-    pub struct Vector3 {
-        pub x: f32,
-        pub y: f32,
-        pub z: f32,
+    pub(crate) struct Vector3 {
+        pub(crate) x: f32,
+        pub(crate) y: f32,
+        pub(crate) z: f32,
     }
 
     #[derive(Copy)]
     #[repr(C)]
-    pub struct Triangle {
-        pub v0: Vector3,
-        pub v1: Vector3,
-        pub v2: Vector3,
-        pub normal: Vector3,
+    pub(crate) struct Triangle {
+        pub(crate) v0: Vector3,
+        pub(crate) v1: Vector3,
+        pub(crate) v2: Vector3,
+        pub(crate) normal: Vector3,
     }
 
-    pub struct Mesh {
-        pub triangles: Vec<Triangle>,
+    pub(crate) struct Mesh {
+        pub(crate) triangles: Vec<Triangle>,
     }
 }
 

@@ -6,7 +6,7 @@ const COUNT: usize = 500;
 
 everywhere! {
     #[derive(Copy)]
-    pub enum GameType {
+    pub(crate) enum GameType {
         Survival,
         Creative,
         Adventure,
@@ -14,211 +14,211 @@ everywhere! {
     }
 
     #[derive(Copy)]
-    pub struct Abilities {
-        pub walk_speed: f32,
-        pub fly_speed: f32,
-        pub may_fly: bool,
-        pub flying: bool,
-        pub invulnerable: bool,
-        pub may_build: bool,
-        pub instabuild: bool,
+    pub(crate) struct Abilities {
+        pub(crate) walk_speed: f32,
+        pub(crate) fly_speed: f32,
+        pub(crate) may_fly: bool,
+        pub(crate) flying: bool,
+        pub(crate) invulnerable: bool,
+        pub(crate) may_build: bool,
+        pub(crate) instabuild: bool,
     }
 
     #[derive(Copy)]
     #[repr(C)]
-    pub struct Point {
-        pub x: f64,
-        pub y: f64,
-        pub z: f64,
+    pub(crate) struct Point {
+        pub(crate) x: f64,
+        pub(crate) y: f64,
+        pub(crate) z: f64,
     }
 
     #[derive(Copy)]
     #[repr(C)]
-    pub struct Rotation {
-        pub yaw: f32,
-        pub pitch: f32,
+    pub(crate) struct Rotation {
+        pub(crate) yaw: f32,
+        pub(crate) pitch: f32,
     }
 }
 
 everywhere! {
-    pub struct Item {
-        pub count: i8,
-        pub slot: u8,
+    pub(crate) struct Item {
+        pub(crate) count: i8,
+        pub(crate) slot: u8,
         #[bare(max = 32)]
-        pub id: String,
+        pub(crate) id: String,
     }
 
-    pub struct Entity {
+    pub(crate) struct Entity {
         #[bare(max = 32)]
-        pub id: String,
-        pub pos: Point,
-        pub motion: Point,
-        pub rotation: Rotation,
-        pub fall_distance: f32,
-        pub fire: u16,
-        pub air: u16,
-        pub on_ground: bool,
-        pub no_gravity: bool,
-        pub invulnerable: bool,
-        pub portal_cooldown: i32,
-        pub uuid: [u32; 4],
+        pub(crate) id: String,
+        pub(crate) pos: Point,
+        pub(crate) motion: Point,
+        pub(crate) rotation: Rotation,
+        pub(crate) fall_distance: f32,
+        pub(crate) fire: u16,
+        pub(crate) air: u16,
+        pub(crate) on_ground: bool,
+        pub(crate) no_gravity: bool,
+        pub(crate) invulnerable: bool,
+        pub(crate) portal_cooldown: i32,
+        pub(crate) uuid: [u32; 4],
         #[bare(max = 32)]
-        pub custom_name: Option<String>,
-        pub custom_name_visible: bool,
-        pub silent: bool,
-        pub glowing: bool,
+        pub(crate) custom_name: Option<String>,
+        pub(crate) custom_name_visible: bool,
+        pub(crate) silent: bool,
+        pub(crate) glowing: bool,
     }
 
-    pub struct Vehicle {
-        pub uuid: [u32; 4],
-        pub entity: Entity,
+    pub(crate) struct Vehicle {
+        pub(crate) uuid: [u32; 4],
+        pub(crate) entity: Entity,
     }
 
-    pub struct RecipeBook {
+    pub(crate) struct RecipeBook {
         #[bare(max = 64, item(max = 32))]
-        pub recipes: Vec<String>,
+        pub(crate) recipes: Vec<String>,
         #[bare(max = 64, item(max = 32))]
-        pub to_be_displayed: Vec<String>,
-        pub is_filtering_craftable: bool,
-        pub is_gui_open: bool,
-        pub is_furnace_filtering_craftable: bool,
-        pub is_furnace_gui_open: bool,
-        pub is_blasting_furnace_filtering_craftable: bool,
-        pub is_blasting_furnace_gui_open: bool,
-        pub is_smoker_filtering_craftable: bool,
-        pub is_smoker_gui_open: bool,
+        pub(crate) to_be_displayed: Vec<String>,
+        pub(crate) is_filtering_craftable: bool,
+        pub(crate) is_gui_open: bool,
+        pub(crate) is_furnace_filtering_craftable: bool,
+        pub(crate) is_furnace_gui_open: bool,
+        pub(crate) is_blasting_furnace_filtering_craftable: bool,
+        pub(crate) is_blasting_furnace_gui_open: bool,
+        pub(crate) is_smoker_filtering_craftable: bool,
+        pub(crate) is_smoker_gui_open: bool,
     }
 
-    pub struct Player {
-        pub game_type: GameType,
-        pub previous_game_type: GameType,
-        pub score: i64,
+    pub(crate) struct Player {
+        pub(crate) game_type: GameType,
+        pub(crate) previous_game_type: GameType,
+        pub(crate) score: i64,
         #[bare(max = 32)]
-        pub dimension: String,
-        pub selected_item_slot: u32,
-        pub selected_item: Item,
+        pub(crate) dimension: String,
+        pub(crate) selected_item_slot: u32,
+        pub(crate) selected_item: Item,
         #[bare(max = 32)]
-        pub spawn_dimension: Option<String>,
-        pub spawn_x: i64,
-        pub spawn_y: i64,
-        pub spawn_z: i64,
-        pub spawn_forced: Option<bool>,
-        pub sleep_timer: u16,
-        pub food_exhaustion_level: f32,
-        pub food_saturation_level: f32,
-        pub food_tick_timer: u32,
-        pub xp_level: u32,
-        pub xp_p: f32,
-        pub xp_total: i32,
-        pub xp_seed: i32,
+        pub(crate) spawn_dimension: Option<String>,
+        pub(crate) spawn_x: i64,
+        pub(crate) spawn_y: i64,
+        pub(crate) spawn_z: i64,
+        pub(crate) spawn_forced: Option<bool>,
+        pub(crate) sleep_timer: u16,
+        pub(crate) food_exhaustion_level: f32,
+        pub(crate) food_saturation_level: f32,
+        pub(crate) food_tick_timer: u32,
+        pub(crate) xp_level: u32,
+        pub(crate) xp_p: f32,
+        pub(crate) xp_total: i32,
+        pub(crate) xp_seed: i32,
         #[bare(max = 64)]
-        pub inventory: Vec<Item>,
+        pub(crate) inventory: Vec<Item>,
         #[bare(max = 64)]
-        pub ender_items: Vec<Item>,
-        pub abilities: Abilities,
-        pub entered_nether_position: Option<Point>,
-        pub root_vehicle: Option<Vehicle>,
-        pub shoulder_entity_left: Option<Entity>,
-        pub shoulder_entity_right: Option<Entity>,
-        pub seen_credits: bool,
-        pub recipe_book: RecipeBook,
+        pub(crate) ender_items: Vec<Item>,
+        pub(crate) abilities: Abilities,
+        pub(crate) entered_nether_position: Option<Point>,
+        pub(crate) root_vehicle: Option<Vehicle>,
+        pub(crate) shoulder_entity_left: Option<Entity>,
+        pub(crate) shoulder_entity_right: Option<Entity>,
+        pub(crate) seen_credits: bool,
+        pub(crate) recipe_book: RecipeBook,
     }
 
-    pub struct Players {
-        pub players: Vec<Player>,
+    pub(crate) struct Players {
+        pub(crate) players: Vec<Player>,
     }
 }
 
 borrowed! {
-    pub struct ItemRef<'a> {
-        pub count: i8,
-        pub slot: u8,
-        pub id: &'a str,
+    pub(crate) struct ItemRef<'a> {
+        pub(crate) count: i8,
+        pub(crate) slot: u8,
+        pub(crate) id: &'a str,
     }
 
-    pub struct EntityRef<'a> {
-        pub id: &'a str,
-        pub pos: Point,
-        pub motion: Point,
-        pub rotation: Rotation,
-        pub fall_distance: f32,
-        pub fire: u16,
-        pub air: u16,
-        pub on_ground: bool,
-        pub no_gravity: bool,
-        pub invulnerable: bool,
-        pub portal_cooldown: i32,
-        pub uuid: [u32; 4],
+    pub(crate) struct EntityRef<'a> {
+        pub(crate) id: &'a str,
+        pub(crate) pos: Point,
+        pub(crate) motion: Point,
+        pub(crate) rotation: Rotation,
+        pub(crate) fall_distance: f32,
+        pub(crate) fire: u16,
+        pub(crate) air: u16,
+        pub(crate) on_ground: bool,
+        pub(crate) no_gravity: bool,
+        pub(crate) invulnerable: bool,
+        pub(crate) portal_cooldown: i32,
+        pub(crate) uuid: [u32; 4],
         #[serde(borrow)]
-        pub custom_name: Option<&'a str>,
-        pub custom_name_visible: bool,
-        pub silent: bool,
-        pub glowing: bool,
+        pub(crate) custom_name: Option<&'a str>,
+        pub(crate) custom_name_visible: bool,
+        pub(crate) silent: bool,
+        pub(crate) glowing: bool,
     }
 
-    pub struct VehicleRef<'a> {
-        pub uuid: [u32; 4],
+    pub(crate) struct VehicleRef<'a> {
+        pub(crate) uuid: [u32; 4],
         #[serde(borrow)]
-        pub entity: EntityRef<'a>,
+        pub(crate) entity: EntityRef<'a>,
     }
 
-    pub struct RecipeBookRef<'a> {
+    pub(crate) struct RecipeBookRef<'a> {
         #[serde(borrow)]
-        pub recipes: Vec<&'a str>,
+        pub(crate) recipes: Vec<&'a str>,
         #[serde(borrow)]
-        pub to_be_displayed: Vec<&'a str>,
-        pub is_filtering_craftable: bool,
-        pub is_gui_open: bool,
-        pub is_furnace_filtering_craftable: bool,
-        pub is_furnace_gui_open: bool,
-        pub is_blasting_furnace_filtering_craftable: bool,
-        pub is_blasting_furnace_gui_open: bool,
-        pub is_smoker_filtering_craftable: bool,
-        pub is_smoker_gui_open: bool,
+        pub(crate) to_be_displayed: Vec<&'a str>,
+        pub(crate) is_filtering_craftable: bool,
+        pub(crate) is_gui_open: bool,
+        pub(crate) is_furnace_filtering_craftable: bool,
+        pub(crate) is_furnace_gui_open: bool,
+        pub(crate) is_blasting_furnace_filtering_craftable: bool,
+        pub(crate) is_blasting_furnace_gui_open: bool,
+        pub(crate) is_smoker_filtering_craftable: bool,
+        pub(crate) is_smoker_gui_open: bool,
     }
 
-    pub struct PlayerRef<'a> {
-        pub game_type: GameType,
-        pub previous_game_type: GameType,
-        pub score: i64,
-        pub dimension: &'a str,
-        pub selected_item_slot: u32,
+    pub(crate) struct PlayerRef<'a> {
+        pub(crate) game_type: GameType,
+        pub(crate) previous_game_type: GameType,
+        pub(crate) score: i64,
+        pub(crate) dimension: &'a str,
+        pub(crate) selected_item_slot: u32,
         #[serde(borrow)]
-        pub selected_item: ItemRef<'a>,
+        pub(crate) selected_item: ItemRef<'a>,
         #[serde(borrow)]
-        pub spawn_dimension: Option<&'a str>,
-        pub spawn_x: i64,
-        pub spawn_y: i64,
-        pub spawn_z: i64,
-        pub spawn_forced: Option<bool>,
-        pub sleep_timer: u16,
-        pub food_exhaustion_level: f32,
-        pub food_saturation_level: f32,
-        pub food_tick_timer: u32,
-        pub xp_level: u32,
-        pub xp_p: f32,
-        pub xp_total: i32,
-        pub xp_seed: i32,
+        pub(crate) spawn_dimension: Option<&'a str>,
+        pub(crate) spawn_x: i64,
+        pub(crate) spawn_y: i64,
+        pub(crate) spawn_z: i64,
+        pub(crate) spawn_forced: Option<bool>,
+        pub(crate) sleep_timer: u16,
+        pub(crate) food_exhaustion_level: f32,
+        pub(crate) food_saturation_level: f32,
+        pub(crate) food_tick_timer: u32,
+        pub(crate) xp_level: u32,
+        pub(crate) xp_p: f32,
+        pub(crate) xp_total: i32,
+        pub(crate) xp_seed: i32,
         #[serde(borrow)]
-        pub inventory: Vec<ItemRef<'a>>,
+        pub(crate) inventory: Vec<ItemRef<'a>>,
         #[serde(borrow)]
-        pub ender_items: Vec<ItemRef<'a>>,
-        pub abilities: Abilities,
-        pub entered_nether_position: Option<Point>,
+        pub(crate) ender_items: Vec<ItemRef<'a>>,
+        pub(crate) abilities: Abilities,
+        pub(crate) entered_nether_position: Option<Point>,
         #[serde(borrow)]
-        pub root_vehicle: Option<VehicleRef<'a>>,
+        pub(crate) root_vehicle: Option<VehicleRef<'a>>,
         #[serde(borrow)]
-        pub shoulder_entity_left: Option<EntityRef<'a>>,
+        pub(crate) shoulder_entity_left: Option<EntityRef<'a>>,
         #[serde(borrow)]
-        pub shoulder_entity_right: Option<EntityRef<'a>>,
-        pub seen_credits: bool,
+        pub(crate) shoulder_entity_right: Option<EntityRef<'a>>,
+        pub(crate) seen_credits: bool,
         #[serde(borrow)]
-        pub recipe_book: RecipeBookRef<'a>,
+        pub(crate) recipe_book: RecipeBookRef<'a>,
     }
 
-    pub struct PlayersRef<'a> {
+    pub(crate) struct PlayersRef<'a> {
         #[serde(borrow)]
-        pub players: Vec<PlayerRef<'a>>,
+        pub(crate) players: Vec<PlayerRef<'a>>,
     }
 }
 

@@ -6,7 +6,7 @@ const COUNT: usize = 1_000;
 
 everywhere! {
     #[derive(Copy)]
-    pub enum EntityType {
+    pub(crate) enum EntityType {
         ArleighBurke,
         Bismarck,
         Clemenceau,
@@ -21,63 +21,63 @@ everywhere! {
 
     #[derive(Copy)]
     #[repr(C)]
-    pub struct Position {
-        pub x: f32,
-        pub y: f32,
+    pub(crate) struct Position {
+        pub(crate) x: f32,
+        pub(crate) y: f32,
     }
 
     #[derive(Copy)]
-    pub struct Transform {
-        pub altitude: i8,
-        pub angle: u16,
-        pub position: Position,
-        pub velocity: i16,
+    pub(crate) struct Transform {
+        pub(crate) altitude: i8,
+        pub(crate) angle: u16,
+        pub(crate) position: Position,
+        pub(crate) velocity: i16,
     }
 
     #[derive(Copy)]
-    pub struct Guidance {
-        pub angle: u16,
-        pub submerge: bool,
-        pub velocity: i16,
+    pub(crate) struct Guidance {
+        pub(crate) angle: u16,
+        pub(crate) submerge: bool,
+        pub(crate) velocity: i16,
     }
 
-    pub struct Contact {
-        pub damage: u8,
-        pub entity_id: u32,
-        pub entity_type: Option<EntityType>,
-        pub guidance: Guidance,
-        pub player_id: Option<u16>,
+    pub(crate) struct Contact {
+        pub(crate) damage: u8,
+        pub(crate) entity_id: u32,
+        pub(crate) entity_type: Option<EntityType>,
+        pub(crate) guidance: Guidance,
+        pub(crate) player_id: Option<u16>,
         #[bare(max = 32)]
-        pub reloads: Vec<bool>,
-        pub transform: Transform,
+        pub(crate) reloads: Vec<bool>,
+        pub(crate) transform: Transform,
         #[bare(max = 8)]
-        pub turret_angles: Vec<u16>,
+        pub(crate) turret_angles: Vec<u16>,
     }
 
     #[derive(Copy)]
     #[repr(C)]
-    pub struct ChunkId {
-        pub x: i8,
-        pub y: i8,
+    pub(crate) struct ChunkId {
+        pub(crate) x: i8,
+        pub(crate) y: i8,
     }
 
-    pub struct TerrainUpdate {
-        pub chunk_id: ChunkId,
+    pub(crate) struct TerrainUpdate {
+        pub(crate) chunk_id: ChunkId,
         #[bare(max = 1100)]
-        pub data: Vec<u8>,
+        pub(crate) data: Vec<u8>,
     }
 
-    pub struct Update {
+    pub(crate) struct Update {
         #[bare(max = 40)]
-        pub contacts: Vec<Contact>,
-        pub score: u32,
-        pub world_radius: f32,
+        pub(crate) contacts: Vec<Contact>,
+        pub(crate) score: u32,
+        pub(crate) world_radius: f32,
         #[bare(max = 10)]
-        pub terrain_updates: Vec<TerrainUpdate>,
+        pub(crate) terrain_updates: Vec<TerrainUpdate>,
     }
 
-    pub struct Updates {
-        pub updates: Vec<Update>,
+    pub(crate) struct Updates {
+        pub(crate) updates: Vec<Update>,
     }
 }
 

@@ -195,7 +195,9 @@ fn decode(item: &Item, paths: &Paths) -> TokenStream {
     let name = &item.name;
     match &item.shape {
         Shape::Struct(_) => quote! {
-            #private::make(|__place| <Self as #private::Decode<#input>>::decode_at(__place, __input))
+            #private::make(|__place| {
+                <Self as #private::Decode<#input>>::decode_at(__place, __input)
+            })
         },
         Shape::Newtype(field) => {
             let value = paths.decode(field, true);

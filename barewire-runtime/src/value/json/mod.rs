@@ -3,7 +3,7 @@
 //! | BARE | JSON |
 //! |---|---|
 //! | integers | a number; in decimal, as a string, is read as well |
-//! | `f32`, `f64` | a number, or `"NaN"`, `"Infinity"`, `"-Infinity"`; `"NaN:7fc00001"` with its bits |
+//! | `f32`, `f64` | a number, `"NaN"`, `"Infinity"`, `"-Infinity"`, or `"NaN:7fc00001"`: its bits |
 //! | `bool`, `str` | as they are |
 //! | `data` | a string, `"0x"` and two digits an octet |
 //! | `void` | `null` |

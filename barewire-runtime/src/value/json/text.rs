@@ -23,7 +23,9 @@ pub(super) fn octets(text: &str) -> Option<Vec<u8>> {
 }
 
 macro_rules! floats {
-    ($($write:ident, $read:ident, $float:ident, $bits:ident, $nan:literal, $digits:literal;)*) => {$(
+    (
+        $($write:ident, $read:ident, $float:ident, $bits:ident, $nan:literal, $digits:literal;)*
+    ) => {$(
         /// A float as JSON.
         pub(super) fn $write(value: $float) -> Json {
             if value.is_nan() {

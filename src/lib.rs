@@ -40,9 +40,9 @@
 //!
 //! # Encoding
 //!
-//! [`codec::encode_into`] writes into a buffer that is used again, [`codec::decode_into`] reads into a
-//! value whose memory is used again, and [`codec::verify`] only looks. A struct with `&str` and `&[u8]`
-//! fields borrows them from the input:
+//! [`codec::encode_into`] writes into a buffer that is used again, [`codec::decode_into`] reads
+//! into a value whose memory is used again, and [`codec::verify`] only looks. A struct with `&str`
+//! and `&[u8]` fields borrows them from the input:
 //!
 //! ```
 //! use barewire::BareSchema;

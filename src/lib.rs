@@ -38,6 +38,34 @@
 //! out ([`ipc::Call`], [`ipc::Reply`], [`ipc::TopicMessage`] and so on), each with an example. A
 //! segment lives for as long as a process is attached to it.
 //!
+//! # Encoding
+//!
+//! [`codec::encode_into`] writes into a buffer that is used again, [`codec::decode_into`] reads
+//! into a value whose memory is used again, and [`codec::verify`] only looks. A struct with `&str`
+//! and `&[u8]` fields borrows them from the input:
+//!
+//! ```
+//! use barewire::BareSchema;
+//! use barewire::codec::{decode, encode};
+//!
+//! #[derive(BareSchema, Debug, PartialEq)]
+//! struct Line<'a> {
+//!     level: u8,
+//!     text: &'a str,
+//! }
+//!
+//! let octets = encode(&Line { level: 3, text: "boiling" });
+//! let line = decode::<Line<'_>>(&octets)?; // checked, and nothing copied
+//! assert_eq!(line.text.as_ptr(), octets[2..].as_ptr());
+//! # Ok::<(), barewire::codec::DecodeError>(())
+//! ```
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `json` | `Value::to_json` and `Value::from_json`, with only a schema; needs serde_json |
+//!
 //! # Attributes
 //!
 //! `#[bare(..)]` on a field, a variant or the type. What is misspelt, repeated or out of place is

@@ -8,7 +8,10 @@ pub use barewire_schema::{
 };
 pub use zerocopy;
 
-pub use crate::codec::{Decode, DecodeError, Decoder, Encode, Encoder, Int, UInt};
+pub use crate::codec::{
+    Alike, Decode, DecodeError, Decoder, Encode, Encoder, Int, Level, Made, Place, Plain, Sink,
+    Steady, UInt, make, plain_value,
+};
 pub use crate::layout::rules::{Refusal, Verdict, rule};
 pub use crate::layout::{
     Access, Aligned, AlignedWord, Assign, FixedLayout, Layout, LayoutError, LayoutErrorKind, Parts,

@@ -50,7 +50,7 @@ impl Paths {
     }
 
     /// `result?`, where an error says which field it is of.
-    fn named(&self, field: &Field, result: TokenStream, nameless: bool) -> TokenStream {
+    pub(super) fn named(&self, field: &Field, result: TokenStream, nameless: bool) -> TokenStream {
         let (private, name) = (&self.private, &field.name);
         if nameless { quote!(#result?) } else { quote!(#private::at_field(#result, #name)?) }
     }

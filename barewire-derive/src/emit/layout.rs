@@ -277,7 +277,8 @@ pub(super) fn fixed_layout(
     };
     quote! {
         #[automatically_derived]
-        impl #generics #private::Piece<#caps> for #ty {
+        // SAFETY: it has nothing of its own.
+        unsafe impl #generics #private::Piece<#caps> for #ty {
             type Layout = #layout;
         }
         #[automatically_derived]

@@ -5,6 +5,7 @@ mod enumeration;
 mod fields;
 mod layout;
 mod older;
+mod reuse;
 mod tuples;
 mod union;
 
@@ -73,15 +74,35 @@ impl Paths {
     /// `<T as Trait<..>>::item` of a field. Of a type that may not be derived
     /// everything is asked of one trait, and at one place, so that there is one error.
     fn as_trait(&self, field: &Field, known: TokenStream, item: &str) -> TokenStream {
+        self.as_either(field, (known, item), item)
+    }
+
+    /// The promise that a field's octets in memory are those of its encoding.
+    fn plain_of(&self, field: &Field, decoding: bool) -> TokenStream {
+        let input = &self.input;
+        match decoding {
+            true => self.as_either(field, (quote!(Decode<#input>), "PLAIN"), "DECODES_PLAIN"),
+            false => self.as_either(field, (quote!(Encode), "PLAIN"), "ENCODES_PLAIN"),
+        }
+    }
+
+    /// The item of a known trait, or what it is called in the trait for everything.
+    fn as_either(
+        &self,
+        field: &Field,
+        (known, item): (TokenStream, &str),
+        of_piece: &str,
+    ) -> TokenStream {
         let (private, carrier) = (&self.private, self.carrier(field));
         let span = fields::place(field);
-        let item = Ident::new(item, span);
         if self.borrows || field.varint.is_some() || check::is_plain(&field.ty) {
+            let item = Ident::new(item, span);
             return quote_spanned!(span=> <#carrier as #private::#known>::#item);
         }
         // The tokens of the type too: the compiler would tell its mistake over all of them there,
         // and over the first one elsewhere.
         let (carrier, caps) = (fields::respan(carrier, span), self.caps(&field.caps));
+        let item = Ident::new(of_piece, span);
         quote_spanned!(span=> <#carrier as #private::Piece<#caps>>::#item)
     }
 
@@ -355,7 +376,8 @@ pub(crate) fn stub(input: &DeriveInput, crate_path: &syn::Path) -> TokenStream {
         quote! {
             #[allow(dead_code, missing_docs, non_camel_case_types)]
             #vis type #name = #private::Unbounded;
-            impl #head #private::Piece<()> for #ident #tail #clause {
+            // SAFETY: it has nothing of its own.
+            unsafe impl #head #private::Piece<()> for #ident #tail #clause {
                 type Layout = #private::Unbounded;
             }
             impl #head #private::FixedLayout<()> for #ident #tail #clause {
@@ -388,7 +410,7 @@ pub(crate) fn stub(input: &DeriveInput, crate_path: &syn::Path) -> TokenStream {
                 &#private::Type::Str { cap: #core::option::Option::None };
         }
         impl #head #private::Encode for #ident #tail #clause {
-            fn encode(&self, _: &mut #private::Encoder<'_>) {
+            fn encode<__Sink: #private::Sink>(&self, _: &mut __Sink) {
                 #never
             }
         }

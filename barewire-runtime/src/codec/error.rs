@@ -78,6 +78,7 @@ pub struct DecodeError(Box<Inner>);
 impl DecodeError {
     /// A fault at an offset.
     #[cold]
+    #[inline(never)]
     #[must_use]
     pub fn new(offset: usize, kind: DecodeErrorKind) -> Self {
         Self(Box::new(Inner { offset, path: String::new(), kind }))

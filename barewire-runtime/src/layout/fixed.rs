@@ -6,7 +6,9 @@ use barewire_schema::{BareSchema, Max};
 use zerocopy::IntoBytes;
 
 use super::{Bool, Layout, LayoutError, LayoutErrorKind, List, Optional, Str, Unbounded};
-use crate::codec::{Decode, DecodeError, DecodeErrorKind, Decoder, Encode, Encoder, Int, UInt};
+use crate::codec::{
+    Decode, DecodeError, DecodeErrorKind, Decoder, Encode, Encoder, Int, Sink, UInt,
+};
 
 /// A type whose values have a place in shared memory.
 ///
@@ -135,7 +137,7 @@ macro_rules! scalar {
             }
 
             fn encode_all(places: &[$name], out: &mut Encoder<'_>) -> Result<(), LayoutError> {
-                $name::encode_slice(places, out);
+                Sink::items(out, places);
                 Ok(())
             }
 

@@ -9,9 +9,16 @@ use std::time::{Duration, SystemTime};
 use barewire_schema::{BareSchema, Max, PairCaps, Type};
 
 use super::{FixedLayout, Layout, LayoutError, Uuid};
-use crate::codec::{Decode, DecodeError, Decoder, Encode, Encoder, Int, UInt};
+use crate::codec::{
+    Decode, DecodeError, Decoder, Encode, Encoder, Int, Made, Place, Plain, Sink, Steady, UInt,
+};
 
 /// A type that can be a field of a message, with the caps `C` from outside.
+///
+/// # Safety
+///
+/// Everything but the layout is as it is given here: derived code promises of `encode` and of the
+/// constants what holds for those of [`Encode`] and [`Decode`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be in a message with these caps",
     label = "no BARE type, or none with these caps",
@@ -20,19 +27,25 @@ use crate::codec::{Decode, DecodeError, Decoder, Encode, Encoder, Int, UInt};
             its own",
     note = "a type with capacities has a fixed layout for those that #[bare(capacities(..))] lists"
 )]
-pub trait Piece<C>: FixedLayout<C> + Encode + for<'de> Decode<'de> {
+pub unsafe trait Piece<C>: FixedLayout<C> + Encode + for<'de> Decode<'de> {
     /// As in [`FixedLayout`].
     type Layout: Layout;
     /// As in [`BareSchema`].
     const TYPE: &'static Type = <Self as BareSchema<C>>::TYPE;
     /// As in [`Decode`].
     const LEAST: usize = <Self as Decode<'static>>::LEAST;
+    /// As in [`Encode`].
+    const STEADY: Steady<Self> = <Self as Encode>::STEADY;
+    /// As in [`Encode`].
+    const ENCODES_PLAIN: Plain<Self> = <Self as Encode>::PLAIN;
+    /// As in [`Decode`].
+    const DECODES_PLAIN: Plain<Self> = <Self as Decode<'static>>::PLAIN;
     /// As in [`FixedLayout`].
     const WHOLE: bool = <Self as FixedLayout<C>>::WHOLE;
 
     /// As in [`Encode`].
     #[inline(always)]
-    fn encode(&self, out: &mut Encoder<'_>) {
+    fn encode<S: Sink>(&self, out: &mut S) {
         <Self as Encode>::encode(self, out);
     }
 
@@ -44,6 +57,39 @@ pub trait Piece<C>: FixedLayout<C> + Encode + for<'de> Decode<'de> {
     #[inline(always)]
     fn decode(input: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         <Self as Decode<'_>>::decode(input)
+    }
+
+    /// As in [`Decode`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[inline(always)]
+    fn decode_at<'p>(
+        place: Place<'p, Self>,
+        input: &mut Decoder<'_>,
+    ) -> Result<Made<'p, Self>, DecodeError> {
+        <Self as Decode<'_>>::decode_at(place, input)
+    }
+
+    /// As in [`Decode`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[inline(always)]
+    fn decode_into(place: &mut Self, input: &mut Decoder<'_>) -> Result<(), DecodeError> {
+        <Self as Decode<'_>>::decode_into(place, input)
+    }
+
+    /// As in [`Decode`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[inline(always)]
+    fn verify(input: &mut Decoder<'_>) -> Result<(), DecodeError> {
+        <Self as Decode<'_>>::verify(input)
     }
 
     /// As in [`FixedLayout`].
@@ -109,7 +155,8 @@ pub trait Piece<C>: FixedLayout<C> + Encode + for<'de> Decode<'de> {
 
 macro_rules! pieces {
     ($([$($generics:tt)*] $rust:ty, $caps:ty;)*) => {$(
-        impl<$($generics)*> Piece<$caps> for $rust {
+        // SAFETY: it has nothing of its own.
+        unsafe impl<$($generics)*> Piece<$caps> for $rust {
             type Layout = <$rust as FixedLayout<$caps>>::Layout;
         }
     )*};

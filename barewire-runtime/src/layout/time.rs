@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::{Access, Assign, FixedLayout, Layout, LayoutError, LayoutErrorKind};
-use crate::codec::{Decode, DecodeError, DecodeErrorKind, Decoder, Encode, Encoder};
+use crate::codec::{Decode, DecodeError, DecodeErrorKind, Decoder, Encode, Encoder, Sink, Steady};
 
 const NANOS: u32 = 1_000_000_000;
 const RULE: &str = "a time within the clock's range, with less than 1000000000 nanoseconds";
@@ -79,8 +79,11 @@ macro_rules! time {
         }
 
         impl Encode for $time {
+            // SAFETY: encoding gives two numbers that the value alone says.
+            const STEADY: Steady<Self> = unsafe { Steady::of_parts(&[]) };
+
             #[inline]
-            fn encode(&self, out: &mut Encoder<'_>) {
+            fn encode<S: Sink>(&self, out: &mut S) {
                 let (secs, nanos) = self.split();
                 out.$secs(secs);
                 out.u32(nanos);

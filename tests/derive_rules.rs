@@ -2,7 +2,9 @@
 
 use barewire::__private::zerocopy::FromZeros;
 use barewire::BareSchema;
-use barewire::codec::{DecodeErrorKind, Decoder, Encoder, decode, encode};
+use barewire::codec::{
+    Decode, DecodeErrorKind, Decoder, Encode, Encoder, decode, decode_into, encode, verify,
+};
 use barewire::layout::{FixedLayout, LayoutErrorKind};
 
 fn is_even(value: &u32) -> bool {
@@ -176,12 +178,62 @@ fn every_decode_refuses_what_breaks_a_rule() {
         let error = decode::<Order>(&octets).expect_err(path);
         assert_eq!(error.path(), path, "{error}");
         assert!(matches!(error.kind(), DecodeErrorKind::Refused { .. }), "{error}");
+        let mut other = Order { choice: order.choice.clone(), ..right() };
+        assert_eq!(decode_into(&mut other, &octets).as_ref(), Err(&error));
+        assert_eq!(verify::<Order>(&octets).as_ref(), Err(&error));
         let mut place = OrderLayout::new_zeroed();
         let error = Order::decode_layout(&mut Decoder::new(&octets), &mut place);
         let error = error.expect_err(path);
         assert!(error.path().starts_with(path.split(['[', '.']).next().expect("one")), "{error}");
         assert!(matches!(error.kind(), DecodeErrorKind::Refused { .. }), "{error}");
     }
+}
+
+/// Every way to decode refuses the octets, with one error that has this path.
+fn refused<T>(value: &T, mut place: T, path: &str)
+where
+    T: Encode + for<'de> Decode<'de> + std::fmt::Debug + PartialEq,
+{
+    let octets = encode(value);
+    let error = decode::<T>(&octets).expect_err("it breaks a rule");
+    assert!(matches!(error.kind(), DecodeErrorKind::Refused { .. }), "{error}");
+    assert_eq!(error.path(), path, "{error}");
+    assert_eq!(decode_into(&mut place, &octets).as_ref(), Err(&error));
+    assert_eq!(verify::<T>(&octets).as_ref(), Err(&error));
+}
+
+#[derive(BareSchema, Debug, Clone, PartialEq)]
+struct Numbers {
+    first: u32,
+    #[bare(range = 1..)]
+    second: u32,
+}
+
+#[test]
+fn values_that_stand_in_memory_as_they_are_encoded_are_not_copied_past_a_rule() {
+    let percent = |number| vec![Percent(1), Percent(number)];
+    refused(&percent(101), percent(2), "[1]");
+    refused(&[Percent(1), Percent(101)], [Percent(1), Percent(2)], "[1]");
+    refused(&(Percent(101), 7_u8), (Percent(1), 7), "field0");
+    let limits = |high| vec![Limits { low: 0, high: 9 }, Limits { low: 2, high }];
+    refused(&limits(1), limits(2), "[1]");
+    let ids = |id| vec![Id(4), Id(id)];
+    refused(&ids(0), ids(1), "[1]");
+    let numbers = |second| vec![Numbers { first: 0, second: 3 }, Numbers { first: 0, second }];
+    refused(&numbers(0), numbers(1), "[1].second");
+    assert_eq!(decode(&encode(&numbers(8))), Ok(numbers(8)));
+}
+
+#[test]
+fn a_value_that_breaks_a_rule_stands_nowhere() {
+    let octets = encode(&Order { count: 10, ..right() });
+    let mut place = right();
+    assert!(decode_into(&mut place, &octets).is_err());
+    assert_eq!(place.count, 9);
+    let octets = encode(&vec![Limits { low: 3, high: 2 }]);
+    let mut place = vec![Limits { low: 1, high: 4 }];
+    assert!(decode_into(&mut place, &octets).is_err());
+    assert!(place.iter().all(ascends), "{place:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use barewire::__private::zerocopy::FromZeros;
 use barewire::BareSchema;
-use barewire::codec::{Decode, Encode, Encoder, decode, encode};
+use barewire::codec::{Decode, Encode, Encoder, decode, decode_into, encode, verify};
 use barewire::layout::{FixedLayout, Uuid};
 use barewire_schema::Schema;
 
@@ -16,7 +16,11 @@ where
     T: FixedLayout + Encode + for<'de> Decode<'de> + PartialEq + std::fmt::Debug,
 {
     let octets = encode(value);
-    assert_eq!(&decode::<T>(&octets).expect("its own octets"), value);
+    let mut again = decode::<T>(&octets).expect("its own octets");
+    assert_eq!(&again, value);
+    decode_into(&mut again, &octets).expect("its own octets");
+    assert_eq!(&again, value);
+    assert_eq!(verify::<T>(&octets), Ok(()));
     let mut place = T::Layout::new_zeroed();
     value.store(&mut place).expect("it fits");
     assert_eq!(&T::load(&place).expect("its own layout"), value);
@@ -173,6 +177,20 @@ fn what_is_skipped_takes_no_room_and_gets_its_default() {
     comes_back(&Pair(4, 0));
     comes_back(&Work::Named { started: None, id: 5 });
     comes_back(&Work::Plain(1, 0, 2));
+    let mut pair = Pair(1, 99);
+    assert_eq!(decode_into(&mut pair, &[4]), Ok(()));
+    assert_eq!(pair, Pair(4, 0));
+    let mut work = Work::Plain(3, 99, 4);
+    assert_eq!(decode_into(&mut work, &encode(&Work::Plain(1, 9, 2))), Ok(()));
+    assert_eq!(work, Work::Plain(1, 0, 2));
+    let mut named = Work::Named { started: Some(std::time::Instant::now()), id: 1 };
+    assert_eq!(decode_into(&mut named, &encode(&Work::Named { started: None, id: 1 })), Ok(()));
+    assert_eq!(named, Work::Named { started: None, id: 1 });
+    let pairs = vec![Pair(1, 0), Pair(2, 0)];
+    assert_eq!(decode(&encode(&pairs)), Ok(pairs));
+    let more = HashMap::from([("made", 1)]);
+    let octets = [encode(&Cache { id: 1, hits: 5, name: "n".into(), more }), vec![9]].concat();
+    assert!(decode::<Cache>(&octets).is_err(), "an octet too many");
     assert!(!text::<Cache>().contains("hits"));
 }
 

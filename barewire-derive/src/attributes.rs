@@ -106,7 +106,7 @@ impl CapAttributes {
     fn parse_key(&mut self, key: &str, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
         let span = meta.path.span();
         if key == "max" {
-            let value: Expr = meta.value()?.parse()?;
+            let value = value_of(meta)?;
             check_max(&value)?;
             return set(&mut self.max, (span, value), span, key);
         }
@@ -202,9 +202,23 @@ fn unknown(key: &str, span: Span, known: &[&str]) -> syn::Error {
     error_at(span, &format!("unknown key `{key}` in #[bare(..)]"), &help)
 }
 
+/// What stands behind the `=` of a key.
+fn value_of(meta: &ParseNestedMeta<'_>) -> syn::Result<Expr> {
+    let value: Expr = meta.value()?.parse()?;
+    Ok(ungrouped(&value).clone())
+}
+
+/// The expression itself: one that went through `macro_rules!` has a group around it.
+pub(crate) fn ungrouped(mut value: &Expr) -> &Expr {
+    while let Expr::Group(group) = value {
+        value = &group.expr;
+    }
+    value
+}
+
 /// A text in quotes.
 fn text(meta: &ParseNestedMeta<'_>, what: &str) -> syn::Result<LitStr> {
-    let value: Expr = meta.value()?.parse()?;
+    let value = value_of(meta)?;
     if let Expr::Lit(literal) = &value
         && let syn::Lit::Str(text) = &literal.lit
     {
@@ -215,7 +229,7 @@ fn text(meta: &ParseNestedMeta<'_>, what: &str) -> syn::Result<LitStr> {
 }
 
 fn range(meta: &ParseNestedMeta<'_>) -> syn::Result<ExprRange> {
-    let value: Expr = meta.value()?.parse()?;
+    let value = value_of(meta)?;
     let help = "write the values that are allowed, as in `range = 0..=100`";
     let Expr::Range(range) = &value else {
         return Err(error(value, "`range` takes a range", help));
@@ -240,7 +254,7 @@ fn range(meta: &ParseNestedMeta<'_>) -> syn::Result<ExprRange> {
 }
 
 fn validator(meta: &ParseNestedMeta<'_>) -> syn::Result<ExprPath> {
-    let value: Expr = meta.value()?.parse()?;
+    let value = value_of(meta)?;
     match value {
         Expr::Path(path) => Ok(path),
         Expr::Lit(_) => Err(error(
@@ -302,7 +316,7 @@ impl Attributes {
         match key.as_str() {
             "varint" => set(&mut self.varint, span, span, &key),
             "tag" => {
-                let value: Expr = meta.value()?.parse()?;
+                let value = value_of(meta)?;
                 let tag = crate::parse::whole_number(&value, "a tag")?;
                 set(&mut self.tag, tag, span, &key)
             }

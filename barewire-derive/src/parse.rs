@@ -8,7 +8,7 @@ use quote::ToTokens as _;
 use syn::spanned::Spanned as _;
 use syn::{Data, DeriveInput, Expr, GenericParam, Lifetime, LitInt, LitStr};
 
-use crate::attributes::{Attributes, Place};
+use crate::attributes::{Attributes, Place, ungrouped};
 use crate::check::{self, Context, Errors, error, error_at};
 use crate::files::File;
 use crate::model::{Field, Fields, Item, Older, Shape};
@@ -364,6 +364,7 @@ pub(crate) fn docs(attributes: &[syn::Attribute]) -> Vec<syn::Attribute> {
 
 /// A literal whole number that is not negative.
 pub(crate) fn whole_number(value: &Expr, what: &str) -> syn::Result<LitInt> {
+    let value = ungrouped(value);
     if let Expr::Unary(unary) = value
         && matches!(unary.op, syn::UnOp::Neg(_))
     {

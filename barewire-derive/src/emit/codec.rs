@@ -5,6 +5,7 @@ use quote::quote;
 
 use super::fields::{at_type, binding, construct, pattern, rule_of};
 use super::{Paths, number, reuse};
+use crate::check::peel;
 use crate::model::{Field, Fields, Item, Payload, Shape, Variant};
 
 pub(super) fn emit(item: &Item, paths: &Paths) -> TokenStream {
@@ -115,9 +116,9 @@ fn may_be_plain(field: &Field) -> bool {
         "Duration",
         "SystemTime",
     ];
-    let mut ty = &field.ty;
+    let mut ty = peel(&field.ty);
     while let syn::Type::Array(array) = ty {
-        ty = &array.elem;
+        ty = peel(&array.elem);
     }
     let syn::Type::Path(path) = ty else { return false };
     let last = path.path.segments.last();

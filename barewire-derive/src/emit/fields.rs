@@ -98,7 +98,7 @@ impl Paths {
 
     fn in_range(&self, field: &Field) -> Option<TokenStream> {
         let (private, range) = (&self.private, field.range.as_ref()?);
-        let span = range.span();
+        let span = ours(range.span());
         let rule = format!("it must be in {}", quote!(#range).to_string().replace(' ', ""));
         let inside = match check::is_option(&field.ty) {
             true => {
@@ -115,7 +115,7 @@ impl Paths {
     fn validated(&self, path: &syn::ExprPath) -> TokenStream {
         let private = &self.private;
         let rule = format!("`{}` must accept it", quote!(#path).to_string().replace(' ', ""));
-        let span = path.span();
+        let span = ours(path.span());
         quote_spanned!(span=> #private::rule(#rule, #path(__value)))
     }
 
@@ -279,7 +279,13 @@ pub(super) fn at_type(field: &Field, code: TokenStream) -> TokenStream {
 /// Where the type of a field stands, as a part of derived code: the habits that lints ask of people
 /// are not asked of it.
 pub(super) fn place(field: &Field) -> Span {
-    field.ty.span().resolved_at(Span::call_site())
+    ours(field.ty.span())
+}
+
+/// The same place, where names are those of derived code, even if the user's code there is that of
+/// a macro.
+fn ours(span: Span) -> Span {
+    span.resolved_at(Span::call_site())
 }
 
 /// The same tokens, all of them at one place.

@@ -50,7 +50,10 @@ macro_rules! measured {
     };
     (schema $name:ident { $($tokens:tt)* }) => {
         mod $name {
-            barewire::schema! { $($tokens)* type OfTheMacro struct { root: Root others: list<Root> } }
+            barewire::schema! {
+                $($tokens)*
+                type OfTheMacro struct { root: Root others: list<Root> }
+            }
         }
     };
 }

@@ -98,7 +98,7 @@ impl Paths {
 
     fn in_range(&self, field: &Field) -> Option<TokenStream> {
         let (private, range) = (&self.private, field.range.as_ref()?);
-        let span = ours(range.span());
+        let (span, value) = (range.span(), value_at(range.span()));
         let rule = format!("it must be in {}", quote!(#range).to_string().replace(' ', ""));
         let inside = match check::is_option(&field.ty) {
             true => {
@@ -108,15 +108,15 @@ impl Paths {
             }
             false => quote_spanned!(span=> (#range).contains(__value)),
         };
-        Some(quote!(#private::rule(#rule, #inside)))
+        Some(quote!(#value #private::rule(#rule, #inside)))
     }
 
     /// What a validator says.
     fn validated(&self, path: &syn::ExprPath) -> TokenStream {
         let private = &self.private;
         let rule = format!("`{}` must accept it", quote!(#path).to_string().replace(' ', ""));
-        let span = ours(path.span());
-        quote_spanned!(span=> #private::rule(#rule, #path(__value)))
+        let (span, value) = (path.span(), value_at(path.span()));
+        quote_spanned!(span=> #value #private::rule(#rule, #path(__value)))
     }
 
     /// A decoded value of the whole type, after its validator.
@@ -279,13 +279,14 @@ pub(super) fn at_type(field: &Field, code: TokenStream) -> TokenStream {
 /// Where the type of a field stands, as a part of derived code: the habits that lints ask of people
 /// are not asked of it.
 pub(super) fn place(field: &Field) -> Span {
-    ours(field.ty.span())
+    field.ty.span().resolved_at(Span::call_site())
 }
 
-/// The same place, where names are those of derived code, even if the user's code there is that of
-/// a macro.
-fn ours(span: Span) -> Span {
-    span.resolved_at(Span::call_site())
+/// Gives the value that a rule judges its name at the place of the rule, which may stand in another
+/// macro than derived code does.
+fn value_at(span: Span) -> TokenStream {
+    let value = quote!(__value);
+    quote_spanned!(span=> let __value = #value;)
 }
 
 /// The same tokens, all of them at one place.

@@ -38,17 +38,132 @@
 //! for the first of many), and what they hand out, each with an example. A segment lives for as
 //! long as a process is attached to it.
 //!
+//! # Encoding
+//!
+//! [`codec::encode_into`] writes into a buffer that is used again, [`codec::decode_into`] reads
+//! into a value whose memory is used again, and [`codec::verify`] only looks. A struct with `&str`
+//! and `&[u8]` fields borrows them from the input:
+//!
+//! ```
+//! use barewire::BareSchema;
+//! use barewire::codec::{decode, encode};
+//!
+//! #[derive(BareSchema, Debug, PartialEq)]
+//! struct Line<'a> {
+//!     level: u8,
+//!     text: &'a str,
+//! }
+//!
+//! let octets = encode(&Line { level: 3, text: "boiling" });
+//! let line = decode::<Line<'_>>(&octets)?; // checked, and nothing copied
+//! assert_eq!(line.text.as_ptr(), octets[2..].as_ptr());
+//! # Ok::<(), barewire::codec::DecodeError>(())
+//! ```
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `json` | `Value::to_json` and `Value::from_json`, with only a schema; needs serde_json |
+//!
 //! # Attributes
+//!
+//! `#[bare(..)]` on a field, a variant or the type. What is misspelt, repeated or out of place is
+//! an error that says what to write: [`mistakes`] shows them all.
 //!
 //! | attribute | on | meaning |
 //! |---|---|---|
-//! | `#[bare(max = 64)]` | strings, data, lists, maps, also inside `Option` and `Box` | the cap |
+//! | `max = 64` | strings, data, lists, maps, also inside `Option` and `Box` | the cap |
 //! | `item(max = 16)` | with `max` | the cap of a list's items |
 //! | `key(max = 16)`, `value(max = 64)` | with `max` | the caps of a map's keys and values |
+//! | `field0(max = 16)` and so on | a tuple | the caps of its parts |
 //! | `varint` | `u64`, `i64` | BARE's `uint` or `int`, 1 to 10 octets |
+//! | `range = 0..=100` | numbers, also inside `Option` | the values that are allowed |
+//! | `validate = path` | a field or the type | a function that accepts values, see below |
+//! | `skip` | a field | not in the schema; decoding gives it its `Default` |
+//! | `skip, default = EXPRESSION` | a field | the same with another value |
 //! | `tag = 5` | a variant with data | its tag in the union |
 //! | `rename = "name"` | anything with a name | its name in the schema |
+//! | `rename_all = "camelCase"` | the type | the names of its fields or members |
+//! | `capacities(64, 256)` | a type with parameters | the instances that have a fixed layout |
+//! | `compatible_with = "old.bare"` | the type | it must read what that file describes |
 //! | `crate = "path"` | the type | where this crate is found, if not at `::barewire` |
+//!
+//! The cases of `rename_all` are `camelCase`, `snake_case` and `lowercase` for fields, and
+//! `SCREAMING_SNAKE_CASE` and `UPPERCASE` for the members of an enum.
+//!
+//! # Types
+//!
+//! Numbers, `bool`, `String`, `Vec`, arrays, `Option`, `Box`, `BTreeMap`, `HashMap`,
+//! [`Uuid`](layout::Uuid) and whatever derives `BareSchema`; further:
+//!
+//! | Rust | BARE |
+//! |---|---|
+//! | a tuple `(A, B)` | `struct { field0: A field1: B }` |
+//! | `Duration` | `struct { secs: u64 nanos: u32 }` |
+//! | `SystemTime` | `struct { secs: i64 nanos: u32 }`, since 1970 |
+//! | an enum without data; with data | `enum`; `union` |
+//! | `&'a str`, `&'a [u8]`, `Cow` of either | `str`, `data`, borrowed from the input |
+//!
+//! A type that borrows has no fixed layout. One with capacities as parameters can be encoded with
+//! any; it has a layout for those that `capacities` lists, and a newtype has one for all:
+//!
+//! ```
+//! use barewire::BareSchema;
+//!
+//! #[derive(BareSchema)]
+//! struct Text<const N: usize>(#[bare(max = N)] String);
+//!
+//! #[derive(BareSchema)]
+//! #[bare(capacities((64, 8), (256, 32)))]
+//! struct Page<const TEXT: usize, const LINES: usize> {
+//!     number: u32,
+//!     #[bare(max = LINES, item(max = TEXT))]
+//!     lines: Vec<String>,
+//! }
+//!
+//! #[derive(BareSchema)]
+//! struct Book {
+//!     title: Text<40>,
+//!     cover: Page<64, 8>,
+//! }
+//! ```
+//!
+//! # Rules of a domain
+//!
+//! `range` and `validate` are checked whenever a value is decoded, stored, loaded, or read in place
+//! by an accessor, `message.percent()?`. A number is also a plain field of its layout,
+//! `message.percent`, which nothing checks. A validator takes a reference and returns `bool`, or
+//! `Result<(), &'static str>` with the reason. Values that are read by the schema alone, without
+//! the Rust type, are not checked.
+//!
+//! ```
+//! use barewire::BareSchema;
+//! use barewire::codec::decode;
+//!
+//! fn ascend(span: &Span) -> Result<(), &'static str> {
+//!     if span.from <= span.to { Ok(()) } else { Err("the end is before the start") }
+//! }
+//!
+//! #[derive(BareSchema, Debug)]
+//! #[bare(validate = ascend)]
+//! struct Span {
+//!     from: u8,
+//!     #[bare(range = ..=99)]
+//!     to: u8,
+//! }
+//!
+//! assert!(decode::<Span>(&[3, 4]).is_ok());
+//! let error = decode::<Span>(&[4, 3]).unwrap_err();
+//! assert!(error.to_string().ends_with("the end is before the start"));
+//! assert_eq!(decode::<Span>(&[4, 100]).unwrap_err().path(), "to");
+//! ```
+//!
+//! # Versions
+//!
+//! [`schema_model::compatibility`] says which of two versions reads the other, in the encoding and
+//! in the layout, and why not. `#[bare(compatible_with = "chat-v1.bare")]` makes a change that
+//! breaks the reading of old values a compile error, which names the field.
 
 pub use barewire_derive::{BareSchema, schema};
 #[doc(hidden)]
@@ -61,3 +176,6 @@ pub use barewire_runtime::ipc::{
 pub use barewire_runtime::{
     BareSchema, Error, ErrorKind, Result, codec, ipc, layout, memory, schema_model, segment, value,
 };
+
+#[doc = include_str!("../docs/mistakes.md")]
+pub mod mistakes {}

@@ -6,6 +6,15 @@ fn each_mistake_gives_one_error_with_help() {
     cases.compile_fail("tests/ui/*.rs");
 }
 
+/// What depends on several types is known when code is made of them, and not before.
+#[test]
+fn each_mistake_across_types_gives_one_error_too() {
+    let cases = trybuild::TestCases::new();
+    // With a case that passes, the others are built and not only checked.
+    cases.pass("tests/ui/pass/keywords.rs");
+    cases.compile_fail("tests/ui/built/*.rs");
+}
+
 #[test]
 fn what_is_right_compiles_under_any_names() {
     let cases = trybuild::TestCases::new();

@@ -1,11 +1,14 @@
 //! The `#[bare(...)]` attributes: parsed once, each key known for its place.
 
+use std::collections::BTreeMap;
+
 use proc_macro2::Span;
 use syn::meta::ParseNestedMeta;
+use syn::parse::Parse as _;
 use syn::spanned::Spanned as _;
-use syn::{Attribute, Expr, LitInt, LitStr};
+use syn::{Attribute, Expr, ExprPath, ExprRange, LitInt, LitStr};
 
-use crate::check::{Errors, error};
+use crate::check::{Errors, error, error_at};
 use crate::names;
 
 /// Where an attribute stands, which decides the keys it may have.
@@ -20,9 +23,14 @@ pub(crate) enum Place {
 impl Place {
     fn keys(self) -> &'static [&'static str] {
         match self {
-            Place::Item => &["rename", "crate"],
-            Place::Field => &["max", "item", "key", "value", "varint", "rename"],
-            Place::Variant => &["tag"],
+            Place::Item => {
+                &["rename", "rename_all", "validate", "capacities", "compatible_with", "crate"]
+            }
+            Place::Field => &[
+                "max", "item", "key", "value", "varint", "rename", "range", "validate", "skip",
+                "default",
+            ],
+            Place::Variant => &["tag", "rename"],
             Place::Member => &["rename"],
         }
     }
@@ -37,7 +45,28 @@ impl Place {
     }
 }
 
-const ALL_KEYS: [&str; 8] = ["max", "item", "key", "value", "varint", "tag", "rename", "crate"];
+const ALL_KEYS: [&str; 15] = [
+    "max",
+    "item",
+    "key",
+    "value",
+    "varint",
+    "tag",
+    "rename",
+    "rename_all",
+    "range",
+    "validate",
+    "skip",
+    "default",
+    "capacities",
+    "compatible_with",
+    "crate",
+];
+
+/// The number in `field3`, the name of a part of a tuple.
+fn part(key: &str) -> Option<usize> {
+    key.strip_prefix("field")?.parse().ok()
+}
 
 /// What the attributes of one place say.
 #[derive(Default)]
@@ -47,6 +76,13 @@ pub(crate) struct Attributes {
     pub(crate) tag: Option<LitInt>,
     pub(crate) rename: Option<LitStr>,
     pub(crate) crate_path: Option<syn::Path>,
+    pub(crate) rename_all: Option<LitStr>,
+    pub(crate) range: Option<(Span, ExprRange)>,
+    pub(crate) validate: Option<ExprPath>,
+    pub(crate) skip: Option<Span>,
+    pub(crate) default: Option<(Span, Expr)>,
+    pub(crate) capacities: Option<(Span, Vec<Expr>)>,
+    pub(crate) compatible_with: Option<LitStr>,
 }
 
 /// `max`, and what `item`, `key` and `value` say of the things inside.
@@ -56,29 +92,38 @@ pub(crate) struct CapAttributes {
     pub(crate) item: Option<(Span, Box<CapAttributes>)>,
     pub(crate) key: Option<(Span, Box<CapAttributes>)>,
     pub(crate) value: Option<(Span, Box<CapAttributes>)>,
+    /// Of a tuple's parts, by their place.
+    pub(crate) parts: BTreeMap<usize, (Span, Box<CapAttributes>)>,
 }
 
 impl CapAttributes {
     /// Whether nothing is said.
     pub(crate) fn is_empty(&self) -> bool {
-        self.max.is_none() && self.item.is_none() && self.key.is_none() && self.value.is_none()
+        let inner = [&self.item, &self.key, &self.value];
+        self.max.is_none() && inner.iter().all(|inner| inner.is_none()) && self.parts.is_empty()
     }
 
     fn parse_key(&mut self, key: &str, meta: &ParseNestedMeta<'_>) -> syn::Result<()> {
         let span = meta.path.span();
         if key == "max" {
-            let value: Expr = meta.value()?.parse()?;
+            let value = value_of(meta)?;
             check_max(&value)?;
             return set(&mut self.max, (span, value), span, key);
         }
         let mut inner = CapAttributes::default();
         meta.parse_nested_meta(|meta| {
             let key = key_of(&meta);
-            if !["max", "item", "key", "value"].contains(&key.as_str()) {
+            if !["max", "item", "key", "value"].contains(&key.as_str()) && part(&key).is_none() {
                 return Err(unknown(&key, meta.path.span(), &["max", "item", "key", "value"]));
             }
             inner.parse_key(&key, &meta)
         })?;
+        if let Some(index) = part(key) {
+            return match self.parts.insert(index, (span, Box::new(inner))) {
+                Some(_) => Err(twice(span, key)),
+                None => Ok(()),
+            };
+        }
         let slot = match key {
             "item" => &mut self.item,
             "key" => &mut self.key,
@@ -119,14 +164,14 @@ fn check_max(value: &Expr) -> syn::Result<()> {
 
 fn set<T>(slot: &mut Option<T>, value: T, span: Span, key: &str) -> syn::Result<()> {
     if slot.is_some() {
-        return Err(crate::check::error_at(
-            span,
-            &format!("`{key}` is said twice"),
-            "keep one of the two",
-        ));
+        return Err(twice(span, key));
     }
     *slot = Some(value);
     Ok(())
+}
+
+fn twice(span: Span, key: &str) -> syn::Error {
+    error_at(span, &format!("`{key}` is said twice"), "keep one of the two")
 }
 
 fn key_of(meta: &ParseNestedMeta<'_>) -> String {
@@ -141,6 +186,12 @@ fn unknown(key: &str, span: Span, known: &[&str]) -> syn::Error {
         "name" => Some("rename"),
         "leb128" | "var" | "uint" => Some("varint"),
         "discriminant" | "id" | "index" => Some("tag"),
+        "between" | "min" => Some("range"),
+        "check" | "with" | "validator" => Some("validate"),
+        "ignore" | "transient" => Some("skip"),
+        "case" => Some("rename_all"),
+        "compatible" | "compat" => Some("compatible_with"),
+        "capacity_of" | "instances" => Some("capacities"),
         _ => None,
     };
     let guess = synonym.filter(|s| known.contains(s)).or_else(|| names::nearest(key, known));
@@ -148,7 +199,75 @@ fn unknown(key: &str, span: Span, known: &[&str]) -> syn::Error {
         Some(guess) => format!("did you mean `{guess}`? The keys here are {list}"),
         None => format!("the keys here are {list}"),
     };
-    crate::check::error_at(span, &format!("unknown key `{key}` in #[bare(..)]"), &help)
+    error_at(span, &format!("unknown key `{key}` in #[bare(..)]"), &help)
+}
+
+/// What stands behind the `=` of a key.
+fn value_of(meta: &ParseNestedMeta<'_>) -> syn::Result<Expr> {
+    let value: Expr = meta.value()?.parse()?;
+    Ok(ungrouped(&value).clone())
+}
+
+/// The expression itself: one that went through `macro_rules!` has a group around it.
+pub(crate) fn ungrouped(mut value: &Expr) -> &Expr {
+    while let Expr::Group(group) = value {
+        value = &group.expr;
+    }
+    value
+}
+
+/// A text in quotes.
+fn text(meta: &ParseNestedMeta<'_>, what: &str) -> syn::Result<LitStr> {
+    let value = value_of(meta)?;
+    if let Expr::Lit(literal) = &value
+        && let syn::Lit::Str(text) = &literal.lit
+    {
+        return Ok(text.clone());
+    }
+    let key = key_of(meta);
+    Err(error(value, &format!("`{key}` takes {what}"), "write it in quotes"))
+}
+
+fn range(meta: &ParseNestedMeta<'_>) -> syn::Result<ExprRange> {
+    let value = value_of(meta)?;
+    let help = "write the values that are allowed, as in `range = 0..=100`";
+    let Expr::Range(range) = &value else {
+        return Err(error(value, "`range` takes a range", help));
+    };
+    let (start, end) = (range.start.as_deref(), range.end.as_deref());
+    if start.is_none() && end.is_none() {
+        return Err(error(value, "this range holds every value", help));
+    }
+    let number = |bound: Option<&Expr>| match bound {
+        Some(Expr::Lit(literal)) => match &literal.lit {
+            syn::Lit::Int(number) => number.base10_parse::<u128>().ok(),
+            _ => None,
+        },
+        _ => None,
+    };
+    if let (Some(start), Some(end)) = (number(start), number(end))
+        && (start > end || start == end && matches!(range.limits, syn::RangeLimits::HalfOpen(_)))
+    {
+        return Err(error(&value, "no value is in this range", help));
+    }
+    Ok(range.clone())
+}
+
+fn validator(meta: &ParseNestedMeta<'_>) -> syn::Result<ExprPath> {
+    let value = value_of(meta)?;
+    match value {
+        Expr::Path(path) => Ok(path),
+        Expr::Lit(_) => Err(error(
+            value,
+            "`validate` takes the path of a function",
+            "write it without quotes: `validate = is_valid`",
+        )),
+        _ => Err(error(
+            value,
+            "`validate` takes the path of a function",
+            "name one that takes a reference and returns bool or Result<(), &'static str>",
+        )),
+    }
 }
 
 impl Attributes {
@@ -178,30 +297,57 @@ impl Attributes {
     fn parse_key(&mut self, meta: &ParseNestedMeta<'_>, place: Place) -> syn::Result<()> {
         let key = key_of(meta);
         let span = meta.path.span();
-        if !place.keys().contains(&key.as_str()) {
+        let of_tuple = matches!(place, Place::Field) && part(&key).is_some();
+        if !place.keys().contains(&key.as_str()) && !of_tuple {
             if !ALL_KEYS.contains(&key.as_str()) {
                 return Err(unknown(&key, span, place.keys()));
             }
             let help = match (place, key.as_str()) {
                 (Place::Member, "tag") => "give the variant a value: `Name = 5`",
                 (Place::Item, "tag") | (Place::Field, "tag") => "`tag` stands on a variant",
-                (_, "crate") => "`crate` stands on the type",
-                (Place::Variant, "rename") => "members of a union have no names in BARE",
+                (_, "crate" | "rename_all" | "capacities" | "compatible_with") => {
+                    "put it on the type"
+                }
                 _ => "put it on the field that it is about",
             };
             let message = format!("`{key}` says nothing on {}", place.describe());
-            return Err(crate::check::error_at(span, &message, help));
+            return Err(error_at(span, &message, help));
         }
         match key.as_str() {
             "varint" => set(&mut self.varint, span, span, &key),
             "tag" => {
-                let value: Expr = meta.value()?.parse()?;
+                let value = value_of(meta)?;
                 let tag = crate::parse::whole_number(&value, "a tag")?;
                 set(&mut self.tag, tag, span, &key)
             }
-            "rename" => set(&mut self.rename, meta.value()?.parse()?, span, &key),
+            "rename" => set(&mut self.rename, text(meta, "a name")?, span, &key),
+            "rename_all" => set(&mut self.rename_all, text(meta, "a case")?, span, &key),
+            "compatible_with" => set(&mut self.compatible_with, text(meta, "a file")?, span, &key),
+            "range" => set(&mut self.range, (span, range(meta)?), span, &key),
+            "validate" => set(&mut self.validate, validator(meta)?, span, &key),
+            "skip" => set(&mut self.skip, span, span, &key),
+            "default" => {
+                let value: Expr = match meta.value() {
+                    Ok(value) => value.parse()?,
+                    Err(_) => {
+                        return Err(error_at(
+                            span,
+                            "`default` says nothing alone: BARE has no missing fields",
+                            "a skipped field gets its `Default` anyway; for another value write \
+                             `skip, default = EXPRESSION`",
+                        ));
+                    }
+                };
+                set(&mut self.default, (span, value), span, &key)
+            }
+            "capacities" => {
+                let content;
+                syn::parenthesized!(content in meta.input);
+                let list = content.parse_terminated(Expr::parse, syn::Token![,])?;
+                set(&mut self.capacities, (span, list.into_iter().collect()), span, &key)
+            }
             "crate" => {
-                let path: LitStr = meta.value()?.parse()?;
+                let path = text(meta, "a path")?;
                 let path = path.parse_with(syn::Path::parse_mod_style)?;
                 set(&mut self.crate_path, path, span, &key)
             }

@@ -1,12 +1,12 @@
-//! The checks of a field's type and caps, by what is written, each with what to do instead.
+//! The checks of a field's type, by what is written, each with what to do instead.
 
-use proc_macro2::Span;
-use quote::{ToTokens, quote};
-use syn::spanned::Spanned as _;
+use std::cell::Cell;
+
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
 use syn::{GenericArgument, PathArguments, PathSegment, Type};
 
-use crate::attributes::CapAttributes;
-use crate::model::{Caps, Varint};
+use crate::model::Varint;
 use crate::names;
 
 /// All the errors of one expansion.
@@ -24,6 +24,19 @@ impl Errors {
     /// Keeps the value, or the error and nothing.
     pub(crate) fn keep<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()
+    }
+
+    /// As [`push`](Self::push), unless the very same error is there already.
+    pub(crate) fn push_once(&mut self, error: syn::Error) {
+        let text = error.to_string();
+        let known = self.0.iter().flat_map(|all| all.clone()).any(|one| one.to_string() == text);
+        if !known {
+            self.push(error);
+        }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.0.iter().flat_map(|all| all.clone()).count()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -51,6 +64,27 @@ pub(crate) struct Context<'c> {
     pub(crate) owner: &'c syn::Ident,
     /// Its lifetimes: one if it borrows, and more only in error.
     pub(crate) lifetimes: Vec<&'c syn::Lifetime>,
+    /// Whether capacities are parameters of it.
+    pub(crate) generic: bool,
+    pub(crate) visibility: &'c syn::Visibility,
+    /// What makes the names of its fields or members.
+    pub(crate) rename_all: Option<&'c syn::LitStr>,
+    /// The core crate in emitted code.
+    pub(crate) core: TokenStream,
+    /// How many names were made up, so that each is another.
+    pub(crate) numbers: Cell<usize>,
+}
+
+impl Context<'_> {
+    /// Whether it borrows from its input, so that it has no fixed layout.
+    pub(crate) fn borrows(&self) -> bool {
+        !self.lifetimes.is_empty()
+    }
+
+    /// A number that no other name has.
+    pub(crate) fn number(&self) -> usize {
+        self.numbers.replace(self.numbers.get() + 1)
+    }
 }
 
 /// Without the parentheses and the invisible groups.
@@ -70,7 +104,7 @@ fn segment(ty: &Type) -> Option<&PathSegment> {
 }
 
 /// The name of a path type and its type arguments.
-fn named(ty: &Type) -> Option<(String, Vec<&Type>)> {
+pub(crate) fn named(ty: &Type) -> Option<(String, Vec<&Type>)> {
     let segment = segment(ty)?;
     let arguments = match &segment.arguments {
         PathArguments::AngleBracketed(arguments) => arguments
@@ -108,10 +142,10 @@ fn refused(name: &str, arguments: usize) -> Option<(&'static str, &'static str)>
         ("HashSet" | "BTreeSet" | "VecDeque" | "LinkedList" | "BinaryHeap", 1..) => {
             ("BARE has lists and maps only", "use Vec")
         }
-        ("Duration", 0) => ("BARE has no type for a Duration", "use u64, as in `timeout_ns: u64`"),
-        ("Instant" | "SystemTime", 0) => {
-            ("BARE has no type for a time", "use u64 nanoseconds, as in `sent_ns: u64`")
-        }
+        ("Instant", 0) => (
+            "an Instant means nothing outside of this run of the system",
+            "use SystemTime, or a Duration since something that both sides know",
+        ),
         ("PathBuf" | "OsString" | "CString", 0) => {
             ("BARE's text is UTF-8 and this type may not be", "use String, or Vec<u8>")
         }
@@ -160,11 +194,17 @@ pub(crate) fn field_type(ty: &Type, context: &Context<'_>) -> syn::Result<()> {
             "`()` takes no octets: in BARE, void is only a member of a union",
             "remove the field, or use a variant without data",
         )),
-        Type::Tuple(_) => Err(error(
+        Type::Tuple(tuple) if !(2..=8).contains(&tuple.elems.len()) => Err(error(
             ty,
-            "BARE has no tuples",
+            "a tuple in a message has two to eight parts",
             "declare a struct with named fields and derive BareSchema for it",
         )),
+        Type::Tuple(_) if context.generic => Err(error(
+            ty,
+            "a tuple cannot stand in a type with capacities",
+            "declare a struct with named fields and derive BareSchema for it",
+        )),
+        Type::Tuple(tuple) => tuple.elems.iter().try_for_each(|part| field_type(part, context)),
         Type::Slice(_) => Err(error(ty, "a slice has no size of its own", "use Vec<T>, or [T; N]")),
         Type::Never(_) => Err(error(ty, "`!` has no values", "remove the field")),
         Type::Infer(_) => Err(error(ty, "the type must be written", "name the type")),
@@ -190,6 +230,9 @@ fn path_type(ty: &Type, path: &syn::TypePath, context: &Context<'_>) -> syn::Res
     }
     if let Some((message, help)) = refused(&name, arguments.len()) {
         return Err(error(ty, message, help));
+    }
+    if let ("Cow", [inner]) = (name.as_str(), arguments.as_slice()) {
+        return cow_type(ty, path, inner, context);
     }
     for argument in &arguments {
         field_type(argument, context)?;
@@ -229,8 +272,43 @@ fn map_key(key: &Type) -> syn::Result<()> {
     }
 }
 
-fn is_octet(ty: &Type) -> bool {
+pub(crate) fn is_octet(ty: &Type) -> bool {
     named(ty).is_some_and(|(name, arguments)| name == "u8" && arguments.is_empty())
+}
+
+fn cow_type(
+    ty: &Type,
+    path: &syn::TypePath,
+    inner: &Type,
+    context: &Context<'_>,
+) -> syn::Result<()> {
+    let borrows = match peel(inner) {
+        Type::Slice(slice) => is_octet(&slice.elem),
+        other => named(other).is_some_and(|(name, _)| name == "str"),
+    };
+    if !borrows {
+        return Err(error(
+            ty,
+            "only text and bytes can be borrowed from a message",
+            "use Cow<'a, str>, Cow<'a, [u8]>, or the type itself",
+        ));
+    }
+    let arguments = path.path.segments.last().map(|segment| &segment.arguments);
+    let lifetime = match arguments {
+        Some(PathArguments::AngleBracketed(list)) => list.args.iter().find_map(|one| match one {
+            GenericArgument::Lifetime(lifetime) => Some(lifetime),
+            _ => None,
+        }),
+        _ => None,
+    };
+    match lifetime {
+        Some(lifetime) if context.lifetimes.contains(&lifetime) => Ok(()),
+        _ => Err(error(
+            ty,
+            "what is borrowed from a message needs the lifetime of the type",
+            &format!("write `{}<'a>` and `Cow<'a, ..>`, or use String or Vec<u8>", context.owner),
+        )),
+    }
 }
 
 fn reference_type(reference: &syn::TypeReference, context: &Context<'_>) -> syn::Result<()> {
@@ -257,111 +335,60 @@ fn reference_type(reference: &syn::TypeReference, context: &Context<'_>) -> syn:
     }
 }
 
-/// The kinds of type that caps know.
-enum Capped<'t> {
-    Scalar(String),
-    Bytes,
-    List(&'t Type),
-    Map(&'t Type, &'t Type),
-    Other,
-}
-
-fn capped(ty: &Type) -> Capped<'_> {
+/// What a type is if it is known to be no number.
+pub(crate) fn no_number(ty: &Type) -> Option<&'static str> {
     match peel(ty) {
-        Type::Array(array) if is_octet(&array.elem) => Capped::Scalar("an array".to_owned()),
-        Type::Array(array) => match capped(&array.elem) {
-            Capped::Scalar(_) => Capped::Scalar("an array".to_owned()),
-            other => other,
-        },
-        Type::Reference(_) => Capped::Bytes,
-        _ => match named(ty) {
-            Some((name, arguments)) => match (name.as_str(), arguments.as_slice()) {
-                ("Option" | "Box", [inner]) => capped(inner),
-                ("Vec", [item]) if is_octet(item) => Capped::Bytes,
-                ("Vec", [item]) => Capped::List(item),
-                ("BTreeMap" | "HashMap", [key, value, ..]) => Capped::Map(key, value),
-                ("Uuid", []) => Capped::Scalar(name),
-                (scalar, []) if SCALARS.contains(&scalar) => Capped::Scalar(name),
-                ("String", []) => Capped::Bytes,
-                _ => Capped::Other,
-            },
-            None => Capped::Other,
-        },
+        Type::Array(_) => return Some("an array"),
+        Type::Tuple(_) => return Some("a tuple"),
+        Type::Reference(_) => return Some("borrowed"),
+        _ => {}
+    }
+    let (name, arguments) = named(ty)?;
+    match (name.as_str(), arguments.as_slice()) {
+        ("Option" | "Box", [inner]) => no_number(inner),
+        ("String" | "Cow", _) => Some("text or bytes"),
+        ("Vec", _) => Some("a list"),
+        ("BTreeMap" | "HashMap", _) => Some("a map"),
+        ("bool", []) => Some("a bool"),
+        ("Uuid", []) => Some("a Uuid"),
+        _ => None,
     }
 }
 
-/// The caps that the attributes give to a type.
-pub(crate) fn caps(ty: &Type, attributes: &CapAttributes) -> syn::Result<Caps> {
-    if attributes.is_empty() {
-        return Ok(Caps::None);
+/// Whether a number is a float, of a type that is known.
+pub(crate) fn float(ty: &Type) -> Option<bool> {
+    let (name, arguments) = named(ty)?;
+    match (name.as_str(), arguments.as_slice()) {
+        ("Option" | "Box", [inner]) => float(inner),
+        ("f32" | "f64", []) => Some(true),
+        (scalar, []) if SCALARS.contains(&scalar) => Some(false),
+        _ => None,
     }
-    let kind = capped(ty);
-    let first = [&attributes.item, &attributes.key, &attributes.value];
-    let Some((span, max)) = &attributes.max else {
-        let span = first.iter().find_map(|inner| inner.as_ref().map(|(span, _)| *span));
-        return Err(error_at(
-            span.unwrap_or_else(|| ty.span()),
-            "what is inside is capped but the whole is not",
-            "add `max = N` before it: the largest number of items",
-        ));
-    };
-    if let Capped::Scalar(name) = &kind {
-        return Err(error_at(
-            *span,
-            &format!("`max` says nothing on {name}, whose size is fixed"),
-            "remove it: `max` is for String, Vec<T>, Vec<u8> and maps",
-        ));
-    }
-    let misplaced = |found: &Option<(Span, Box<CapAttributes>)>, key: &str, place: &str| {
-        found.as_ref().map_or(Ok(()), |(span, _)| {
-            Err(error_at(*span, &format!("`{key}` says nothing here"), place))
-        })
-    };
-    let pair = "a list has `item(..)`; `key(..)` and `value(..)` are for a map";
-    match &kind {
-        Capped::List(_) => {
-            misplaced(&attributes.key, "key", pair)?;
-            misplaced(&attributes.value, "value", pair)?;
-        }
-        Capped::Map(..) => {
-            misplaced(&attributes.item, "item", "a map has `key(..)` and `value(..)`")?;
-        }
-        Capped::Bytes => {
-            let help = "text and bytes have nothing inside to cap: write `max = N` alone";
-            misplaced(&attributes.item, "item", help)?;
-            misplaced(&attributes.key, "key", help)?;
-            misplaced(&attributes.value, "value", help)?;
-        }
-        Capped::Scalar(_) | Capped::Other => {}
-    }
-    let inside = |ty: Option<&Type>, found: &Option<(Span, Box<CapAttributes>)>| {
-        let Some((_, found)) = found else {
-            return Ok(Caps::None);
-        };
-        match ty {
-            Some(ty) => caps(ty, found),
-            None => unknown_caps(found),
-        }
-    };
-    let inner = match kind {
-        Capped::Map(key, value) => {
-            let key = inside(Some(key), &attributes.key)?;
-            Caps::Pair(Box::new(key), Box::new(inside(Some(value), &attributes.value)?))
-        }
-        Capped::List(item) => inside(Some(item), &attributes.item)?,
-        _ if attributes.key.is_some() || attributes.value.is_some() => {
-            let key = inside(None, &attributes.key)?;
-            Caps::Pair(Box::new(key), Box::new(inside(None, &attributes.value)?))
-        }
-        _ => inside(None, &attributes.item)?,
-    };
-    Ok(Caps::Max(quote!({ #max }), Box::new(inner)))
 }
 
-/// The caps of a type known by an alias only: taken as they are written.
-fn unknown_caps(attributes: &CapAttributes) -> syn::Result<Caps> {
-    let placeholder: Type = syn::parse_quote!(__Unknown);
-    caps(&placeholder, attributes)
+/// Whether a type is an `Option`.
+pub(crate) fn is_option(ty: &Type) -> bool {
+    named(ty).is_some_and(|(name, arguments)| name == "Option" && arguments.len() == 1)
+}
+
+/// Whether no derived type can be inside, so that there are no rules to keep.
+pub(crate) fn is_plain(ty: &Type) -> bool {
+    match peel(ty) {
+        Type::Array(array) => is_plain(&array.elem),
+        _ => named(ty).is_some_and(|(name, arguments)| match name.as_str() {
+            "String" | "Uuid" | "Duration" | "SystemTime" => arguments.is_empty(),
+            "Option" | "Box" | "Vec" | "BTreeMap" | "HashMap" => {
+                arguments.iter().all(|inner| is_plain(inner))
+            }
+            scalar => SCALARS.contains(&scalar),
+        }),
+    }
+}
+
+/// Whether it is a number or a bool.
+pub(crate) fn is_scalar(ty: &Type) -> bool {
+    named(ty)
+        .is_some_and(|(name, arguments)| arguments.is_empty() && SCALARS.contains(&name.as_str()))
 }
 
 /// Which integer `varint` makes of the type.

@@ -5,34 +5,42 @@
 //! that one mistake gives one message.
 
 mod attributes;
+mod caps;
 mod check;
 mod dsl;
 mod emit;
+mod files;
+mod instance;
 mod model;
 mod names;
 mod parse;
+mod rules;
 #[cfg(test)]
 mod tests;
+mod variants;
+
+extern crate proc_macro;
 
 use proc_macro::TokenStream;
 
 /// Gives a struct or an enum its BARE schema, its encoding and its fixed layout.
 ///
-/// Attributes on fields: `#[bare(max = N)]` caps a string, list, map or data;
-/// `item(max = N)`, `key(max = N)` and `value(max = N)` cap what a capped list or map holds;
-/// `varint` makes a `u64` or `i64` a BARE `uint` or `int`; `rename = "name"` sets the name in
-/// the schema. On a variant that carries data: `tag = N`. On the item: `rename`, and
-/// `crate = "path"` when barewire is reached by another path.
+/// The attributes are described on the front page of `barewire`.
 #[proc_macro_derive(BareSchema, attributes(bare))]
 pub fn derive_bare_schema(input: TokenStream) -> TokenStream {
     derive(input.into()).into()
 }
 
-/// Declares types in the BARE schema language.
+/// Declares types in the BARE schema language: in place, as text, or in a file.
 ///
-/// The grammar is BARE's of today, `type Name any-type`, with caps as an addition: `str[..64]`,
-/// `data[..64]`, `list<T>[..8]` and `map<K><V>[..8]`. Each type becomes a public Rust type that
-/// derives `BareSchema`. Comments are Rust's (`//`), commas are optional.
+/// `schema! { type Name str }` takes Rust tokens: comments are Rust's (`//`), commas are optional,
+/// and caps are an addition: `str[..64]`, `data[..64]`, `list<T>[..8]` and `map<K><V>[..8]`.
+/// `schema!("type Name str")` takes text as any BARE tool does, and `schema!(file = "chat.bare")`
+/// a file, from the folder of the source file as `include_str!` does, or from that of Cargo.toml.
+/// Caps stand in a comment there: `# barewire: max .name=64`.
+///
+/// Each type becomes a public Rust type that derives `BareSchema`; a `void` becomes a variant
+/// without data in the unions that name it.
 #[proc_macro]
 pub fn schema(input: TokenStream) -> TokenStream {
     dsl::expand(input.into()).into()

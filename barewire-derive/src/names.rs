@@ -1,5 +1,6 @@
 //! Names: from Rust's habits to BARE's, and the nearest known word to a misspelt one.
 
+pub(crate) use barewire_schema::words::nearest;
 use syn::ext::IdentExt as _;
 
 /// The identifier without `r#`.
@@ -67,31 +68,37 @@ pub(crate) fn shouting(name: &str) -> String {
     out
 }
 
-/// The known word nearest to `word`, if it is near enough to be a slip.
-pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    let limit = 1 + word.len() / 3;
-    known
-        .iter()
-        .map(|candidate| (distance(word, candidate), *candidate))
-        .filter(|(distance, _)| *distance <= limit)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+/// The words of `joinRoom`, `JoinRoom`, `join_room` and `JOIN_ROOM`.
+fn words(name: &str) -> Vec<String> {
+    shouting(name).split('_').filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
 }
 
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        if let Some(first) = row.first_mut() {
-            *first = left;
+/// `join_room` becomes `joinRoom`.
+pub(crate) fn small_camel(name: &str) -> String {
+    let mut out = String::new();
+    for (index, word) in words(name).iter().enumerate() {
+        let mut chars = word.chars();
+        match chars.next() {
+            Some(first) if index > 0 => out.extend(first.to_uppercase()),
+            Some(first) => out.push(first),
+            None => {}
         }
-        for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
-            let here = (diagonal + usize::from(x != y)).min(left + 1).min(*cell + 1);
-            diagonal = *cell;
-            *cell = here;
-            left = here;
-        }
+        out.push_str(chars.as_str());
     }
-    row.last().copied().unwrap_or(0)
+    out
+}
+
+/// `joinRoom` becomes `join_room`.
+pub(crate) fn snake(name: &str) -> String {
+    words(name).join("_")
+}
+
+/// `joinRoom` becomes `joinroom`.
+pub(crate) fn flat(name: &str) -> String {
+    words(name).concat()
+}
+
+/// `JoinRoom` becomes `JOINROOM`.
+pub(crate) fn flat_shouting(name: &str) -> String {
+    words(name).concat().to_uppercase()
 }

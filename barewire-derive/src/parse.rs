@@ -1,15 +1,19 @@
 //! From the Rust item to the model; everything wrong is collected on the way.
 
-use std::collections::HashMap;
+use std::cell::Cell;
+use std::collections::HashSet;
 
+use barewire_schema::Schema;
 use quote::ToTokens as _;
 use syn::spanned::Spanned as _;
-use syn::{Data, DataEnum, DeriveInput, Expr, GenericParam, Lifetime, LitInt, LitStr};
+use syn::{Data, DeriveInput, Expr, GenericParam, Lifetime, LitInt, LitStr};
 
-use crate::attributes::{Attributes, Place};
+use crate::attributes::{Attributes, Place, ungrouped};
 use crate::check::{self, Context, Errors, error, error_at};
-use crate::model::{Caps, Field, Fields, Item, Member, Payload, Shape, Variant};
-use crate::names;
+use crate::files::File;
+use crate::model::{Field, Fields, Item, Older, Shape};
+use crate::variants::enumeration;
+use crate::{caps, names, rules};
 
 /// The item as the model; the path of barewire comes back in either case, for the stub.
 pub(crate) fn item(input: &DeriveInput) -> (syn::Path, syn::Result<Item>) {
@@ -18,7 +22,7 @@ pub(crate) fn item(input: &DeriveInput) -> (syn::Path, syn::Result<Item>) {
     let crate_path = attributes
         .crate_path
         .unwrap_or_else(|| syn::parse_quote_spanned!(input.ident.span()=> ::barewire));
-    let lifetime = generics(input, &mut errors);
+    let (lifetime, consts) = generics(input, &mut errors);
     if check::SCALARS.contains(&names::plain(&input.ident).as_str()) {
         errors.push(error(
             &input.ident,
@@ -36,6 +40,11 @@ pub(crate) fn item(input: &DeriveInput) -> (syn::Path, syn::Result<Item>) {
     let context = Context {
         owner: &input.ident,
         lifetimes: input.generics.lifetimes().map(|l| &l.lifetime).collect(),
+        generic: !consts.is_empty(),
+        visibility: &input.vis,
+        rename_all: attributes.rename_all.as_ref(),
+        core: quote::quote!(#crate_path::__private::core),
+        numbers: Cell::new(0),
     };
     let shape = match &data_of(input) {
         Ok(Data::Struct(data)) => structure(input, data, &context, &mut errors),
@@ -46,6 +55,23 @@ pub(crate) fn item(input: &DeriveInput) -> (syn::Path, syn::Result<Item>) {
             None
         }
     };
+    if let (Some(rename_all), Some(Shape::Newtype(_))) = (&attributes.rename_all, &shape) {
+        let help = "remove it: the inner type has names of its own";
+        errors.push(error(rename_all, "there is no name for `rename_all` to change", help));
+    }
+    let instances = attributes.capacities.as_ref().map_or(Ok(Vec::new()), |(span, list)| {
+        capacities(*span, list, &consts, input.generics.lifetimes().next().is_some())
+    });
+    let capacities = errors.keep(instances).unwrap_or_default();
+    let compatible_with = attributes.compatible_with.as_ref().zip(name.as_ref());
+    let compatible_with = compatible_with.and_then(|(file, name)| {
+        if consts.is_empty() {
+            return errors.keep(older(file, name));
+        }
+        let help = "put it on a type without parameters that uses this one";
+        errors.push(error(file, "a type with capacities is no single type to compare", help));
+        None
+    });
     let result = match (name, shape) {
         (Some(name), Some(shape)) => errors.finish(Item {
             crate_path: crate_path.clone(),
@@ -53,6 +79,10 @@ pub(crate) fn item(input: &DeriveInput) -> (syn::Path, syn::Result<Item>) {
             ident: input.ident.clone(),
             name,
             lifetime,
+            consts,
+            capacities,
+            validate: attributes.validate,
+            compatible_with,
             shape,
         }),
         _ => errors.finish(()).and_then(|()| {
@@ -73,8 +103,8 @@ fn data_of(input: &DeriveInput) -> syn::Result<&Data> {
     }
 }
 
-fn generics(input: &DeriveInput, errors: &mut Errors) -> Option<Lifetime> {
-    let mut lifetime = None;
+fn generics(input: &DeriveInput, errors: &mut Errors) -> (Option<Lifetime>, Vec<syn::Ident>) {
+    let (mut lifetime, mut consts) = (None, Vec::new());
     for parameter in &input.generics.params {
         match parameter {
             GenericParam::Lifetime(found) if lifetime.is_none() => {
@@ -90,18 +120,101 @@ fn generics(input: &DeriveInput, errors: &mut Errors) -> Option<Lifetime> {
                 "a schema is of one type: it cannot have type parameters",
                 "write one struct for each type that you send",
             )),
+            GenericParam::Const(found) if is_usize(&found.ty) => consts.push(found.ident.clone()),
             GenericParam::Const(found) => errors.push(error(
-                found,
-                "a schema is of one type: it cannot have const parameters",
-                "write the length in the type, as in [u8; 16]",
+                &found.ty,
+                "a parameter of a schema is a capacity, and capacities are usize",
+                &format!("write `const {}: usize`", found.ident),
             )),
         }
     }
-    lifetime
+    if let Some(clause) = &input.generics.where_clause {
+        let help = "remove it: what a field must keep is said by `range` and `validate`";
+        errors.push(error(clause, "a schema has no conditions", help));
+    }
+    (lifetime, consts)
+}
+
+fn is_usize(ty: &syn::Type) -> bool {
+    matches!(check::peel(ty), syn::Type::Path(path) if path.path.is_ident("usize"))
+}
+
+/// The numbers of each instance that has a fixed layout.
+fn capacities(
+    span: proc_macro2::Span,
+    list: &[Expr],
+    consts: &[syn::Ident],
+    borrows: bool,
+) -> syn::Result<Vec<Vec<LitInt>>> {
+    let Some(first) = consts.first() else {
+        return Err(error_at(
+            span,
+            "`capacities` is for a type with parameters, and this has none",
+            "write `struct Name<const N: usize>`, or remove it",
+        ));
+    };
+    if borrows {
+        let help = "remove it: only a type that owns its fields has a layout";
+        return Err(error_at(span, "a type that borrows has no fixed layout", help));
+    }
+    let parameters = consts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let mut instances: Vec<Vec<LitInt>> = Vec::new();
+    for given in list {
+        let numbers: Vec<&Expr> = match given {
+            Expr::Tuple(tuple) => tuple.elems.iter().collect(),
+            Expr::Paren(paren) => vec![&paren.expr],
+            one => vec![one],
+        };
+        if numbers.len() != consts.len() {
+            let message = format!("a capacity for each parameter is needed: {parameters}");
+            let help = match consts.len() {
+                1 => format!("write the values of {first}: `capacities(64, 256)`"),
+                _ => format!("write `capacities(({parameters}), ..)` with numbers"),
+            };
+            return Err(error(given, &message, &help));
+        }
+        let numbers: syn::Result<Vec<LitInt>> =
+            numbers.into_iter().map(|number| whole_number(number, "a capacity")).collect();
+        let numbers = numbers?;
+        let digits = |list: &[LitInt]| list.iter().map(|n| n.base10_digits().to_owned()).collect();
+        let own: Vec<String> = digits(&numbers);
+        if instances.iter().any(|known| own == digits(known) as Vec<String>) {
+            return Err(error(given, "this capacity is there twice", "keep one of the two"));
+        }
+        instances.push(numbers);
+    }
+    if instances.is_empty() {
+        let help = format!("write the values of {parameters} that you use: `capacities(64, 256)`");
+        return Err(error_at(span, "no capacity is listed", &help));
+    }
+    Ok(instances)
+}
+
+/// The type of that name in an older schema.
+fn older(name: &LitStr, wanted: &str) -> syn::Result<Older> {
+    let file = File::read(name)?;
+    let schema = Schema::read(name.value(), &file.text).map_err(|errors| {
+        let place = errors.to_string();
+        let place = place.lines().next().unwrap_or_default();
+        let message = format!("{}:{place}", name.value());
+        error(name, &message, "correct the file")
+    })?;
+    let Some(ty) = schema.get(wanted).cloned() else {
+        let known: Vec<&str> = schema.types().map(|(name, _)| name).collect();
+        let help = match names::nearest(wanted, &known) {
+            Some(guess) => format!("did you mean `{guess}`? Say so with #[bare(rename = \"..\")]"),
+            None => format!("it has {}", known.join(", ")),
+        };
+        let message = format!("{} has no type named `{wanted}`", name.value());
+        return Err(error(name, &message, &help));
+    };
+    let ty =
+        barewire_schema::Type::User { name: wanted.to_owned().into(), definition: Some(ty.into()) };
+    Ok(Older { file, ty })
 }
 
 /// The name in the schema: the one given, or the Rust name in BARE's form.
-fn named(
+pub(crate) fn named(
     ident: &syn::Ident,
     rename: Option<&LitStr>,
     convert: fn(&str) -> String,
@@ -137,21 +250,44 @@ fn structure(
         return None;
     }
     let newtype = matches!(&data.fields, syn::Fields::Unnamed(found) if found.unnamed.len() == 1);
+    let before = errors.count();
     let mut fields = fields(&data.fields, context, errors);
+    if fields.fields.is_empty() && errors.count() == before {
+        errors.push(error(
+            &input.ident,
+            "a struct in BARE has at least one field, and all of these are skipped",
+            "remove `skip` from one of them",
+        ));
+        return None;
+    }
     if newtype {
         return fields.fields.pop().map(Box::new).map(Shape::Newtype);
     }
     Some(Shape::Struct(fields))
 }
 
-fn fields(found: &syn::Fields, context: &Context<'_>, errors: &mut Errors) -> Fields {
-    let mut seen: HashMap<String, ()> = HashMap::new();
-    let mut fields = Vec::new();
+/// The cases of `rename_all` that give names of fields.
+pub(crate) const FIELD_CASES: &[rules::Case] =
+    &[("camelCase", names::small_camel), ("snake_case", names::snake), ("lowercase", names::flat)];
+
+pub(crate) fn fields(found: &syn::Fields, context: &Context<'_>, errors: &mut Errors) -> Fields {
+    let mut fields = Fields { fields: Vec::new(), skipped: Vec::new(), tuple: false };
+    let convert = match context.rename_all {
+        Some(given) => match rules::case(given, FIELD_CASES) {
+            Ok(convert) => convert,
+            Err(error) => {
+                errors.push_once(error);
+                return fields;
+            }
+        },
+        None => str::to_owned,
+    };
+    let mut seen: HashSet<String> = HashSet::new();
     for (position, found) in found.iter().enumerate() {
-        let Some(field) = field(found, position, context, errors) else {
+        let Some(field) = field(found, position, convert, context, &mut fields, errors) else {
             continue;
         };
-        if seen.insert(field.name.clone(), ()).is_some() {
+        if !seen.insert(field.name.clone()) {
             errors.push(error(
                 found
                     .ident
@@ -161,15 +297,17 @@ fn fields(found: &syn::Fields, context: &Context<'_>, errors: &mut Errors) -> Fi
                 "give one of the two another name with #[bare(rename = \"..\")]",
             ));
         }
-        fields.push(field);
+        fields.fields.push(field);
     }
-    Fields { fields, named: matches!(found, syn::Fields::Named(_)) }
+    fields
 }
 
 fn field(
     found: &syn::Field,
     position: usize,
+    convert: fn(&str) -> String,
     context: &Context<'_>,
+    fields: &mut Fields,
     errors: &mut Errors,
 ) -> Option<Field> {
     let mut own = Errors::default();
@@ -187,19 +325,23 @@ fn field(
     };
     // One field, one error: the first check that fails is the one that is told.
     let checked = own.finish(()).and_then(|()| {
+        if rules::skip(&found.ty, &member, &attributes, fields, context)? {
+            return Ok(None);
+        }
         check::field_type(&found.ty, context)?;
         let varint = attributes.varint.map(|span| check::varint(&found.ty, span)).transpose()?;
-        let caps = check::caps(&found.ty, &attributes.caps)?;
+        rules::range(&found.ty, &attributes)?;
+        let caps = caps::caps(&found.ty, &attributes.caps, context)?;
         let name = named(
             &ident,
             attributes.rename.as_ref(),
-            str::to_owned,
+            convert,
             names::is_field_name,
             "a field's name in BARE is a small letter, then letters, digits and underscores",
         )?;
-        Ok((varint, caps, name))
+        Ok(Some((varint, caps, name)))
     });
-    let (varint, caps, name) = errors.keep(checked)?;
+    let (varint, caps, name) = errors.keep(checked).flatten()?;
     Some(Field {
         visibility: found.vis.clone(),
         member,
@@ -208,16 +350,21 @@ fn field(
         ty: found.ty.clone(),
         caps,
         varint,
+        rule: (attributes.range.is_some() || attributes.validate.is_some())
+            .then(|| quote::format_ident!("__{}Rule{}", context.owner, context.number())),
+        range: attributes.range.map(|(_, range)| range),
+        validate: attributes.validate,
         docs: docs(&found.attrs),
     })
 }
 
-fn docs(attributes: &[syn::Attribute]) -> Vec<syn::Attribute> {
+pub(crate) fn docs(attributes: &[syn::Attribute]) -> Vec<syn::Attribute> {
     attributes.iter().filter(|attribute| attribute.path().is_ident("doc")).cloned().collect()
 }
 
 /// A literal whole number that is not negative.
 pub(crate) fn whole_number(value: &Expr, what: &str) -> syn::Result<LitInt> {
+    let value = ungrouped(value);
     if let Expr::Unary(unary) = value
         && matches!(unary.op, syn::UnOp::Neg(_))
     {
@@ -236,7 +383,7 @@ pub(crate) fn whole_number(value: &Expr, what: &str) -> syn::Result<LitInt> {
 }
 
 /// Numbers ascend: the written one if it is more than the last, otherwise the last plus one.
-fn ascending(
+pub(crate) fn ascending(
     written: Option<&LitInt>,
     last: Option<u64>,
     span: proc_macro2::Span,
@@ -263,148 +410,5 @@ fn ascending(
             "sort the variants by their numbers, lowest first",
         )),
         _ => Ok(value),
-    }
-}
-
-fn enumeration(
-    input: &DeriveInput,
-    data: &DataEnum,
-    context: &Context<'_>,
-    errors: &mut Errors,
-) -> Option<Shape> {
-    if data.variants.is_empty() {
-        errors.push(error(
-            &input.ident,
-            "an enum in BARE has at least one member",
-            "add a variant",
-        ));
-        return None;
-    }
-    let plain = data.variants.iter().all(|variant| matches!(variant.fields, syn::Fields::Unit));
-    if plain {
-        return Some(Shape::Enum(members(data, errors)));
-    }
-    let mut variants = variants(data, context, errors);
-    if errors.is_empty() {
-        name_the_twins(input, &mut variants);
-    }
-    Some(Shape::Union(variants))
-}
-
-fn members(data: &DataEnum, errors: &mut Errors) -> Vec<Member> {
-    let mut members: Vec<Member> = Vec::new();
-    let mut last = None;
-    for variant in &data.variants {
-        let mut own = Errors::default();
-        let attributes = Attributes::parse(&variant.attrs, Place::Member, &mut own);
-        let result = own.finish(()).and_then(|()| {
-            let written = variant
-                .discriminant
-                .as_ref()
-                .map(|(_, value)| whole_number(value, "the value of an enum"))
-                .transpose()?;
-            let value = ascending(written.as_ref(), last, variant.ident.span(), "value")?;
-            last = Some(value);
-            let name = named(
-                &variant.ident,
-                attributes.rename.as_ref(),
-                names::shouting,
-                names::is_member_name,
-                "a member's name in BARE is a capital letter, then capitals, digits and `_`",
-            )?;
-            if let Some(twin) = members.iter().find(|member| member.name == name) {
-                return Err(error(
-                    &variant.ident,
-                    &format!("`{}` and `{}` are both {name} in BARE", twin.ident, variant.ident),
-                    "give one of the two another name with #[bare(rename = \"..\")]",
-                ));
-            }
-            Ok(Member { ident: variant.ident.clone(), name, value })
-        });
-        members.extend(errors.keep(result));
-    }
-    members
-}
-
-fn variants(data: &DataEnum, context: &Context<'_>, errors: &mut Errors) -> Vec<Variant> {
-    let mut variants = Vec::new();
-    let mut last = None;
-    for variant in &data.variants {
-        let mut own = Errors::default();
-        let attributes = Attributes::parse(&variant.attrs, Place::Variant, &mut own);
-        let tag = own.finish(()).and_then(|()| {
-            let written = match (&attributes.tag, &variant.discriminant) {
-                (Some(tag), _) => Some(tag.clone()),
-                (None, Some((_, value))) => Some(whole_number(value, "a tag")?),
-                (None, None) => None,
-            };
-            let tag = ascending(written.as_ref(), last, variant.ident.span(), "tag")?;
-            last = Some(tag);
-            Ok(tag)
-        });
-        let tag = errors.keep(tag);
-        let payload = payload(variant, context, errors);
-        if let (Some(tag), Some(payload)) = (tag, payload) {
-            let docs = docs(&variant.attrs);
-            let ident = variant.ident.clone();
-            variants.push(Variant { ident, tag, alias: None, payload, docs });
-        }
-    }
-    variants
-}
-
-fn payload(variant: &syn::Variant, context: &Context<'_>, errors: &mut Errors) -> Option<Payload> {
-    match &variant.fields {
-        syn::Fields::Unit => Some(Payload::Void),
-        found if found.is_empty() => {
-            errors.push(error(
-                variant,
-                "a variant with empty brackets",
-                &format!("write `{}` without brackets", variant.ident),
-            ));
-            None
-        }
-        found => {
-            let single = matches!(found, syn::Fields::Unnamed(found) if found.unnamed.len() == 1);
-            let mut fields = fields(found, context, errors);
-            if single {
-                return fields.fields.pop().map(Box::new).map(Payload::Single);
-            }
-            Some(Payload::Struct(fields))
-        }
-    }
-}
-
-/// BARE refuses a union with two members written alike, `u8 | u8`. Each of such members
-/// becomes a type of its own, named after the enum and the variant.
-fn name_the_twins(input: &DeriveInput, variants: &mut [Variant]) {
-    let written: Vec<String> = variants.iter().map(written).collect();
-    for (variant, own) in variants.iter_mut().zip(&written) {
-        if written.iter().filter(|other| *other == own).count() > 1 {
-            let name = format!("{}_{}", names::plain(&input.ident), names::plain(&variant.ident));
-            variant.alias = Some(names::camel(&name));
-        }
-    }
-}
-
-fn written(variant: &Variant) -> String {
-    let one = |field: &Field| {
-        let caps = caps_text(&field.caps);
-        format!("{} {caps} {}", field.ty.to_token_stream(), field.varint.is_some())
-    };
-    match &variant.payload {
-        Payload::Void => "void".to_owned(),
-        Payload::Single(field) => one(field),
-        Payload::Struct(fields) => {
-            fields.fields.iter().map(|field| format!("{}: {};", field.name, one(field))).collect()
-        }
-    }
-}
-
-fn caps_text(caps: &Caps) -> String {
-    match caps {
-        Caps::None => String::new(),
-        Caps::Max(max, inner) => format!("{max}({})", caps_text(inner)),
-        Caps::Pair(key, value) => format!("{},{}", caps_text(key), caps_text(value)),
     }
 }

@@ -2,42 +2,9 @@
 
 use std::fmt;
 
+use crate::compatibility;
+use crate::message::Message;
 use crate::model::{Type, slice, text};
-
-/// The longest message; a longer one is cut.
-const MAX_MESSAGE_BYTES: usize = 512;
-
-/// Text that is put together in a const function.
-#[derive(Clone, Copy)]
-struct Message {
-    bytes: [u8; MAX_MESSAGE_BYTES],
-    len: usize,
-}
-
-impl Message {
-    const fn new() -> Self {
-        Self { bytes: [0; MAX_MESSAGE_BYTES], len: 0 }
-    }
-
-    const fn push(mut self, part: &str) -> Self {
-        let part = part.as_bytes();
-        let mut at = 0;
-        while at < part.len() && self.len < MAX_MESSAGE_BYTES {
-            self.bytes[self.len] = part[at];
-            self.len += 1;
-            at += 1;
-        }
-        self
-    }
-
-    const fn text(&self) -> &str {
-        let (bytes, _) = self.bytes.split_at(self.len);
-        match std::str::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(_) => "a part of the type",
-        }
-    }
-}
 
 /// The attribute of a field, and inside one that of items, keys and values.
 const OWN: &str = "#[bare(max = N)]";
@@ -55,7 +22,7 @@ pub struct MissingCap {
 
 impl MissingCap {
     const fn new(path: Message, what: &'static str, attribute: &'static str) -> Self {
-        let path = if path.len == 0 { path.push("the type") } else { path };
+        let path = if path.is_empty() { path.push("the type") } else { path };
         Self { path, what, attribute }
     }
 
@@ -138,7 +105,7 @@ const fn unbounded(ty: &Type, path: Message, attribute: &'static str) -> Option<
             let mut at = 0;
             while at < fields.len() {
                 if fields[at].ty.get().layout().is_none() {
-                    let dot = if path.len == 0 { "" } else { "." };
+                    let dot = if path.is_empty() { "" } else { "." };
                     let path = path.push(dot).push(text(&fields[at].name));
                     return unbounded(fields[at].ty.get(), path, OWN);
                 }
@@ -147,7 +114,7 @@ const fn unbounded(ty: &Type, path: Message, attribute: &'static str) -> Option<
             None
         }
         Type::User { name, definition: Some(link) } => {
-            let path = if path.len == 0 { path.push(text(name)) } else { path };
+            let path = if path.is_empty() { path.push(text(name)) } else { path };
             unbounded(link.get(), path, OWN)
         }
         _ => None,
@@ -171,9 +138,55 @@ pub const fn assert_bounded(ty: &Type) {
     }
     let message = match missing_cap(ty) {
         Some(missing) => missing.message(),
-        None => Message::new().push("the type's fixed layout is larger than a segment can be"),
+        None => {
+            let message = Message::new().push("the fixed layout of `").push(match ty {
+                Type::User { name, .. } => text(name),
+                _ => "a type",
+            });
+            message.push("` is larger than a segment can be, 1 TiB: lower the caps")
+        }
     };
     panic!("{}", message.text());
+}
+
+/// Stops compilation unless the Rust type of a layout has the size and alignment of the schema's.
+///
+/// A type without a cap has none, and nothing is asserted.
+pub const fn assert_layout(ty: &Type, size: usize, align: usize) {
+    if let Some(layout) = ty.layout() {
+        let agree = layout.size == size as u64 && layout.align == align as u64;
+        if !agree {
+            let name = match ty {
+                Type::User { name, .. } => text(name),
+                _ => "a type",
+            };
+            let message = Message::new().push("the layout of `").push(name);
+            let message =
+                message.push("` is not the one of its schema: does a tuple stand behind ");
+            panic!("{}", message.push("an alias? Write it in the field's type").text());
+        }
+    }
+}
+
+/// Stops compilation with the path of the field that is in the way, unless `new` reads all that
+/// was written as `old`, which stands in `file`.
+///
+/// ```
+/// use barewire_schema::{Type, check};
+/// const { check::assert_reads(&Type::U8, &Type::U8, "old.bare") };
+/// ```
+///
+/// ```compile_fail
+/// use barewire_schema::{Type, check};
+/// const { check::assert_reads(&Type::U16, &Type::U8, "old.bare") };
+/// ```
+pub const fn assert_reads(new: &Type, old: &Type, file: &str) {
+    let sides = compatibility::Sides { reader: "this type", writer: file, writer_first: true };
+    if let Some(found) = compatibility::first_break(new, old, sides) {
+        let path = if found.path.is_empty() { "the type" } else { found.path.text() };
+        let message = Message::new().push("values of ").push(file).push(" cannot be read: `");
+        panic!("{}", message.push(path).push("`: ").push(found.why.text()).text());
+    }
 }
 
 #[cfg(test)]

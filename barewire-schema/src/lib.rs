@@ -15,9 +15,11 @@
 
 mod builder;
 pub mod check;
+mod compatibility;
 mod difference;
 mod fingerprint;
 mod layout;
+mod message;
 mod model;
 mod parse;
 mod print;
@@ -25,12 +27,15 @@ mod rust;
 mod schema;
 mod size;
 mod validate;
+#[doc(hidden)]
+pub mod words;
 
 pub use builder::{
     bool, data, data_fixed, data_max, enumeration, f32, f64, i8, i16, i32, i64, int, list,
     list_fixed, list_max, map, map_max, optional, string, string_max, structure, u8, u16, u32, u64,
     uint, union, user, void,
 };
+pub use compatibility::{Compatibility, Reason, Relation, Verdict, compatibility};
 pub use difference::{Difference, difference};
 pub use fingerprint::Fingerprint;
 pub use layout::{Layout, MAX_LAYOUT_BYTES, count_size, pads, tag_size};

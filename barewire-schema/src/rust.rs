@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, SystemTime};
 
-use crate::model::{BareSchema, Link, Max, Type};
+use crate::model::{BareSchema, Field, Link, Max, Type};
 
 macro_rules! plain {
     ($($rust:ty => $bare:ident),* $(,)?) => {$(
@@ -127,6 +128,41 @@ macro_rules! map {
 
 map!(BTreeMap);
 map!(HashMap, S);
+
+const fn field(name: &'static str, ty: &'static Type) -> Field {
+    Field { name: Cow::Borrowed(name), ty: Link::Static(ty) }
+}
+
+impl BareSchema for Duration {
+    const TYPE: &'static Type =
+        &Type::Struct(Cow::Borrowed(&[field("secs", &Type::U64), field("nanos", &Type::U32)]));
+}
+
+/// Since 1970.
+impl BareSchema for SystemTime {
+    const TYPE: &'static Type =
+        &Type::Struct(Cow::Borrowed(&[field("secs", &Type::I64), field("nanos", &Type::U32)]));
+}
+
+macro_rules! tuples {
+    ($([$($part:ident $name:literal),*])*) => {$(
+        impl<$($part: BareSchema),*> BareSchema for ($($part,)*) {
+            const TYPE: &'static Type =
+                &Type::Struct(Cow::Borrowed(&[$(field($name, $part::TYPE)),*]));
+        }
+    )*};
+}
+
+tuples! {
+    [A "field0", B "field1"]
+    [A "field0", B "field1", C "field2"]
+    [A "field0", B "field1", C "field2", D "field3"]
+    [A "field0", B "field1", C "field2", D "field3", E "field4"]
+    [A "field0", B "field1", C "field2", D "field3", E "field4", F "field5"]
+    [A "field0", B "field1", C "field2", D "field3", E "field4", F "field5", G "field6"]
+    [A "field0", B "field1", C "field2", D "field3", E "field4", F "field5", G "field6",
+     H "field7"]
+}
 
 #[cfg(test)]
 mod tests {

@@ -126,6 +126,23 @@ impl Schema<Draft> {
 }
 
 impl Schema<Validated> {
+    /// The schema that BARE text describes, with every rule checked.
+    ///
+    /// ```
+    /// use barewire_schema::Schema;
+    /// let errors = Schema::read("chat", "type A struct {\n  b: void\n}").unwrap_err();
+    /// assert_eq!((errors.all()[0].line(), errors.all()[0].column()), (2, 3));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Every place at which the text is not BARE; if it is, every broken rule. Each has its line
+    /// and column.
+    pub fn read(name: impl Into<Name>, text: &str) -> Result<Self, ParseErrors> {
+        let types = parse::validated(text)?;
+        Ok(Self { name: name.into(), types, state: PhantomData })
+    }
+
     /// The name of the last type.
     #[must_use]
     pub fn root_name(&self) -> &str {

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::model::{Name, Type, slice};
 use crate::print::WithoutCaps;
+use crate::words;
 
 /// The most parts of a type, with everything that it refers to written out.
 pub const MAX_NODES: u64 = 65_536;
@@ -199,7 +200,8 @@ impl Validator {
             let message = if self.later.contains(name) {
                 format!("uses {name} before it is defined (types cannot contain themselves)")
             } else {
-                format!("uses {name}, which is not defined")
+                let today = words::today(name).map(|today| format!(": write `{today}`"));
+                format!("uses {name}, which is not defined{}", today.unwrap_or_default())
             };
             self.error(path, message);
             return Type::Bool;

@@ -1,9 +1,11 @@
-//! Measures barewire beside its peers: between pinned processes, floors beside each row.
+//! Measures barewire beside its peers: between pinned processes, floors beside each row; and as a
+//! codec, in one process.
 //!
 //! The workspace's release profile has `lto = "fat"` and one codegen unit: calls into a library
 //! are inlined whether or not it marks them so, for peers and for barewire alike. Other release
 //! builds of the workspace do not become slower by it.
 
+mod codec;
 mod control;
 mod floor;
 mod json;
@@ -39,6 +41,8 @@ struct Arguments {
 enum Command {
     /// Messages, calls and state between processes of one machine.
     Ipc(Options),
+    /// Codecs on the data sets of the public Rust serialization benchmark.
+    Codec(codec::Options),
     /// A process of a row, as the program starts it.
     #[command(hide = true)]
     Peer {
@@ -64,6 +68,7 @@ struct Options {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Ipc(options) => run::run(&options),
+        Command::Codec(options) => codec::run(&options),
         Command::Peer { plan } => peer::run(&plan),
     };
     match done {

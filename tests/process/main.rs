@@ -15,6 +15,7 @@ mod service;
 #[cfg(target_arch = "x86_64")]
 mod steps;
 mod topic;
+mod upgrade;
 mod waiting;
 
 /// Not a test of its own: what the processes that the tests start run.
@@ -24,6 +25,8 @@ fn child() {
         ("produce", queue::produce),
         ("consume", queue::consume),
         ("churn", kills::churn),
+        ("upgrade_produce", upgrade::produce),
+        ("upgrade_consume", upgrade::consume),
         ("update", region::update),
         ("hold_region", region::hold_region),
         ("take_and_stop", waiting::take_and_stop),

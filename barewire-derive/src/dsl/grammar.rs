@@ -1,11 +1,13 @@
 //! The grammar: tokens to definitions, with old spellings recognised to say today's.
 
+use barewire_schema::words;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Attribute, Ident, LitInt, LitStr, Token, bracketed, token};
 
 use crate::check::{Errors, error, error_at};
+use crate::files::File;
 use crate::names;
 
 /// A whole `schema!`.
@@ -15,6 +17,8 @@ pub(super) struct Document {
     /// Names whose definition has an error.
     pub(super) failed: Vec<Ident>,
     pub(super) errors: Errors,
+    /// The file that the definitions come from, if they do.
+    pub(super) file: Option<File>,
 }
 
 /// `type Name any`
@@ -74,11 +78,6 @@ pub(super) struct Field {
 const PRIMITIVES: [&str; 13] =
     ["uint", "int", "u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f32", "f64", "bool"];
 
-const WORDS: [&str; 22] = [
-    "uint", "int", "u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "f32", "f64", "bool",
-    "str", "data", "void", "enum", "optional", "list", "map", "union", "struct",
-];
-
 fn docs(input: ParseStream<'_>) -> syn::Result<Vec<Attribute>> {
     let attributes = input.call(Attribute::parse_outer)?;
     match attributes.iter().find(|attribute| !attribute.path().is_ident("doc")) {
@@ -98,6 +97,7 @@ impl Document {
             definitions: Vec::new(),
             failed: Vec::new(),
             errors: Errors::default(),
+            file: None,
         };
         document.crate_path(input)?;
         if input.is_empty() {
@@ -106,6 +106,9 @@ impl Document {
                 "a schema has at least one type",
                 "write `type Name struct { field: u32 }`",
             ));
+        }
+        if super::text::parse(input, &mut document)? {
+            return Ok(document);
         }
         // Each by itself, so that an error in one leaves the others whole.
         for tokens in split(input.parse()?) {
@@ -269,7 +272,7 @@ fn any(input: ParseStream<'_>) -> syn::Result<Any> {
         "struct" => Kind::Struct(structure(input, span)?),
         other => match PRIMITIVES.iter().find(|primitive| **primitive == other) {
             Some(primitive) => Kind::Primitive(primitive),
-            None if foreign(&text).is_some() || !names::is_type_name(&text) => {
+            None if words::today(&text).is_some() || !names::is_type_name(&text) => {
                 return Err(not_a_type(&word, &text));
             }
             None => Kind::User(word),
@@ -278,29 +281,11 @@ fn any(input: ParseStream<'_>) -> syn::Result<Any> {
     Ok(Any { span, kind })
 }
 
-/// Words of older BARE, of Rust and of other languages, and what BARE says today.
-fn foreign(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "string" | "String" | "char" => "str",
-        "Vec" | "array" | "vec" => "list<T>",
-        "Option" | "option" => "optional<T>",
-        "HashMap" | "BTreeMap" => "map<K><V>",
-        "bytes" | "Bytes" => "data",
-        "float" => "f32",
-        "double" => "f64",
-        "boolean" => "bool",
-        "usize" => "u64",
-        "isize" => "i64",
-        "e8" | "e16" | "e32" => "enum",
-        _ => return None,
-    })
-}
-
 fn not_a_type(word: &Ident, text: &str) -> syn::Error {
-    let guess = foreign(text).or_else(|| names::nearest(text, &WORDS));
+    let guess = words::today(text).or_else(|| names::nearest(text, &words::TYPES));
     let help = match guess {
         Some(guess) => format!("write `{guess}`"),
-        None => format!("the types of BARE are {}", WORDS.join(", ")),
+        None => format!("the types of BARE are {}", words::TYPES.join(", ")),
     };
     error(word, &format!("`{text}` is not a type in BARE"), &help)
 }

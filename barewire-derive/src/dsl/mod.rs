@@ -1,8 +1,9 @@
-//! `schema!`: BARE's schema language in Rust tokens, turned into Rust types that derive.
+//! `schema!`: BARE's schema language, in Rust tokens or as text, turned into types that derive.
 
 mod grammar;
 mod render;
 mod rules;
+mod text;
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -31,7 +32,10 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
             #stub
         }
     });
-    let types = quote!(#(#types)* #(#failed)*);
+    let crate_path = &document.crate_path;
+    let core = quote!(#crate_path::__private::core);
+    let tracked = document.file.as_ref().map(|file| file.tracked(&core));
+    let types = quote!(#tracked #(#types)* #(#failed)*);
     match document.errors.finish(()) {
         Ok(()) => types,
         Err(error) => {

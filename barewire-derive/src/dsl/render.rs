@@ -20,8 +20,26 @@ pub(super) fn definition(definition: &Definition, document: &Document) -> TokenS
     } else {
         quote!(#(#docs)*)
     };
-    render.item(&doc, &definition.name, &definition.ty);
+    // A void has no values: it is a variant without data in the unions that it is a member of.
+    if !document.is_void(&definition.ty) {
+        render.item(&doc, &definition.name, &definition.ty);
+    }
     render.items.into_iter().collect()
+}
+
+impl Document {
+    /// Whether it is void, by whatever name.
+    fn is_void(&self, ty: &Any) -> bool {
+        match &ty.kind {
+            Kind::Void => true,
+            Kind::User(name) => {
+                let text = names::plain(name);
+                let found = self.definitions.iter().find(|def| names::plain(&def.name) == text);
+                found.is_some_and(|found| self.is_void(&found.ty))
+            }
+            _ => false,
+        }
+    }
 }
 
 struct Render<'d> {
@@ -163,6 +181,12 @@ impl Render<'_> {
             let ident = identifier(&name, member.ty.span);
             let tag = member.tag.as_ref().map(|tag| quote!(#[bare(tag = #tag)]));
             let doc = format!("`{}` of the schema.", written(&member.ty));
+            if let (Kind::User(alias), true) = (&member.ty.kind, self.document.is_void(&member.ty))
+            {
+                let alias = names::plain(alias);
+                out.push(quote!(#[doc = #doc] #tag #[bare(rename = #alias)] #ident));
+                continue;
+            }
             if let Kind::Void = member.ty.kind {
                 out.push(quote!(#[doc = #doc] #tag #ident));
                 continue;

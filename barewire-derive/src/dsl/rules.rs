@@ -61,13 +61,6 @@ impl Rules<'_> {
                 "give one of the two another name",
             ));
         }
-        if self.facts(&self.definition.ty).void {
-            return Err(error_at(
-                self.definition.ty.span,
-                "void has no values, so it has no Rust type of its own",
-                "write `void` where it is a member of a union",
-            ));
-        }
         self.any(&self.definition.ty)
     }
 

@@ -3,9 +3,9 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use super::layout::{Bodies, assign_reference, fixed_layout};
-use super::{Paths, layout_name, number};
-use crate::model::{Item, Member};
+use super::layout::{Bodies, fixed_layout, parts_name};
+use super::{Parts, Paths, Subject, number};
+use crate::model::Member;
 
 /// The integer that holds the largest of the values.
 pub(super) fn integer(largest: Option<u64>) -> syn::Ident {
@@ -13,24 +13,24 @@ pub(super) fn integer(largest: Option<u64>) -> syn::Ident {
     format_ident!("{}", if wide { "u64" } else { "u32" })
 }
 
-pub(super) fn emit(item: &Item, members: &[Member], paths: &Paths) -> TokenStream {
+pub(super) fn emit(subject: &Subject, members: &[Member], paths: &Paths) -> TokenStream {
     let Paths { private, core, .. } = paths;
-    let (ident, visibility, name) = (&item.ident, &item.visibility, &item.name);
-    let layout = layout_name(ident);
+    let Subject { ty, visibility, name, .. } = subject;
+    let layout = subject.layout();
+    let fields = parts_name(&layout);
     let integer = integer(members.iter().map(|member| member.value).max());
-    let (derives, traits) = (paths.layout_derives(), paths.layout_traits(&layout));
     let idents: Vec<_> = members.iter().map(|member| &member.ident).collect();
     let values: Vec<_> = members.iter().map(|member| number(member.value)).collect();
     let (ok, err) = (quote!(#core::result::Result::Ok), quote!(#core::result::Result::Err));
-    let value = quote!(match self { #(Self::#idents => #values),* });
-    let fixed = quote!(<#ident as #private::FixedLayout<()>>);
+    let fixed = quote!(<#ty as #private::FixedLayout<()>>);
     let implementation = fixed_layout(
-        item,
+        subject,
         &quote!(#layout),
         paths,
         &Bodies {
+            whole: TokenStream::new(),
             store: quote! {
-                __layout.0 = #value;
+                __layout.0 = match self { #(Self::#idents => #values),* };
                 #ok(())
             },
             load: quote! {
@@ -53,28 +53,28 @@ pub(super) fn emit(item: &Item, members: &[Member], paths: &Paths) -> TokenStrea
             },
         },
     );
-    let assign = assign_reference(item, &layout, paths);
-    let doc = format!("The fixed layout of `{ident}`.");
+    let doc = format!("The fixed layout of `{}`.", subject.stem);
+    let parts = paths.parts(&Parts {
+        ident: fields.clone(),
+        subject: Some(subject),
+        reference: ty.clone(),
+        read: quote!(#fixed::load(__layout)),
+    });
     quote! {
         #[doc = #doc]
-        #derives
-        #[allow(dead_code, non_camel_case_types)]
-        #visibility struct #layout(#core::primitive::#integer);
-        #traits
+        #[allow(dead_code, non_camel_case_types, unreachable_pub)]
+        #visibility type #layout = #private::Placed<#fields>;
+        #[doc = #doc]
+        #[repr(C)]
+        #[allow(dead_code, non_camel_case_types, unreachable_pub)]
+        #visibility struct #fields(#core::primitive::#integer);
+        #parts
         #implementation
-        #assign
         #[automatically_derived]
-        impl #private::Access for #layout {
-            type Ref<'__a> = #ident where Self: '__a;
-            fn get(&self) -> #core::result::Result<Self::Ref<'_>, #private::LayoutError> {
-                #fixed::load(self)
-            }
-        }
-        #[automatically_derived]
-        impl #private::Assign<#ident> for #layout {
+        impl #private::Assign<#ty> for #private::Placed<#fields> {
             fn assign(
                 &mut self,
-                value: #ident,
+                value: #ty,
             ) -> #core::result::Result<(), #private::LayoutError> {
                 #fixed::store(&value, self)
             }

@@ -1,14 +1,18 @@
 //! The fixed layout of a struct: a sibling in `repr(C)` with its padding written out.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::{Attribute, Ident, Visibility};
 
-use super::{Paths, fields::construct, layout_name};
-use crate::model::{Field, Fields, Item};
+use super::fields::{at_type, construct, place};
+use super::{Parts, Paths, Subject};
+use crate::check;
+use crate::model::{Field, Fields};
 
 /// A layout struct, apart from the type that it is the layout of.
 pub(super) struct Sibling<'s> {
+    /// What it is the layout of.
+    pub(super) subject: &'s Subject,
     pub(super) ident: Ident,
     /// What it is the layout of, for the documentation.
     pub(super) of: String,
@@ -27,14 +31,17 @@ impl Sibling<'_> {
         if self.all_visible { self.visibility } else { &field.visibility }
     }
 
-    /// The struct, its accessors and its traits.
+    /// The struct, its accessors and its traits; `read` and `reference` are for its place.
     pub(super) fn emit(&self, paths: &Paths) -> TokenStream {
         let Paths { private, core, .. } = paths;
-        let Sibling { ident, visibility, fields, .. } = self;
-        let (derives, traits, pads) =
-            (paths.layout_derives(), paths.layout_traits(ident), self.pads_name());
+        let Sibling { ident: alias, visibility, fields, .. } = self;
+        let (ident, pads) = (parts_name(alias), self.pads_name());
         let layouts: Vec<_> = fields.fields.iter().map(|field| paths.layout_of(field)).collect();
         let count = layouts.len();
+        let sizes = fields.fields.iter().zip(&layouts).map(|(field, ty)| {
+            let span = place(field);
+            quote_spanned!(span=> (#core::mem::size_of::<#ty>(), #core::mem::align_of::<#ty>()))
+        });
         let members = fields.fields.iter().zip(&layouts).enumerate().map(|(index, (field, ty))| {
             let (name, pad) = (&field.ident, pad(index));
             let (visible, docs) = (self.visibility_of(field), documentation(field));
@@ -47,33 +54,45 @@ impl Sibling<'_> {
         let accessors =
             fields.fields.iter().zip(&layouts).map(|(field, ty)| self.accessors(field, ty, paths));
         let doc = format!("The fixed layout of `{}`.", self.of);
+        let parts_doc = format!("The fields of the fixed layout of `{}`.", self.of);
+        let pad_names = (0..count).map(pad);
+        let whole = self.subject.rule.as_ref().filter(|_| !self.all_visible).map(|_| {
+            let Subject { ty, caps, .. } = self.subject;
+            quote!(<#ty as #private::Piece<#caps>>::check(__layout)?;)
+        });
+        let parts = self.traits(paths, &ident, quote!(#whole #core::result::Result::Ok(__layout)));
         quote! {
             #[doc(hidden)]
             #[allow(non_upper_case_globals)]
             const #pads: [#core::primitive::usize; #count] = #private::pads([
-                #((#core::mem::size_of::<#layouts>(), #core::mem::align_of::<#layouts>())),*
+                #(#sizes),*
             ]);
             #[doc = #doc]
-            #derives
-            #[allow(dead_code, non_camel_case_types)]
+            #[allow(dead_code, non_camel_case_types, unreachable_pub)]
+            #visibility type #alias = #private::Placed<#ident>;
+            #[doc = #parts_doc]
+            #[repr(C)]
+            #[allow(dead_code, non_camel_case_types, unreachable_pub)]
             #visibility struct #ident {
                 #(#members)*
             }
-            #[allow(dead_code, non_camel_case_types)]
+            #[allow(dead_code, non_camel_case_types, unreachable_pub)]
             impl #ident {
                 #(#accessors)*
-            }
-            #traits
-            #[automatically_derived]
-            impl #private::Access for #ident {
-                type Ref<'__a> = &'__a #ident where Self: '__a;
-                fn get(
-                    &self,
-                ) -> #core::result::Result<Self::Ref<'_>, #private::LayoutError> {
-                    #core::result::Result::Ok(self)
+                fn __clear_pads(&mut self) {
+                    #(self.#pad_names = [0; _];)*
                 }
             }
+            #parts
         }
+    }
+
+    /// `Parts` for what a struct is laid out as; the fields of a variant have no type of their own.
+    fn traits(&self, paths: &Paths, ident: &Ident, read: TokenStream) -> TokenStream {
+        let private = &paths.private;
+        let reference = quote!(&'__a #private::Placed<#ident>);
+        let subject = (!self.all_visible).then_some(self.subject);
+        paths.parts(&Parts { ident: ident.clone(), subject, reference, read })
     }
 
     fn accessors(&self, field: &Field, ty: &TokenStream, paths: &Paths) -> TokenStream {
@@ -84,6 +103,11 @@ impl Sibling<'_> {
         let read = format!("Reads `{}`, checked.", field.name);
         let write = format!("Writes `{}`, checked.", field.name);
         let taken = self.fields.fields.iter().any(|other| other.ident == set);
+        let check = paths.check_place(field, &quote!(self.#name));
+        // A number is there in any case. Of another type it is known only where the accessor is
+        // called whether it has a cap, which a condition with a lifetime leaves until then.
+        let cap = (!check::is_scalar(&field.ty))
+            .then(|| quote!(where for<'__unused> #ty: #private::Access));
         let setter = (!taken).then(|| {
             quote! {
                 #[doc = #write]
@@ -95,31 +119,29 @@ impl Sibling<'_> {
                 where
                     #ty: #private::Assign<__Value>,
                 {
-                    #private::Assign::assign(&mut self.#name, value)
+                    <#ty as #private::Assign<__Value>>::assign(&mut self.#name, value)
                 }
             }
         });
-        quote! {
+        let accessors = quote! {
             #[doc = #read]
             #[inline]
             #visible fn #name(
                 &self,
-            ) -> #core::result::Result<<#ty as #private::Access>::Ref<'_>, #error> {
+            ) -> #core::result::Result<<#ty as #private::Access>::Ref<'_>, #error> #cap {
+                #check
                 #private::Access::get(&self.#name)
             }
             #setter
-        }
+        };
+        // A mistake in the type is told where the type stands.
+        at_type(field, accessors)
     }
+}
 
-    /// Statements that zero the padding of the layout at `place`.
-    pub(super) fn zero_pads(&self, place: &TokenStream) -> TokenStream {
-        let pads = self.pads_name();
-        let each = (0..self.fields.fields.len()).map(|index| {
-            let pad = pad(index);
-            quote!(#place.#pad = [0; #pads[#index]];)
-        });
-        quote!(#(#each)*)
-    }
+/// The fields behind a layout.
+pub(super) fn parts_name(layout: &Ident) -> Ident {
+    format_ident!("{layout}Fields")
 }
 
 fn pad(index: usize) -> Ident {
@@ -135,18 +157,18 @@ fn documentation(field: &Field) -> TokenStream {
     quote!(#(#docs)*)
 }
 
-pub(super) fn structure(item: &Item, fields: &Fields, paths: &Paths) -> TokenStream {
+pub(super) fn structure(subject: &Subject, fields: &Fields, paths: &Paths) -> TokenStream {
     let core = &paths.core;
-    let layout = layout_name(&item.ident);
+    let layout = subject.layout();
     let sibling = Sibling {
+        subject,
         ident: layout.clone(),
-        of: item.ident.to_string(),
-        visibility: &item.visibility,
+        of: subject.ty.to_string().replace(' ', ""),
+        visibility: &subject.visibility,
         all_visible: false,
         fields,
     };
     let declaration = sibling.emit(paths);
-    let zero_pads = sibling.zero_pads(&quote!(__layout));
     let all = |one: &dyn Fn(&Field, TokenStream) -> TokenStream| -> Vec<TokenStream> {
         let place = |field: &Field| {
             let name = &field.ident;
@@ -159,54 +181,66 @@ pub(super) fn structure(item: &Item, fields: &Fields, paths: &Paths) -> TokenStr
         paths.store(field, &quote!(&self.#member), &place, false)
     });
     let load = construct(fields, all(&|field, place| paths.load(field, &place, false)));
+    let head = (!fields.tuple).then(|| quote!(Self));
     let encode = all(&|field, place| paths.encode_layout(field, &place));
     let decode = all(&|field, place| paths.decode_layout(field, &place));
     let ok = quote!(#core::result::Result::Ok);
     let implementation = fixed_layout(
-        item,
+        subject,
         &quote!(#layout),
         paths,
         &Bodies {
-            store: quote!(#(#store)* #zero_pads #ok(())),
-            load: quote!(#ok(Self #load)),
+            whole: TokenStream::new(),
+            store: quote!(#(#store)* __layout.__clear_pads(); #ok(())),
+            load: quote!(#ok(#head #load)),
             encode: quote!(#(#encode)* #ok(())),
-            decode: quote!(#(#decode)* #zero_pads #ok(())),
+            decode: quote!(#(#decode)* __layout.__clear_pads(); #ok(())),
         },
     );
-    let assign = assign_reference(item, &layout, paths);
-    quote!(#declaration #implementation #assign)
+    quote!(#declaration #implementation)
 }
 
-pub(super) fn newtype(item: &Item, field: &Field, paths: &Paths) -> TokenStream {
+pub(super) fn newtype(subject: &Subject, field: &Field, paths: &Paths) -> TokenStream {
     let core = &paths.core;
-    let (name, ty, fixed) = (layout_name(&item.ident), paths.layout_of(field), paths.fixed(field));
-    let visibility = &item.visibility;
-    let doc = format!("The fixed layout of `{}`: that of the type inside.", item.ident);
+    let (name, ty) = (subject.layout(), paths.layout_of(field));
+    let fixed = |item: &str| paths.fixed(field, item);
+    let (whole, encode, decode) = (fixed("WHOLE"), fixed("encode_layout"), fixed("decode_layout"));
+    let (visibility, generics) = (&subject.visibility, &subject.generics);
+    let doc = format!("The fixed layout of `{}`: that of the type inside.", subject.stem);
     let ok = quote!(#core::result::Result::Ok);
     let (place, member) = (quote!(*__layout), &field.member);
     let store = paths.store(field, &quote!(&self.#member), &place, true);
     let load = paths.load(field, &place, true);
+    let own = field.rule.is_some();
+    let (encode, decode) = if own {
+        (paths.encode_layout(field, &place), paths.decode_layout(field, &place))
+    } else {
+        (quote!(#encode(__layout, __out)?;), quote!(#decode(__input, __layout)?;))
+    };
     let implementation = fixed_layout(
-        item,
+        subject,
         &ty,
         paths,
         &Bodies {
+            whole: quote!(|| #own || #whole),
             store: quote!(#store #ok(())),
-            load: quote!(#ok(Self(#load))),
-            encode: quote!(#fixed::encode_layout(__layout, __out)),
-            decode: quote!(#fixed::decode_layout(__input, __layout)),
+            load: quote!(#ok(Self { #member: #load })),
+            encode: quote!(#encode #ok(())),
+            decode: quote!(#decode #ok(())),
         },
     );
     quote! {
         #[doc = #doc]
-        #[allow(dead_code, non_camel_case_types)]
-        #visibility type #name = #ty;
+        #[allow(dead_code, non_camel_case_types, unreachable_pub)]
+        #visibility type #name #generics = #ty;
         #implementation
     }
 }
 
 /// The bodies of the four functions of `FixedLayout`.
 pub(super) struct Bodies {
+    /// `|| ..`: more reasons to look at the whole value.
+    pub(super) whole: TokenStream,
     pub(super) store: TokenStream,
     pub(super) load: TokenStream,
     pub(super) encode: TokenStream,
@@ -214,20 +248,46 @@ pub(super) struct Bodies {
 }
 
 pub(super) fn fixed_layout(
-    item: &Item,
+    subject: &Subject,
     layout: &TokenStream,
     paths: &Paths,
     bodies: &Bodies,
 ) -> TokenStream {
     let Paths { private, core, .. } = paths;
-    let (ident, result) = (&item.ident, quote!(#core::result::Result));
-    let Bodies { store, load, encode, decode } = bodies;
+    let Subject { ty, generics, caps, .. } = subject;
+    let (bool, result) = (quote!(#core::primitive::bool), quote!(#core::result::Result));
+    let Bodies { whole, store, load, encode, decode } = bodies;
+    let rule = subject.rule.as_ref();
+    let (valid, storable) = (rule.is_some(), paths.storable(rule));
+    let load = paths.loaded(rule, load.clone());
+    let whole = (valid || !whole.is_empty()).then(|| quote!(const WHOLE: #bool = #valid #whole;));
+    let before = valid.then(|| quote!(<Self as #private::Piece<#caps>>::check(__layout)?;));
+    let decode = match valid {
+        false => decode.clone(),
+        true => quote! {
+            let __start = #private::Decoder::offset(__input);
+            let __decode = |
+                __input: &mut #private::Decoder<'_>,
+                __layout: &mut #layout,
+            | -> #result<(), #private::DecodeError> { #decode };
+            __decode(__input, __layout)?;
+            <Self as #private::Piece<#caps>>::check(__layout)
+                .map_err(|__error| #private::LayoutError::while_decoding(__error, __start))
+        },
+    };
     quote! {
         #[automatically_derived]
-        impl #private::FixedLayout<()> for #ident {
+        // SAFETY: it has nothing of its own.
+        unsafe impl #generics #private::Piece<#caps> for #ty {
             type Layout = #layout;
+        }
+        #[automatically_derived]
+        impl #generics #private::FixedLayout<#caps> for #ty {
+            type Layout = #layout;
+            #whole
             #[inline]
             fn store(&self, __layout: &mut #layout) -> #result<(), #private::LayoutError> {
+                #storable
                 #store
             }
             #[inline]
@@ -238,6 +298,7 @@ pub(super) fn fixed_layout(
                 __layout: &#layout,
                 __out: &mut #private::Encoder<'_>,
             ) -> #result<(), #private::LayoutError> {
+                #before
                 #encode
             }
             fn decode_layout(
@@ -245,22 +306,6 @@ pub(super) fn fixed_layout(
                 __layout: &mut #layout,
             ) -> #result<(), #private::DecodeError> {
                 #decode
-            }
-        }
-    }
-}
-
-/// `layout.set_field(&value)` for a field of a derived type.
-pub(super) fn assign_reference(item: &Item, layout: &Ident, paths: &Paths) -> TokenStream {
-    let (Paths { private, core, .. }, ident) = (paths, &item.ident);
-    quote! {
-        #[automatically_derived]
-        impl<'__a> #private::Assign<&'__a #ident> for #layout {
-            fn assign(
-                &mut self,
-                value: &'__a #ident,
-            ) -> #core::result::Result<(), #private::LayoutError> {
-                <#ident as #private::FixedLayout<()>>::store(value, self)
             }
         }
     }

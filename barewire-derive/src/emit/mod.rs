@@ -4,12 +4,16 @@ mod codec;
 mod enumeration;
 mod fields;
 mod layout;
+mod older;
+mod reuse;
+mod tuples;
 mod union;
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{DeriveInput, GenericParam, Ident, Lifetime};
+use syn::{DeriveInput, GenericParam, Ident, Lifetime, LitInt, Visibility};
 
+use crate::check;
 use crate::model::{Caps, Field, Item, Payload, Shape, Varint};
 
 /// The paths that emitted code is written with.
@@ -20,6 +24,8 @@ pub(crate) struct Paths {
     pub(crate) core: TokenStream,
     /// The lifetime of the input in `Decode`: the type's own, or `'__de`.
     pub(crate) input: TokenStream,
+    /// Whether the type borrows from it.
+    borrows: bool,
 }
 
 impl Paths {
@@ -27,7 +33,7 @@ impl Paths {
         let private = quote!(#crate_path::__private);
         let core = quote!(#private::core);
         let input = lifetime.map_or_else(|| quote!('__de), |lifetime| quote!(#lifetime));
-        Paths { private, core, input }
+        Paths { private, core, input, borrows: lifetime.is_some() }
     }
 
     fn caps(&self, caps: &Caps) -> TokenStream {
@@ -45,6 +51,10 @@ impl Paths {
                 let (key, value) = (self.caps(key), self.caps(value));
                 quote!((#key, #value))
             }
+            Caps::Tuple(tuple) => {
+                let marker = &tuple.marker;
+                quote!(#marker)
+            }
         }
     }
 
@@ -61,22 +71,60 @@ impl Paths {
         }
     }
 
-    fn schema_of(&self, field: &Field) -> TokenStream {
-        let (private, carrier) = (&self.private, self.carrier(field));
-        let caps = self.caps(&field.caps);
-        quote!(<#carrier as #private::BareSchema<#caps>>::TYPE)
+    /// `<T as Trait<..>>::item` of a field. Of a type that may not be derived
+    /// everything is asked of one trait, and at one place, so that there is one error.
+    fn as_trait(&self, field: &Field, known: TokenStream, item: &str) -> TokenStream {
+        self.as_either(field, (known, item), item)
     }
 
-    /// `<T as FixedLayout<C>>`, to which an item is added.
-    fn fixed(&self, field: &Field) -> TokenStream {
+    /// The promise that a field's octets in memory are those of its encoding.
+    fn plain_of(&self, field: &Field, decoding: bool) -> TokenStream {
+        let input = &self.input;
+        match decoding {
+            true => self.as_either(field, (quote!(Decode<#input>), "PLAIN"), "DECODES_PLAIN"),
+            false => self.as_either(field, (quote!(Encode), "PLAIN"), "ENCODES_PLAIN"),
+        }
+    }
+
+    /// The item of a known trait, or what it is called in the trait for everything.
+    fn as_either(
+        &self,
+        field: &Field,
+        (known, item): (TokenStream, &str),
+        of_piece: &str,
+    ) -> TokenStream {
         let (private, carrier) = (&self.private, self.carrier(field));
+        let span = fields::place(field);
+        if self.borrows || field.varint.is_some() || check::is_plain(&field.ty) {
+            let item = Ident::new(item, span);
+            return quote_spanned!(span=> <#carrier as #private::#known>::#item);
+        }
+        // The tokens of the type too: the compiler would tell its mistake over all of them there,
+        // and over the first one elsewhere.
+        let (carrier, caps) = (fields::respan(carrier, span), self.caps(&field.caps));
+        let item = Ident::new(of_piece, span);
+        quote_spanned!(span=> <#carrier as #private::Piece<#caps>>::#item)
+    }
+
+    fn schema_of(&self, field: &Field) -> TokenStream {
         let caps = self.caps(&field.caps);
-        quote!(<#carrier as #private::FixedLayout<#caps>>)
+        self.as_trait(field, quote!(BareSchema<#caps>), "TYPE")
+    }
+
+    /// `<T as FixedLayout<C>>::item`
+    fn fixed(&self, field: &Field, item: &str) -> TokenStream {
+        let caps = self.caps(&field.caps);
+        self.as_trait(field, quote!(FixedLayout<#caps>), item)
+    }
+
+    /// The octets of the smallest value of a field.
+    fn least_of(&self, field: &Field) -> TokenStream {
+        let input = &self.input;
+        self.as_trait(field, quote!(Decode<#input>), "LEAST")
     }
 
     fn layout_of(&self, field: &Field) -> TokenStream {
-        let fixed = self.fixed(field);
-        quote!(#fixed::Layout)
+        self.fixed(field, "Layout")
     }
 
     /// A `&carrier` made of a `&field`.
@@ -101,34 +149,70 @@ impl Paths {
         quote!(#private::std::borrow::Cow::Borrowed)
     }
 
-    /// The derives of every layout struct.
-    fn layout_derives(&self) -> TokenStream {
-        let (private, core) = (&self.private, &self.core);
-        let zerocopy = quote!(#private::zerocopy).to_string().replace(' ', "");
+    /// The promise that the fields are what a layout may be made of.
+    fn parts(&self, parts: &Parts<'_>) -> TokenStream {
+        let Paths { private, core, .. } = self;
+        let Parts { ident, subject, reference, read } = parts;
+        let whole = subject.map(|Subject { ty, caps, .. }| {
+            quote! {
+                #[automatically_derived]
+                impl #private::Whole for #ident {
+                    type Owned = #ty;
+                    type Caps = #caps;
+                }
+            }
+        });
         quote! {
-            #[derive(
-                #core::clone::Clone,
-                #core::marker::Copy,
-                #private::zerocopy::FromBytes,
-                #private::zerocopy::IntoBytes,
-                #private::zerocopy::Immutable,
-                #private::zerocopy::KnownLayout,
-            )]
-            #[zerocopy(crate = #zerocopy)]
-            #[repr(C)]
-        }
-    }
-
-    /// The layout trait and the reading of a struct's or a union's layout.
-    fn layout_traits(&self, layout: &Ident) -> TokenStream {
-        let (private, core) = (&self.private, &self.core);
-        quote! {
+            #whole
+            // SAFETY: `repr(C)`; every field is the layout of a type or an array of octets, and
+            // the padding is written out: the size, asserted below, is that of the schema.
             #[automatically_derived]
-            impl #private::Layout for #layout {
-                type Word = <#private::Aligned<{ #core::mem::align_of::<#layout>() }>
-                    as #private::AlignedWord>::Word;
+            unsafe impl #private::Parts for #ident {
+                type Bytes = [
+                    <#private::Aligned<{ #core::mem::align_of::<#ident>() }>
+                        as #private::AlignedWord>::Word;
+                    #core::mem::size_of::<#ident>() / #core::mem::align_of::<#ident>()
+                ];
+                type Ref<'__a> = #reference;
+                fn read(
+                    __layout: &#private::Placed<Self>,
+                ) -> #core::result::Result<Self::Ref<'_>, #private::LayoutError> {
+                    #read
+                }
             }
         }
+    }
+}
+
+/// What [`Paths::parts`] needs to know.
+struct Parts<'p> {
+    ident: Ident,
+    /// Whose layout it is; the fields of a variant are no type's.
+    subject: Option<&'p Subject>,
+    reference: TokenStream,
+    read: TokenStream,
+}
+
+/// A type that gets a layout: the item itself, an instance of it, or a tuple.
+struct Subject {
+    /// The type, as in `Message<16>`.
+    ty: TokenStream,
+    /// The parameters of its implementations, as in `<const N: usize>`.
+    generics: TokenStream,
+    /// The caps that its layout is for.
+    caps: TokenStream,
+    /// What its layouts are named after.
+    stem: Ident,
+    /// The name in the schema.
+    name: String,
+    visibility: Visibility,
+    /// The function that checks the rule of the whole value.
+    rule: Option<Ident>,
+}
+
+impl Subject {
+    fn layout(&self) -> Ident {
+        layout_name(&self.stem)
     }
 }
 
@@ -146,20 +230,59 @@ pub(crate) fn item(item: &Item) -> TokenStream {
     let paths = Paths::new(&item.crate_path, item.lifetime.as_ref());
     let schema = schema(item, &paths);
     let codec = codec::emit(item, &paths);
-    let layout = match (&item.lifetime, &item.shape) {
-        (Some(_), _) => TokenStream::new(),
-        (None, Shape::Struct(fields)) => layout::structure(item, fields, &paths),
-        (None, Shape::Newtype(field)) => layout::newtype(item, field, &paths),
-        (None, Shape::Enum(members)) => enumeration::emit(item, members, &paths),
-        (None, Shape::Union(variants)) => union::emit(item, variants, &paths),
+    let older = item.compatible_with.as_ref().map(|older| older::emit(item, older, &paths));
+    let layouts: Vec<_> = match &item.lifetime {
+        Some(_) => Vec::new(),
+        None => subjects(item).iter().map(|(s, shape)| layout(s, shape, &paths)).collect(),
     };
-    let agreement = item.lifetime.is_none().then(|| agreement(item, &paths));
-    quote!(#schema #codec #layout #agreement)
+    let tuples = match &item.lifetime {
+        Some(_) => TokenStream::new(),
+        None => tuples::emit(item, &paths),
+    };
+    let rules = paths.rules(item);
+    quote!(#schema #codec #(#layouts)* #tuples #rules #older)
+}
+
+/// The types that get a layout. One with capacities as parameters gets one for each that is
+/// listed, as its padding depends on them; a newtype has none, and so one serves for all.
+fn subjects(item: &Item) -> Vec<(Subject, Shape)> {
+    let subject = |ty: TokenStream, generics: TokenStream, stem: Ident| Subject {
+        ty,
+        generics,
+        caps: quote!(()),
+        stem,
+        name: item.name.clone(),
+        visibility: item.visibility.clone(),
+        rule: item.validate.is_some().then(|| fields::rule_of(&item.ident)),
+    };
+    let ident = &item.ident;
+    if item.consts.is_empty() || matches!(item.shape, Shape::Newtype(_)) {
+        let ty = item.self_type();
+        return vec![(subject(ty, item.generics(), ident.clone()), item.shape.clone())];
+    }
+    let instance = |numbers: &Vec<LitInt>| {
+        let digits: Vec<&str> = numbers.iter().map(LitInt::base10_digits).collect();
+        let stem = format_ident!("{ident}{}", digits.join("x"));
+        let shape = crate::instance::shape(&item.shape, &item.consts, numbers);
+        (subject(quote!(#ident<#(#numbers),*>), TokenStream::new(), stem), shape)
+    };
+    item.capacities.iter().map(instance).collect()
+}
+
+fn layout(subject: &Subject, shape: &Shape, paths: &Paths) -> TokenStream {
+    let layout = match shape {
+        Shape::Struct(fields) => layout::structure(subject, fields, paths),
+        Shape::Newtype(field) => return layout::newtype(subject, field, paths),
+        Shape::Enum(members) => enumeration::emit(subject, members, paths),
+        Shape::Union(variants) => union::emit(subject, variants, paths),
+    };
+    let agreement = agreement(subject, paths);
+    quote!(#layout #agreement)
 }
 
 fn schema(item: &Item, paths: &Paths) -> TokenStream {
     let private = &paths.private;
-    let Item { ident, name, lifetime, .. } = item;
+    let name = &item.name;
     let cow = paths.cow();
     let definition = match &item.shape {
         Shape::Newtype(field) => paths.schema_of(field),
@@ -189,10 +312,10 @@ fn schema(item: &Item, paths: &Paths) -> TokenStream {
         }
     };
     let ty = user_type(name, &definition, paths);
-    let generics = lifetime.as_ref().map(|lifetime| quote!(<#lifetime>));
+    let (generics, itself) = (item.generics(), item.self_type());
     quote! {
         #[automatically_derived]
-        impl #generics #private::BareSchema<()> for #ident #generics {
+        impl #generics #private::BareSchema<()> for #itself {
             const TYPE: &'static #private::Type = #ty;
         }
     }
@@ -218,23 +341,15 @@ fn user_type(name: &str, definition: &TokenStream, paths: &Paths) -> TokenStream
 }
 
 /// The Rust layout and the schema's layout are the same, or the program does not compile.
-fn agreement(item: &Item, paths: &Paths) -> TokenStream {
-    let (Paths { private, core, .. }, ident) = (paths, &item.ident);
-    let layout = quote!(<#ident as #private::FixedLayout<()>>::Layout);
-    let message = format!("the layout of `{}` is not the one of its schema", item.name);
+fn agreement(subject: &Subject, paths: &Paths) -> TokenStream {
+    let (Paths { private, core, .. }, Subject { ty, caps, .. }) = (paths, subject);
+    let layout = quote!(<#ty as #private::FixedLayout<#caps>>::Layout);
     quote! {
-        const _: () = {
-            if let #core::option::Option::Some(__layout) =
-                <#ident as #private::BareSchema<()>>::TYPE.layout()
-            {
-                #core::assert!(
-                    __layout.size == #core::mem::size_of::<#layout>() as #core::primitive::u64
-                        && __layout.align
-                            == #core::mem::align_of::<#layout>() as #core::primitive::u64,
-                    #message
-                );
-            }
-        };
+        const _: () = #private::assert_layout(
+            <#ty as #private::BareSchema<#caps>>::TYPE,
+            #core::mem::size_of::<#layout>(),
+            #core::mem::align_of::<#layout>(),
+        );
     }
 }
 
@@ -261,6 +376,10 @@ pub(crate) fn stub(input: &DeriveInput, crate_path: &syn::Path) -> TokenStream {
         quote! {
             #[allow(dead_code, missing_docs, non_camel_case_types)]
             #vis type #name = #private::Unbounded;
+            // SAFETY: it has nothing of its own.
+            unsafe impl #head #private::Piece<()> for #ident #tail #clause {
+                type Layout = #private::Unbounded;
+            }
             impl #head #private::FixedLayout<()> for #ident #tail #clause {
                 type Layout = #private::Unbounded;
                 fn store(&self, _: &mut Self::Layout) -> #result<(), #private::LayoutError> {
@@ -291,7 +410,7 @@ pub(crate) fn stub(input: &DeriveInput, crate_path: &syn::Path) -> TokenStream {
                 &#private::Type::Str { cap: #core::option::Option::None };
         }
         impl #head #private::Encode for #ident #tail #clause {
-            fn encode(&self, _: &mut #private::Encoder<'_>) {
+            fn encode<__Sink: #private::Sink>(&self, _: &mut __Sink) {
                 #never
             }
         }

@@ -5,45 +5,45 @@ use quote::{format_ident, quote};
 use syn::Ident;
 
 use super::fields::{binding, construct, pattern};
-use super::layout::{Bodies, Sibling, assign_reference, fixed_layout};
-use super::{Paths, layout_name, number};
-use crate::model::{Field, Fields, Item, Payload, Variant};
+use super::layout::{Bodies, Sibling, fixed_layout, parts_name};
+use super::{Parts, Paths, Subject, number};
+use crate::model::{Field, Fields, Payload, Variant};
 
-pub(super) fn emit(item: &Item, variants: &[Variant], paths: &Paths) -> TokenStream {
-    let union = Union { item, variants, paths };
+pub(super) fn emit(subject: &Subject, variants: &[Variant], paths: &Paths) -> TokenStream {
+    let union = Union { subject, variants, paths };
     let (declaration, view) = (union.declaration(), union.view());
     let siblings = variants.iter().filter_map(|variant| match &variant.payload {
         Payload::Struct(fields) => Some(union.sibling(variant, fields).emit(paths)),
         _ => None,
     });
     let implementation = union.implementation();
-    let assign = assign_reference(item, &layout_name(&item.ident), paths);
-    quote!(#(#siblings)* #declaration #view #implementation #assign)
+    quote!(#(#siblings)* #declaration #view #implementation)
 }
 
 struct Union<'u> {
-    item: &'u Item,
+    subject: &'u Subject,
     variants: &'u [Variant],
     paths: &'u Paths,
 }
 
 impl Union<'_> {
     fn view_name(&self) -> Ident {
-        format_ident!("{}View", self.item.ident)
+        format_ident!("{}View", self.subject.stem)
     }
 
     fn sibling<'s>(&'s self, variant: &Variant, fields: &'s Fields) -> Sibling<'s> {
         Sibling {
+            subject: self.subject,
             ident: self.sibling_name(variant),
-            of: format!("{}::{}", self.item.ident, variant.ident),
-            visibility: &self.item.visibility,
+            of: format!("{}::{}", self.subject.stem, variant.ident),
+            visibility: &self.subject.visibility,
             all_visible: true,
             fields,
         }
     }
 
     fn sibling_name(&self, variant: &Variant) -> Ident {
-        format_ident!("{}{}Layout", self.item.ident, variant.ident)
+        format_ident!("{}{}Layout", self.subject.stem, variant.ident)
     }
 
     fn member_layout(&self, variant: &Variant) -> Option<TokenStream> {
@@ -59,14 +59,21 @@ impl Union<'_> {
 
     fn declaration(&self) -> TokenStream {
         let Paths { private, core, .. } = self.paths;
-        let (ident, visibility) = (&self.item.ident, &self.item.visibility);
-        let layout = layout_name(ident);
+        let (ident, visibility) = (&self.subject.stem, &self.subject.visibility);
+        let layout = self.subject.layout();
+        let fields = parts_name(&layout);
         let tag = super::enumeration::integer(self.variants.iter().map(|v| v.tag).max());
         let tag = quote!(#core::primitive::#tag);
         let usize = quote!(#core::primitive::usize);
         let shape = format_ident!("__BAREWIRE_SHAPE_OF_{}", layout);
         let members: Vec<_> = self.variants.iter().filter_map(|v| self.member_layout(v)).collect();
-        let (derives, traits) = (self.paths.layout_derives(), self.paths.layout_traits(&layout));
+        let (view, read) = (self.view_name(), self.read());
+        let parts = self.paths.parts(&Parts {
+            ident: fields.clone(),
+            subject: Some(self.subject),
+            reference: quote!(#view<'__a>),
+            read,
+        });
         let doc = format!("The fixed layout of `{ident}`.");
         quote! {
             // The alignment of the payload, its size in words, the padding before and after it.
@@ -89,9 +96,12 @@ impl Union<'_> {
                 [align, words, pads[0], pads[1]]
             };
             #[doc = #doc]
-            #derives
-            #[allow(dead_code, non_camel_case_types)]
-            #visibility struct #layout {
+            #[allow(dead_code, non_camel_case_types, unreachable_pub)]
+            #visibility type #layout = #private::Placed<#fields>;
+            #[doc = #doc]
+            #[repr(C)]
+            #[allow(dead_code, non_camel_case_types, unreachable_pub)]
+            #visibility struct #fields {
                 __tag: #tag,
                 __before: [#core::primitive::u8; #shape[2]],
                 __payload: [
@@ -100,24 +110,45 @@ impl Union<'_> {
                 ],
                 __after: [#core::primitive::u8; #shape[3]],
             }
-            #traits
+            #parts
         }
     }
 
     /// The enum of references that reading gives.
     fn view(&self) -> TokenStream {
         let Paths { private, core, .. } = self.paths;
-        let Item { ident, visibility, name, .. } = self.item;
-        let (layout, view) = (layout_name(ident), self.view_name());
+        let Subject { stem, visibility, .. } = self.subject;
+        let view = self.view_name();
         let declared = self.variants.iter().map(|variant| {
             let (ident, docs) = (&variant.ident, &variant.docs);
-            let text = format!("`{}::{ident}`, read in place.", self.item.ident);
+            let text = format!("`{stem}::{ident}`, read in place.");
             let docs = if docs.is_empty() { quote!(#[doc = #text]) } else { quote!(#(#docs)*) };
             match self.member_layout(variant) {
                 Some(member) => quote!(#docs #ident(&'__a #member)),
                 None => quote!(#docs #ident),
             }
         });
+        // A union of nothing but voids borrows nothing.
+        let unused = self.variants.iter().all(|variant| self.member_layout(variant).is_none());
+        let unused = unused.then(|| {
+            quote!(#[doc(hidden)] __Unused(#core::marker::PhantomData<&'__a ()>, #private::Never),)
+        });
+        let doc = format!("What the fixed layout of `{stem}` holds, in place.");
+        quote! {
+            #[doc = #doc]
+            #[derive(#core::clone::Clone, #core::marker::Copy)]
+            #[allow(dead_code, non_camel_case_types, unreachable_pub)]
+            #visibility enum #view<'__a> {
+                #(#declared,)*
+                #unused
+            }
+        }
+    }
+
+    /// The body of the checked reading in place.
+    fn read(&self) -> TokenStream {
+        let (Paths { private, core, .. }, view) = (self.paths, self.view_name());
+        let Subject { ty, name, .. } = self.subject;
         let ok = quote!(#core::result::Result::Ok);
         let arms = self.variants.iter().map(|variant| {
             let (ident, tag) = (&variant.ident, number(variant.tag));
@@ -129,36 +160,41 @@ impl Union<'_> {
                 None => quote!(#tag => #ok(#view::#ident),),
             }
         });
-        let doc = format!("What the fixed layout of `{ident}` holds, in place.");
+        let whole =
+            self.has_whole().then(|| quote!(<#ty as #private::Piece<()>>::check(__layout)?;));
         quote! {
-            #[doc = #doc]
-            #[derive(#core::clone::Clone, #core::marker::Copy)]
-            #[allow(dead_code, non_camel_case_types)]
-            #visibility enum #view<'__a> {
-                #(#declared),*
-            }
-            #[automatically_derived]
-            impl #private::Access for #layout {
-                type Ref<'__a> = #view<'__a> where Self: '__a;
-                fn get(
-                    &self,
-                ) -> #core::result::Result<Self::Ref<'_>, #private::LayoutError> {
-                    let __layout = self;
-                    match self.__tag {
-                        #(#arms)*
-                        __tag => #core::result::Result::Err(#private::LayoutError::unknown_tag(
-                            #name,
-                            __tag as #core::primitive::u64,
-                        )),
-                    }
-                }
+            #whole
+            match __layout.__tag {
+                #(#arms)*
+                __tag => #core::result::Result::Err(#private::LayoutError::unknown_tag(
+                    #name,
+                    __tag as #core::primitive::u64,
+                )),
             }
         }
     }
 
+    /// Whether a rule may be broken by what a view shows.
+    fn has_whole(&self) -> bool {
+        self.subject.rule.is_some() || !self.whole().is_empty()
+    }
+
+    /// `|| ..`: the reasons to look at the whole value before its view is given away.
+    fn whole(&self) -> TokenStream {
+        let each = self.variants.iter().filter_map(|variant| match &variant.payload {
+            Payload::Single(field) if field.rule.is_some() => Some(quote!(|| true)),
+            Payload::Single(field) if !crate::check::is_plain(&field.ty) => {
+                let whole = self.paths.fixed(field, "WHOLE");
+                Some(quote!(|| #whole))
+            }
+            _ => None,
+        });
+        each.collect()
+    }
+
     /// The payload as a `&member`: it is aligned and large enough for each.
     fn member(&self, member: &TokenStream, tag: &Literal) -> TokenStream {
-        let (Paths { private, core, .. }, name) = (self.paths, &self.item.name);
+        let (Paths { private, core, .. }, name) = (self.paths, &self.subject.name);
         let result = quote!(#core::result::Result);
         quote! {
             match <#member as #private::zerocopy::FromBytes>::ref_from_prefix(
@@ -186,6 +222,17 @@ impl Union<'_> {
         }
     }
 
+    /// The arm of a tag that no member has.
+    fn unchecked(&self) -> TokenStream {
+        let (Paths { private, core, .. }, name) = (self.paths, &self.subject.name);
+        quote! {
+            __tag => return #core::result::Result::Err(#private::LayoutError::unknown_tag(
+                #name,
+                __tag as #core::primitive::u64,
+            )),
+        }
+    }
+
     fn zeroed(&self) -> TokenStream {
         let private = &self.paths.private;
         quote!(#private::zerocopy::FromZeros::zero(__layout);)
@@ -193,22 +240,23 @@ impl Union<'_> {
 
     fn implementation(&self) -> TokenStream {
         let Paths { private, core, .. } = self.paths;
-        let (layout, zeroed) = (layout_name(&self.item.ident), self.zeroed());
+        let (layout, zeroed) = (self.subject.layout(), self.zeroed());
         let (ok, err) = (quote!(#core::result::Result::Ok), quote!(#core::result::Result::Err));
-        let name = &self.item.name;
+        let name = &self.subject.name;
         let store = self.variants.iter().map(|variant| self.store(variant));
         let load = self.variants.iter().map(|variant| self.load(variant));
         let encode = self.variants.iter().map(|variant| self.encode(variant));
         let decode = self.variants.iter().map(|variant| self.decode(variant));
-        let read = quote!(<#layout as #private::Access>::get(__layout)?);
+        let read = self.unchecked();
         fixed_layout(
-            self.item,
+            self.subject,
             &quote!(#layout),
             self.paths,
             &Bodies {
+                whole: self.whole(),
                 store: quote!(#zeroed match self { #(#store)* } #ok(())),
-                load: quote!(match #read { #(#load)* }),
-                encode: quote!(match #read { #(#encode)* } #ok(())),
+                load: quote!(match __layout.__tag { #(#load)* #read }),
+                encode: quote!(match __layout.__tag { #(#encode)* #read } #ok(())),
                 decode: quote! {
                     let __offset = #private::Decoder::offset(__input);
                     let __tag = #private::Decoder::uint(__input)?;
@@ -233,14 +281,14 @@ impl Union<'_> {
         let Some(member) = self.member_layout(variant) else {
             return quote!(Self::#ident => __layout.__tag = #tag,);
         };
-        let name = &self.item.name;
+        let name = &self.subject.name;
         let cast =
             self.member_mut(&member, &quote!(#private::LayoutError::unknown_tag(#name, #tag)));
         let (pattern, stores) = match &variant.payload {
             Payload::Single(field) => {
-                let (binding, place) = (binding(0), quote!(*__member));
+                let (binding, place, name) = (binding(0), quote!(*__member), &field.member);
                 let store = self.paths.store(field, &quote!(#binding), &place, true);
-                (quote!((#binding)), store)
+                (quote!({ #name: #binding }), store)
             }
             Payload::Struct(fields) => {
                 let each = fields.fields.iter().enumerate().map(|(index, field)| {
@@ -256,41 +304,52 @@ impl Union<'_> {
 
     fn load(&self, variant: &Variant) -> TokenStream {
         let core = &self.paths.core;
-        let (ident, view) = (&variant.ident, self.view_name());
+        let (ident, tag) = (&variant.ident, number(variant.tag));
         let ok = quote!(#core::result::Result::Ok);
-        match &variant.payload {
-            Payload::Void => quote!(#view::#ident => #ok(Self::#ident),),
+        let Some(member) = self.member_layout(variant) else {
+            return quote!(#tag => #ok(Self::#ident),);
+        };
+        let member = self.member(&member, &tag);
+        let value = match &variant.payload {
+            Payload::Void => TokenStream::new(),
             Payload::Single(field) => {
-                let load = self.paths.load(field, &quote!(*__member), true);
-                quote!(#view::#ident(__member) => #ok(Self::#ident(#load)),)
+                let (load, name) =
+                    (self.paths.load(field, &quote!(*__member), true), &field.member);
+                quote!({ #name: #load })
             }
             Payload::Struct(fields) => {
                 let values = fields.fields.iter();
                 let values = values.map(|field| self.paths.load(field, &place_of(field), false));
-                let fields = construct(fields, values.collect());
-                quote!(#view::#ident(__member) => #ok(Self::#ident #fields),)
+                construct(fields, values.collect())
             }
-        }
+        };
+        quote!(#tag => { let __member = #member; #ok(Self::#ident #value) })
     }
 
     fn encode(&self, variant: &Variant) -> TokenStream {
         let private = &self.paths.private;
-        let (ident, view, tag) = (&variant.ident, self.view_name(), number(variant.tag));
-        let tag = quote!(#private::Encoder::uint(__out, #tag););
-        match &variant.payload {
-            Payload::Void => quote!(#view::#ident => { #tag }),
+        let number = number(variant.tag);
+        let tag = quote!(#private::Encoder::uint(__out, #number););
+        let Some(member) = self.member_layout(variant) else {
+            return quote!(#number => { #tag });
+        };
+        let member = self.member(&member, &number);
+        let encodes = match &variant.payload {
+            Payload::Void => TokenStream::new(),
+            Payload::Single(field) if field.rule.is_some() => {
+                self.paths.encode_layout(field, &quote!(*__member))
+            }
             Payload::Single(field) => {
-                let fixed = self.paths.fixed(field);
-                quote! {
-                    #view::#ident(__member) => { #tag #fixed::encode_layout(__member, __out)?; }
-                }
+                let encode = self.paths.fixed(field, "encode_layout");
+                quote!(#encode(__member, __out)?;)
             }
             Payload::Struct(fields) => {
                 let each = fields.fields.iter();
                 let each = each.map(|field| self.paths.encode_layout(field, &place_of(field)));
-                quote!(#view::#ident(__member) => { #tag #(#each)* })
+                quote!(#(#each)*)
             }
-        }
+        };
+        quote!(#number => { let __member = #member; #tag #encodes })
     }
 
     fn decode(&self, variant: &Variant) -> TokenStream {
@@ -299,13 +358,16 @@ impl Union<'_> {
         let Some(member) = self.member_layout(variant) else {
             return quote!(#tag => __layout.__tag = #tag,);
         };
-        let name = &self.item.name;
+        let name = &self.subject.name;
         let otherwise = quote!(#private::DecodeError::unknown_tag(__offset, #name, __tag));
         let cast = self.member_mut(&member, &otherwise);
         let decodes = match &variant.payload {
+            Payload::Single(field) if field.rule.is_some() => {
+                self.paths.decode_layout(field, &quote!(*__member))
+            }
             Payload::Single(field) => {
-                let fixed = self.paths.fixed(field);
-                quote!(#fixed::decode_layout(__input, __member)?;)
+                let decode = self.paths.fixed(field, "decode_layout");
+                quote!(#decode(__input, __member)?;)
             }
             Payload::Struct(fields) => {
                 let each = fields.fields.iter();

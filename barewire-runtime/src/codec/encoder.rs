@@ -1,22 +1,23 @@
 //! Writing octets.
 
+use super::copy::append;
+use super::raw::{Count, Cursor, Level, Plain, Steady, octets_of};
+use super::sink::{Sink, sealed};
+
 /// A type whose values can be written as BARE.
 ///
 /// It is derived together with the rest: `#[derive(BareSchema)]`.
 pub trait Encode {
-    /// Appends the octets of the value.
-    fn encode(&self, out: &mut Encoder<'_>);
-
-    /// Appends the octets of all items, without a count.
+    /// Whether values give the same parts each time.
     #[doc(hidden)]
-    fn encode_slice(items: &[Self], out: &mut Encoder<'_>)
-    where
-        Self: Sized,
-    {
-        for item in items {
-            item.encode(out);
-        }
-    }
+    const STEADY: Steady<Self> = Steady::free();
+
+    /// Whether a value's octets in memory are those of its encoding.
+    #[doc(hidden)]
+    const PLAIN: Plain<Self> = Plain::no();
+
+    /// Gives the parts of the value to a sink, in order.
+    fn encode<S: Sink>(&self, out: &mut S);
 }
 
 /// Where octets are appended to.
@@ -31,7 +32,7 @@ macro_rules! numbers {
         #[doc = concat!("Appends a `", stringify!($name), "`.")]
         #[inline]
         pub fn $name(&mut self, value: $name) {
-            self.buffer.extend_from_slice(&value.to_le_bytes());
+            Sink::$name(self, value);
         }
     )*};
 }
@@ -53,21 +54,7 @@ impl<'a> Encoder<'a> {
         self.deterministic
     }
 
-    numbers!(u8, u16, u32, u64, i8, i16, i32, i64);
-
-    /// Appends an `f32`.
-    #[inline]
-    pub fn f32(&mut self, value: f32) {
-        let canonical = self.deterministic && value.is_nan();
-        self.u32(if canonical { 0x7fc0_0000 } else { value.to_bits() });
-    }
-
-    /// Appends an `f64`.
-    #[inline]
-    pub fn f64(&mut self, value: f64) {
-        let canonical = self.deterministic && value.is_nan();
-        self.u64(if canonical { 0x7ff8_0000_0000_0000 } else { value.to_bits() });
-    }
+    numbers!(u8, u16, u32, u64, i8, i16, i32, i64, f32, f64, bool);
 
     /// Appends a `uint`: seven bits an octet, the lowest first (LEB128).
     #[inline]
@@ -82,13 +69,7 @@ impl<'a> Encoder<'a> {
     /// Appends an `int`: zig-zag, then as a `uint`.
     #[inline]
     pub fn int(&mut self, value: i64) {
-        self.uint(((value << 1) ^ (value >> 63)) as u64);
-    }
-
-    /// Appends a `bool`.
-    #[inline]
-    pub fn bool(&mut self, value: bool) {
-        self.buffer.push(u8::from(value));
+        Sink::int(self, value);
     }
 
     /// Appends a `str`: its length and its octets.
@@ -107,7 +88,40 @@ impl<'a> Encoder<'a> {
     /// Appends octets as they are.
     #[inline]
     pub fn bytes(&mut self, value: &[u8]) {
-        self.buffer.extend_from_slice(value);
+        append(self.buffer, value);
+    }
+
+    /// Appends a value.
+    #[inline]
+    pub(super) fn value<T: Encode + ?Sized>(&mut self, value: &T) {
+        if const { matches!(T::STEADY.level(), Level::Flat) } && !self.deterministic {
+            self.steady(std::iter::once(value));
+        } else {
+            // Its lists make room for each of their items.
+            value.encode(self);
+        }
+    }
+
+    /// Appends values whose type is steady, not in deterministic mode.
+    #[inline(always)]
+    fn steady<'v, T: Encode + ?Sized + 'v>(&mut self, values: impl Iterator<Item = &'v T>) {
+        assert!(const { !matches!(T::STEADY.level(), Level::Free) });
+        let mut len = self.buffer.len();
+        for value in values {
+            let most = Count::of(value);
+            if self.buffer.capacity() - len < most {
+                // SAFETY: as below; what was written so far is kept when the buffer moves.
+                unsafe { self.buffer.set_len(len) };
+                self.buffer.reserve(most);
+            }
+            // SAFETY: `len` is at most the capacity.
+            let at = unsafe { self.buffer.as_mut_ptr().add(len) };
+            // SAFETY: the type is steady, and the room behind `at` is as large as was counted.
+            let end = unsafe { Cursor::write(value, at) };
+            len += end.addr() - at.addr();
+        }
+        // SAFETY: so many octets are initialised, one value behind the other.
+        unsafe { self.buffer.set_len(len) };
     }
 
     /// All octets of the buffer so far.
@@ -120,59 +134,43 @@ impl<'a> Encoder<'a> {
         self.buffer.truncate(start);
         self.bytes(octets);
     }
+}
 
-    /// Appends the pairs of a map.
-    pub(crate) fn pairs<'p, K: Encode + 'p, V: Encode + 'p>(
-        &mut self,
-        pairs: impl ExactSizeIterator<Item = (&'p K, &'p V)>,
-        order: Order,
-    ) {
-        self.uint(pairs.len() as u64);
-        if order == Order::AsIs && !self.deterministic {
-            for (key, value) in pairs {
-                key.encode(self);
-                value.encode(self);
-            }
-            return;
-        }
-        for (key, value) in in_order(pairs, |(key, _)| *key) {
-            key.encode(self);
-            value.encode(self);
+impl sealed::Sealed for Encoder<'_> {}
+
+impl Sink for Encoder<'_> {
+    #[inline(always)]
+    fn is_deterministic(&self) -> bool {
+        self.deterministic
+    }
+
+    #[inline(always)]
+    fn fixed<const N: usize>(&mut self, octets: [u8; N]) {
+        self.buffer.extend_from_slice(&octets);
+    }
+
+    #[inline(always)]
+    fn bytes(&mut self, octets: &[u8]) {
+        Self::bytes(self, octets);
+    }
+
+    #[inline(always)]
+    fn uint(&mut self, value: u64) {
+        Self::uint(self, value);
+    }
+
+    #[inline(always)]
+    fn data(&mut self, octets: &[u8]) {
+        Self::data(self, octets);
+    }
+
+    #[inline]
+    fn items<T: Encode>(&mut self, items: &[T]) {
+        let free = const { matches!(T::STEADY.level(), Level::Free) };
+        match octets_of(items, self.deterministic) {
+            Some(octets) => self.bytes(octets),
+            None if free || self.deterministic => items.iter().for_each(|item| item.encode(self)),
+            None => self.steady(items.iter()),
         }
     }
-}
-
-/// In which order the pairs of a map are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// As they come.
-    AsIs,
-    /// In ascending order of the encoded keys.
-    ByKey,
-}
-
-/// Items in ascending order of their encoded keys.
-pub(crate) fn in_order<'k, P, K: Encode + 'k>(
-    items: impl Iterator<Item = P>,
-    key: impl Fn(&P) -> &'k K,
-) -> impl Iterator<Item = P> {
-    let mut octets = Vec::new();
-    let mut sorted: Vec<(std::ops::Range<usize>, P)> = items
-        .map(|item| {
-            let start = octets.len();
-            key(&item).encode(&mut Encoder::deterministic(&mut octets));
-            (start..octets.len(), item)
-        })
-        .collect();
-    sorted.sort_by(|left, right| octets[left.0.clone()].cmp(&octets[right.0.clone()]));
-    sorted.into_iter().map(|(_, item)| item)
-}
-
-/// The place in `ranges` of a range whose octets stand in another one too.
-pub(crate) fn repeated(octets: &[u8], ranges: &[std::ops::Range<usize>]) -> Option<usize> {
-    let mut order: Vec<usize> = (0..ranges.len()).collect();
-    let of = |index: usize| &octets[ranges[index].clone()];
-    order.sort_by(|&left, &right| of(left).cmp(of(right)));
-    let twice = order.windows(2).filter(|pair| of(pair[0]) == of(pair[1]));
-    twice.map(|pair| pair[1]).min()
 }

@@ -46,6 +46,13 @@ pub enum DecodeErrorKind {
     },
     /// The type has no fixed layout.
     Unbounded,
+    /// The value breaks a rule of its type: a range, or a validator.
+    Refused {
+        /// The rule.
+        rule: &'static str,
+        /// What the validator says, if it says anything.
+        why: &'static str,
+    },
     /// Octets are left over after the value.
     Trailing(u64),
 }
@@ -71,6 +78,7 @@ pub struct DecodeError(Box<Inner>);
 impl DecodeError {
     /// A fault at an offset.
     #[cold]
+    #[inline(never)]
     #[must_use]
     pub fn new(offset: usize, kind: DecodeErrorKind) -> Self {
         Self(Box::new(Inner { offset, path: String::new(), kind }))
@@ -152,6 +160,8 @@ impl fmt::Display for DecodeErrorKind {
                 write!(f, "{count} are more than the cap of the fixed layout, {cap}")
             }
             Self::Unbounded => f.write_str("the type has no cap, and so no fixed layout"),
+            Self::Refused { rule, why: "" } => write!(f, "the value breaks a rule: {rule}"),
+            Self::Refused { rule, why } => write!(f, "the value breaks a rule: {rule}: {why}"),
             Self::Trailing(count) => write!(f, "{count} octets are left over after the value"),
         }
     }

@@ -3,17 +3,32 @@
 //! The encoding is BARE as of draft -14: octet-aligned, little-endian, without framing. The decoder
 //! refuses whatever a strict one must, with the offset and the path of the fault.
 
+mod copy;
 mod decoder;
 mod encoder;
 mod error;
 mod impls;
+mod order;
+mod place;
+mod plain;
+mod raw;
+mod sink;
+mod text;
+mod tuples;
 
 pub use decoder::{Decode, Decoder};
 pub use encoder::{Encode, Encoder};
-pub(crate) use encoder::{in_order, repeated};
 pub(crate) use error::prefix;
 pub use error::{DecodeError, DecodeErrorKind};
 pub use impls::{Int, UInt};
+pub(crate) use order::{in_order, repeated};
+#[doc(hidden)]
+pub use place::{Made, Place, make};
+#[doc(hidden)]
+pub use plain::plain_value;
+#[doc(hidden)]
+pub use raw::{Alike, Level, Plain, Steady};
+pub use sink::Sink;
 
 /// The octets of a value.
 ///
@@ -30,7 +45,7 @@ pub fn encode<T: Encode + ?Sized>(value: &T) -> Vec<u8> {
 /// Replaces what `buffer` holds by the octets of a value, and keeps its memory.
 pub fn encode_into<T: Encode + ?Sized>(value: &T, buffer: &mut Vec<u8>) {
     buffer.clear();
-    value.encode(&mut Encoder::new(buffer));
+    Encoder::new(buffer).value(value);
 }
 
 /// The octets of a value in deterministic mode: equal values always give equal octets.
@@ -59,4 +74,44 @@ pub fn decode<'de, T: Decode<'de>>(bytes: &'de [u8]) -> Result<T, DecodeError> {
     let value = T::decode(&mut input)?;
     input.finish()?;
     Ok(value)
+}
+
+/// Replaces a value by the one that all of `bytes` encode, and uses its memory again.
+///
+/// ```
+/// use barewire_runtime::codec::{decode_into, encode};
+/// let mut names = vec![String::from("somebody"), String::from("with a name")];
+/// let first = names[0].as_ptr();
+/// decode_into(&mut names, &encode(&["Ada"])).unwrap();
+/// assert_eq!(names, ["Ada"]);
+/// assert_eq!(names[0].as_ptr(), first);
+/// ```
+///
+/// # Errors
+///
+/// As [`decode`]. Some value of `T` stands there then, neither the old one nor a new one.
+pub fn decode_into<'de, T: Decode<'de>>(
+    place: &mut T,
+    bytes: &'de [u8],
+) -> Result<(), DecodeError> {
+    let mut input = Decoder::new(bytes);
+    T::decode_into(place, &mut input)?;
+    input.finish()
+}
+
+/// Whether all of `bytes` encode a value, without making one.
+///
+/// ```
+/// use barewire_runtime::codec::verify;
+/// assert!(verify::<Vec<String>>(&[1, 2, 0xc3, 0xa9]).is_ok());
+/// assert!(verify::<Vec<String>>(&[1, 2, 0xc3]).is_err());
+/// ```
+///
+/// # Errors
+///
+/// As [`decode`].
+pub fn verify<'de, T: Decode<'de>>(bytes: &'de [u8]) -> Result<(), DecodeError> {
+    let mut input = Decoder::new(bytes);
+    T::verify(&mut input)?;
+    input.finish()
 }

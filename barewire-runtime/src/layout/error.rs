@@ -35,6 +35,13 @@ pub enum LayoutErrorKind {
     },
     /// A key stands twice in a map.
     DuplicateKey,
+    /// The value breaks a rule of its type: a range, or a validator.
+    Refused {
+        /// The rule.
+        rule: &'static str,
+        /// What the validator says, if it says anything.
+        why: &'static str,
+    },
     /// The type has no cap, and so no fixed layout.
     Unbounded,
 }
@@ -97,7 +104,10 @@ impl LayoutError {
     }
 
     /// The same fault, met at an offset of an input.
-    pub(crate) fn while_decoding(self, offset: usize) -> DecodeError {
+    #[doc(hidden)]
+    #[cold]
+    #[must_use]
+    pub fn while_decoding(self, offset: usize) -> DecodeError {
         let kind = match self.kind() {
             LayoutErrorKind::OverCap { count, cap } => DecodeErrorKind::OverCap { count, cap },
             LayoutErrorKind::NotUtf8 => DecodeErrorKind::NotUtf8,
@@ -107,9 +117,11 @@ impl LayoutError {
             }
             LayoutErrorKind::UnknownTag { name, tag } => DecodeErrorKind::UnknownTag { name, tag },
             LayoutErrorKind::DuplicateKey => DecodeErrorKind::DuplicateKey,
+            LayoutErrorKind::Refused { rule, why } => DecodeErrorKind::Refused { rule, why },
             LayoutErrorKind::Unbounded => DecodeErrorKind::Unbounded,
         };
-        DecodeError::new(offset, kind)
+        let error = DecodeError::new(offset, kind);
+        if self.path().is_empty() { error } else { error.at_field(self.path()) }
     }
 }
 
@@ -131,6 +143,12 @@ impl fmt::Display for LayoutError {
                 write!(f, "{name} has no member with tag {tag}")
             }
             LayoutErrorKind::DuplicateKey => f.write_str("a key stands twice in the map"),
+            LayoutErrorKind::Refused { rule, why: "" } => {
+                write!(f, "the value breaks a rule: {rule}")
+            }
+            LayoutErrorKind::Refused { rule, why } => {
+                write!(f, "the value breaks a rule: {rule}: {why}")
+            }
             LayoutErrorKind::Unbounded => {
                 f.write_str("the type has no cap, and so no fixed layout")
             }

@@ -6,7 +6,9 @@ use barewire_schema::{BareSchema, Max};
 use zerocopy::IntoBytes;
 
 use super::{Bool, Layout, LayoutError, LayoutErrorKind, List, Optional, Str, Unbounded};
-use crate::codec::{Decode, DecodeError, DecodeErrorKind, Decoder, Encode, Encoder, Int, UInt};
+use crate::codec::{
+    Decode, DecodeError, DecodeErrorKind, Decoder, Encode, Encoder, Int, Sink, UInt,
+};
 
 /// A type whose values have a place in shared memory.
 ///
@@ -14,11 +16,23 @@ use crate::codec::{Decode, DecodeError, DecodeErrorKind, Decoder, Encode, Encode
 /// [`Unbounded`], and an error where a value should be stored; whatever needs a layout refuses such
 /// a type when it is compiled.
 ///
-/// The law: `encode(value)` equals `encode_layout` of what `store` has written, and
+/// The law, for values that keep the rules of their domain: `encode(value)` equals
+/// `encode_layout` of what `store` has written, and
 /// `decode_layout` accepts what [`Decode`] accepts, caps aside.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no fixed layout with these caps",
+    label = "no fixed layout",
+    note = "derive BareSchema for it; a type with capacities has one for those that \
+            #[bare(capacities(..))] lists, and a tuple has one where a field's type is written as \
+            a tuple"
+)]
 pub trait FixedLayout<C = ()>: BareSchema<C> + Sized {
     /// The bytes.
     type Layout: Layout;
+
+    /// Whether a value may break a rule of its domain that no accessor of its parts checks.
+    #[doc(hidden)]
+    const WHOLE: bool = false;
 
     /// Writes the value; whatever the value does not need is zero afterwards.
     ///
@@ -123,7 +137,7 @@ macro_rules! scalar {
             }
 
             fn encode_all(places: &[$name], out: &mut Encoder<'_>) -> Result<(), LayoutError> {
-                $name::encode_slice(places, out);
+                Sink::items(out, places);
                 Ok(())
             }
 
@@ -216,6 +230,14 @@ unbounded! {
     [T] Vec<T>;
     [K, V] BTreeMap<K, V>;
     [K, V, S] HashMap<K, V, S>;
+    // A tuple has a layout where the derive sees that it is one.
+    [A, B] (A, B);
+    [A, B, C] (A, B, C);
+    [A, B, C, D] (A, B, C, D);
+    [A, B, C, D, E] (A, B, C, D, E);
+    [A, B, C, D, E, F] (A, B, C, D, E, F);
+    [A, B, C, D, E, F, G] (A, B, C, D, E, F, G);
+    [A, B, C, D, E, F, G, H] (A, B, C, D, E, F, G, H);
 }
 
 impl<const N: usize> FixedLayout<Max<N>> for String {
@@ -245,6 +267,8 @@ impl<const N: usize> FixedLayout<Max<N>> for String {
 impl<T: FixedLayout<C>, C, const N: usize> FixedLayout<Max<N, C>> for Vec<T> {
     type Layout = List<T::Layout, N>;
 
+    const WHOLE: bool = T::WHOLE;
+
     #[inline]
     fn store(&self, out: &mut Self::Layout) -> Result<(), LayoutError> {
         let places = out.start(self.len())?;
@@ -273,6 +297,8 @@ impl<T: FixedLayout<C>, C, const N: usize> FixedLayout<Max<N, C>> for Vec<T> {
 impl<T: FixedLayout<C>, C, const N: usize> FixedLayout<C> for [T; N] {
     type Layout = [T::Layout; N];
 
+    const WHOLE: bool = T::WHOLE;
+
     #[inline]
     fn store(&self, out: &mut Self::Layout) -> Result<(), LayoutError> {
         T::store_all(self, out)
@@ -300,6 +326,8 @@ pub(super) fn least_size<T: BareSchema<C>, C>() -> usize {
 impl<T: FixedLayout<C>, C> FixedLayout<C> for Option<T> {
     type Layout = Optional<T::Layout>;
 
+    const WHOLE: bool = T::WHOLE;
+
     #[inline]
     fn store(&self, out: &mut Self::Layout) -> Result<(), LayoutError> {
         let place = out.start(self.is_some());
@@ -326,6 +354,8 @@ impl<T: FixedLayout<C>, C> FixedLayout<C> for Option<T> {
 
 impl<T: FixedLayout<C>, C> FixedLayout<C> for Box<T> {
     type Layout = T::Layout;
+
+    const WHOLE: bool = T::WHOLE;
 
     #[inline]
     fn store(&self, out: &mut Self::Layout) -> Result<(), LayoutError> {

@@ -9,10 +9,14 @@ mod list;
 mod map;
 mod optional;
 mod pairs;
+mod piece;
+mod placed;
+pub(crate) mod rules;
 mod scalar;
 #[cfg(test)]
 mod tests;
 mod text;
+mod time;
 mod uuid;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -22,8 +26,11 @@ pub use fixed::FixedLayout;
 pub use list::{Data, List};
 pub use map::{Map, Pair};
 pub use optional::Optional;
+pub use piece::Piece;
+pub use placed::{Parts, Placed, Whole};
 pub use scalar::{Bool, Unbounded};
 pub use text::Str;
+pub use time::{DurationPlace, TimePlace};
 pub use uuid::Uuid;
 
 /// A piece of a fixed layout: every bit pattern is valid, no byte is padding.
@@ -127,6 +134,12 @@ impl<T: Layout, const N: usize> Layout for [T; N] {
 }
 
 /// The checked reading of a piece.
+#[diagnostic::on_unimplemented(
+    message = "this field has no cap, and so it cannot be read in place",
+    label = "not in place",
+    note = "read the whole value with `message.read()?`, or give the field a cap: \
+            #[bare(max = 64)]"
+)]
 pub trait Access {
     /// What is read: a value, or a reference into the piece.
     type Ref<'a>

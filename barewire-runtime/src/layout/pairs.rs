@@ -25,6 +25,8 @@ macro_rules! map {
         {
             type Layout = Map<K::Layout, V::Layout, N>;
 
+            const WHOLE: bool = K::WHOLE || V::WHOLE;
+
             fn store(&self, out: &mut Self::Layout) -> Result<(), LayoutError> {
                 let places = out.start(self.len())?;
                 let $pairs = self.iter();

@@ -56,14 +56,6 @@ impl Layout for Unbounded {
     type Word = u8;
 }
 
-impl Access for Unbounded {
-    type Ref<'a> = ();
-
-    fn get(&self) -> Result<(), LayoutError> {
-        Err(LayoutError::new(LayoutErrorKind::Unbounded))
-    }
-}
-
 macro_rules! numbers {
     ($($name:ident),*) => {$(
         impl Access for $name {

@@ -4,7 +4,7 @@ use barewire_schema::{BareSchema, Type};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::{Access, Assign, FixedLayout, Layout, LayoutError};
-use crate::codec::{Decode, DecodeError, Decoder, Encode, Encoder};
+use crate::codec::{Alike, Decode, DecodeError, Decoder, Encode, Encoder, Plain, Sink, Steady};
 
 /// A UUID: `data[16]` in BARE, the octets in network order.
 ///
@@ -67,13 +67,20 @@ impl BareSchema for Uuid {
 }
 
 impl Encode for Uuid {
-    fn encode(&self, out: &mut Encoder<'_>) {
-        out.bytes(&self.0);
+    // SAFETY: encoding gives the octets of the array, which cannot change while borrowed.
+    const STEADY: Steady<Self> = unsafe { Steady::of_parts(&[]) };
+    // SAFETY: it is an array of octets.
+    const PLAIN: Plain<Self> = unsafe { Plain::new(Alike::Always) };
+
+    fn encode<S: Sink>(&self, out: &mut S) {
+        out.fixed(self.0);
     }
 }
 
 impl<'de> Decode<'de> for Uuid {
     const LEAST: usize = 16;
+    // SAFETY: it is an array of octets, any of which are an id.
+    const PLAIN: Plain<Self> = unsafe { Plain::new(Alike::Always) };
 
     fn decode(input: &mut Decoder<'de>) -> Result<Self, DecodeError> {
         <[u8; 16]>::decode(input).map(Self)

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use barewire_schema::{Fingerprint, Schema, Type};
+use barewire_schema::{Fingerprint, Schema, Type, Validated, compatibility};
 
 pub use directory::{DIRECTORY_VARIABLE, Directory, MAX_NAME_BYTES};
 pub use header::{FORMAT_VERSION, MAX_PARTICIPANTS, MAX_SEGMENT_BYTES, MAX_TEXT_BYTES};
@@ -115,6 +115,9 @@ pub(crate) struct Segment {
     incarnation: u128,
     /// Whether a barrier that another process asks for reaches this one.
     reached: bool,
+    /// The schema that the segment was made with, if its readers do not know all values of this
+    /// program's: whatever is put in must be a value of that one.
+    contract: Option<Schema<Validated>>,
 }
 
 impl Segment {
@@ -148,7 +151,7 @@ impl Segment {
         let file = file.map_err(plan.fault("cannot reserve the memory of the segment"))?;
         let map = Mapping::new(&file).map_err(plan.fault("cannot map the segment"))?;
         write_header(&map, plan, &text, body, body_bytes, &geometry);
-        let found = (body, body_bytes as usize, geometry);
+        let found = (body, body_bytes as usize, geometry, None);
         let mut segment = Self::new(plan, directory, file, map, found);
         segment.join(&|_, _, _| ())?;
         fill(&segment)?;
@@ -162,12 +165,24 @@ impl Segment {
         directory: Option<Directory>,
         file: File,
         map: Mapping,
-        (body, body_bytes, geometry): (usize, usize, Geometry),
+        (body, body_bytes, geometry, contract): Found,
     ) -> Self {
         let name = plan.name.to_owned();
         let reached = barrier::register();
         let (index, incarnation) = (0, 0);
-        Self { name, directory, file, map, body, body_bytes, geometry, index, incarnation, reached }
+        Self {
+            name,
+            directory,
+            file,
+            map,
+            body,
+            body_bytes,
+            geometry,
+            index,
+            incarnation,
+            reached,
+            contract,
+        }
     }
 
     /// Makes the segment visible to all, in one step; without a directory it stays unnamed.
@@ -185,6 +200,11 @@ impl Segment {
             }
         }
         Err(Error::new(ErrorKind::AlreadyExists, plan.name, "is being made by others just now"))
+    }
+
+    /// The schema that all values in the segment must keep, if it is not this program's own.
+    pub(crate) fn contract(&self) -> Option<&Type> {
+        self.contract.as_ref().map(Schema::root)
     }
 
     /// Opens a segment that somebody alive is attached to, checks it whole, and attaches to it.
@@ -430,8 +450,12 @@ fn copy_out(map: &Mapping, at: usize, len: usize) -> Vec<u8> {
     bytes
 }
 
+/// What a header says: where the body begins, its bytes, its geometry, and the schema that whatever
+/// is put in must keep, if it is not this program's own.
+type Found = (usize, usize, Geometry, Option<Schema<Validated>>);
+
 /// Checks everything that the header says, and returns where the body is and its geometry.
-fn read_header(map: &Mapping, plan: &Plan<'_>) -> Result<(usize, usize, Geometry)> {
+fn read_header(map: &Mapping, plan: &Plan<'_>) -> Result<Found> {
     let get = |at: usize| map.u64(at).load(Ordering::Relaxed);
     if get(0) != header::MAGIC {
         return Err(malformed(plan.name, "is not a segment (its first bytes are foreign)"));
@@ -470,11 +494,27 @@ fn read_header(map: &Mapping, plan: &Plan<'_>) -> Result<(usize, usize, Geometry
     }
     let layout_id =
         Fingerprint(copy_out(map, header::LAYOUT_ID_AT, 16).try_into().unwrap_or_default());
+    let mut contract = None;
     if layout_id != plan.ty.layout_id() {
-        return Err(mismatch(plan, &copy_out(map, text.0, text.1)));
+        let text = copy_out(map, text.0, text.1);
+        let older = older_version(plan, &text).ok_or_else(|| mismatch(plan, &text))?;
+        let forward = compatibility(older.root(), plan.ty).encoding.is_forward();
+        contract = (!forward).then_some(older);
     }
     let geometry = std::array::from_fn(|word| get(header::GEOMETRY_AT + word * 8));
-    Ok((body.0, body.1, geometry))
+    Ok((body.0, body.1, geometry, contract))
+}
+
+/// The segment's schema, if this program reads all of its values: those are BARE octets in a queue
+/// of a type without a largest size. What is read in place must be the same.
+fn older_version(plan: &Plan<'_>, text: &[u8]) -> Option<Schema<Validated>> {
+    if plan.kind != Kind::Queue || plan.ty.layout().is_some() {
+        return None;
+    }
+    let schema = Schema::read("segment", std::str::from_utf8(text).ok()?).ok()?;
+    let readable = schema.root().layout().is_none()
+        && compatibility(schema.root(), plan.ty).encoding.is_backward();
+    readable.then_some(schema)
 }
 
 /// The readable difference between the segment's schema and the one of this program.

@@ -1,7 +1,8 @@
 //! Values of a type that is known only at run time: for tools, and for tests over any schema.
 //!
 //! A [`Value`] knows both forms: BARE octets with [`Value::decode`] and [`Value::encode`], the
-//! fixed layout with [`Value::load`] and [`Value::store`]. Types do not contain themselves and a
+//! fixed layout with [`Value::load`] and [`Value::store`]. With the feature `json`,
+//! `Value::to_json` and `Value::from_json` as well. Types do not contain themselves and a
 //! schema bounds their depth, so the recursion here is as deep as the type and never as the input.
 //!
 //! ```
@@ -28,6 +29,8 @@
 mod decode;
 mod encode;
 mod error;
+#[cfg(feature = "json")]
+mod json;
 mod load;
 mod places;
 mod show;

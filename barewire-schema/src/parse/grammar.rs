@@ -1,9 +1,12 @@
 //! The grammar: definitions, types, and what to write instead of older spellings.
 
+use std::collections::HashMap;
+
 use super::ParseError;
 use super::caps;
 use super::lexer::{Kind, Place, Token};
 use crate::model::{EnumMember, Field, Name, Type, UnionMember};
+use crate::words;
 
 /// The deepest nesting of one definition.
 const MAX_DEPTH: usize = crate::validate::MAX_DEPTH;
@@ -14,11 +17,21 @@ struct Parser<'t, 'a> {
     tokens: &'t [Token<'a>],
     at: usize,
     depth: usize,
+    /// The way to the type that is being read, as the rules write it.
+    path: String,
+    places: Places,
 }
 
+/// Where each type, field and member stands; of two with one path, the second.
+pub(crate) type Places = HashMap<String, Place>;
+
+/// Longer paths get no place, so that a hostile text cannot claim much memory.
+const MAX_PATH_BYTES: usize = 1024;
+
 /// All definitions, and what is wrong; after an error it goes on with the next definition.
-pub(super) fn definitions(tokens: &[Token<'_>]) -> (Vec<(Name, Type)>, Vec<ParseError>) {
-    let mut parser = Parser { tokens, at: 0, depth: 0 };
+pub(super) fn definitions(tokens: &[Token<'_>]) -> (Vec<(Name, Type)>, Vec<ParseError>, Places) {
+    let (path, places) = (String::new(), Places::new());
+    let mut parser = Parser { tokens, at: 0, depth: 0, path, places };
     let (mut types, mut errors) = (Vec::new(), Vec::new());
     while parser.peek() != Kind::End {
         match parser.definition() {
@@ -29,7 +42,7 @@ pub(super) fn definitions(tokens: &[Token<'_>]) -> (Vec<(Name, Type)>, Vec<Parse
             }
         }
     }
-    (types, errors)
+    (types, errors, parser.places)
 }
 
 impl<'a> Parser<'_, 'a> {
@@ -75,8 +88,26 @@ impl<'a> Parser<'_, 'a> {
         Ok(number)
     }
 
+    /// Reads what stands at `step` from here, and notes where that is.
+    fn inside<T>(
+        &mut self,
+        step: &str,
+        place: Place,
+        read: impl FnOnce(&mut Self) -> Parsed<T>,
+    ) -> Parsed<T> {
+        let len = self.path.len();
+        self.path.push_str(step);
+        if self.path.len() <= MAX_PATH_BYTES {
+            self.places.insert(self.path.clone(), place);
+        }
+        let read = read(self);
+        self.path.truncate(len);
+        read
+    }
+
     fn skip_to_definition(&mut self) {
         self.depth = 0;
+        self.path.clear();
         loop {
             let line_start = self.at > 0
                 && self.tokens.get(self.at - 1).map(|token| token.place.line)
@@ -118,8 +149,8 @@ impl<'a> Parser<'_, 'a> {
         let Kind::Word(name) = self.peek() else {
             return self.error(format!("expected a name, found {}", show(self.peek())));
         };
-        self.next();
-        let mut ty = self.ty()?;
+        let place = self.next().place;
+        let mut ty = self.inside(name, place, Self::ty)?;
         for (text, place) in stated {
             caps::apply(&mut ty, text).map_err(|message| ParseError::new(place, message))?;
         }
@@ -163,7 +194,8 @@ impl<'a> Parser<'_, 'a> {
             "data" => return self.data(),
             "optional" => return Ok(Type::Optional(self.angle("optional")?.into())),
             "list" => {
-                let item = self.angle("list")?.into();
+                let place = self.token().place;
+                let item = self.inside("[]", place, |parser| parser.angle("list"))?.into();
                 return Ok(match self.bracket("list", true)? {
                     Bracket::Exact(len) => Type::ListFixed { item, len },
                     other => Type::List { item, cap: other.cap() },
@@ -173,14 +205,25 @@ impl<'a> Parser<'_, 'a> {
                 if self.peek() == Kind::Sign('[') {
                     return older(token, "map<u8><str> for map[u8]str");
                 }
-                let key = self.angle("map")?.into();
-                let value = self.angle("map")?.into();
+                let place = self.token().place;
+                let key = self.inside("[key]", place, |parser| parser.angle("map"))?.into();
+                let place = self.token().place;
+                let value = self.inside("[value]", place, |parser| parser.angle("map"))?.into();
                 return Ok(Type::Map { key, value, cap: self.bracket("map", false)?.cap() });
             }
             "enum" => return self.enumeration(),
             "union" => return self.union(),
             "struct" => return self.structure(),
             "string" => return older(token, "str"),
+            name if !name.starts_with(|first: char| first.is_ascii_uppercase()) => {
+                let guess = words::today(name).or_else(|| words::nearest(name, &words::TYPES));
+                let help = match guess {
+                    Some(guess) => format!("write `{guess}`"),
+                    None => "the name of a type begins with a capital letter".to_owned(),
+                };
+                let message = format!("`{name}` is no type: {help}");
+                return Err(ParseError::new(token.place, message));
+            }
             name => Type::User { name: name.to_owned().into(), definition: None },
         };
         Ok(simple)
@@ -248,8 +291,9 @@ impl<'a> Parser<'_, 'a> {
                 let found = show(self.peek());
                 return self.error(format!("expected a member of the enum or `}}`, found {found}"));
             };
-            self.next();
-            let value = self.value(&mut next)?;
+            let place = self.next().place;
+            let value =
+                self.inside(&format!(".{name}"), place, |parser| parser.value(&mut next))?;
             members.push(EnumMember { name: name.to_owned().into(), value });
             self.no_comma()?;
         }
@@ -297,9 +341,9 @@ impl<'a> Parser<'_, 'a> {
                 let found = show(self.peek());
                 return self.error(format!("expected a field or `}}`, found {found}"));
             };
-            self.next();
+            let place = self.next().place;
             self.expect(':', &format!("after the field `{name}`"))?;
-            let ty = self.ty()?.into();
+            let ty = self.inside(&format!(".{name}"), place, Self::ty)?.into();
             fields.push(Field { name: name.to_owned().into(), ty });
             self.no_comma()?;
         }

@@ -77,14 +77,36 @@ impl std::error::Error for ParseErrors {}
 
 /// The definitions in the order of the text.
 pub(crate) fn parse(text: &str) -> Result<Vec<(Name, Type)>, ParseErrors> {
+    parse_placed(text).map(|(types, _)| types)
+}
+
+/// The definitions, and where everything stands.
+fn parse_placed(text: &str) -> Result<(Vec<(Name, Type)>, grammar::Places), ParseErrors> {
     if text.len() > MAX_TEXT_BYTES {
         let message = format!("the text is longer than {MAX_TEXT_BYTES} bytes");
         return Err(ParseErrors(vec![ParseError::new(lexer::Place::START, message)]));
     }
     let tokens = lexer::tokens(text).map_err(|error| ParseErrors(vec![error]))?;
-    let (types, mut errors) = grammar::definitions(&tokens);
+    let (types, mut errors, places) = grammar::definitions(&tokens);
     errors.truncate(MAX_ERRORS);
-    if errors.is_empty() { Ok(types) } else { Err(ParseErrors(errors)) }
+    if errors.is_empty() { Ok((types, places)) } else { Err(ParseErrors(errors)) }
+}
+
+/// The definitions after every rule, with the place of each that is broken.
+pub(crate) fn validated(text: &str) -> Result<Vec<(Name, Type)>, ParseErrors> {
+    let (types, places) = parse_placed(text)?;
+    let broken = match crate::validate::validate(&types) {
+        Ok(types) => return Ok(types),
+        Err(broken) => broken,
+    };
+    let placed = |error: &crate::SchemaError| {
+        let place = places.get(error.path()).copied().unwrap_or(lexer::Place::START);
+        ParseError::new(place, error.to_string())
+    };
+    let mut errors: Vec<ParseError> = broken.all().iter().map(placed).collect();
+    errors.sort_by_key(|error| (error.line, error.column));
+    errors.truncate(MAX_ERRORS);
+    Err(ParseErrors(errors))
 }
 
 #[cfg(test)]
@@ -211,6 +233,23 @@ mod tests {
             "`G`: uses Gone, which is not defined",
         ] {
             assert!(errors.contains(part), "{part}\n{errors}");
+        }
+    }
+
+    #[test]
+    fn a_broken_rule_has_a_place_too() {
+        for (text, start) in [
+            ("type A struct {\n  a: void\n}", "2:3: `A.a`"),
+            ("type A u8\ntype B struct {\n  a: A\n  a: u8\n}", "4:3: `B.a`"),
+            ("type A list<Gone>", "1:12: `A[]`"),
+            ("type A enum { B b }", "1:17: `A.b`"),
+            ("type A map<u8><map<f32><u8>>", "1:19: `A[value][key]`"),
+            ("type A optinal<u8>", "1:8: `optinal` is no type: write `optional`"),
+            ("type A usize", "1:8: `usize` is no type: write `u64`"),
+        ] {
+            let errors = Schema::read("test", text).expect_err(text).to_string();
+            assert!(errors.starts_with(start), "{text}: {errors}");
+            assert_eq!(errors.lines().count(), 1, "{text}: {errors}");
         }
     }
 

@@ -140,7 +140,7 @@ impl<T: Numbered> World<T> {
 
     /// Nobody else is there: both lanes work, and hold as much as when they were new.
     fn assert_whole(mut self) {
-        assert_eq!(take_all(&mut self.subscriber), [], "more than there was");
+        assert_eq!(take_all(&mut self.subscriber), [0_u64; 0], "more than there was");
         drop(self.second);
         let mut other = progress(|| self.topic.publisher()).expect("the other lane is free");
         for publisher in [&mut self.publisher, &mut other] {
@@ -232,7 +232,7 @@ impl Operation for Claim {
     }
 
     fn killed(mut world: Self::World, _: &Path) -> Effect {
-        assert_eq!(world.childs(), []);
+        assert_eq!(world.childs(), [0_u64; 0]);
         world.assert_whole();
         Effect::NotYet
     }
@@ -274,7 +274,7 @@ impl Operation for Subscribe {
     }
 
     fn killed(mut world: Self::World, _: &Path) -> Effect {
-        assert_eq!(world.childs(), []);
+        assert_eq!(world.childs(), [0_u64; 0]);
         world.assert_whole();
         Effect::NotYet
     }
@@ -315,7 +315,7 @@ macro_rules! takes {
             }
 
             fn killed(mut world: World<T>, _: &Path) -> Effect {
-                assert_eq!(world.childs(), []);
+                assert_eq!(world.childs(), [0_u64; 0]);
                 world.assert_whole();
                 Effect::NotYet
             }
@@ -335,7 +335,7 @@ macro_rules! takes {
 
             fn continued(mut world: World<T>, _: &Path, left: u8) {
                 assert_eq!(u64::from(left), world.published, "lost or twice");
-                assert_eq!(world.childs(), []);
+                assert_eq!(world.childs(), [0_u64; 0]);
                 world.assert_whole();
             }
         }

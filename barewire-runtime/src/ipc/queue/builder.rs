@@ -179,6 +179,11 @@ impl<T: FixedLayout> QueueBuilder<T> {
 
     /// Opens a queue that somebody has made; all but the way to wait is as it was made.
     ///
+    /// If the type has no largest size, so that BARE octets travel, the queue may have been made
+    /// with another version of it whose values this one reads. Sending a value that the other
+    /// version does not know is an `InvalidValue` error then, so that whoever is attached can read
+    /// whatever is in the queue, and nothing is lost while a system is upgraded piece by piece.
+    ///
     /// # Errors
     ///
     /// `NotFound`, `SchemaMismatch` with the difference, `Malformed`, `Untrusted`, `InvalidName`,

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use barewire_schema::Type;
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 use super::geometry::{Overflow, Plan};
@@ -14,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::layout::{FixedLayout, LayoutError};
 use crate::sync::shelf::Taken;
 use crate::sys;
+use crate::value::Value;
 
 /// How long a call may wait.
 #[derive(Debug, Clone, Copy)]
@@ -475,10 +477,25 @@ impl<T: FixedLayout> MessageQueue<T> {
             let detail = format!("the message takes {bytes} bytes, the queue's slots have {room}");
             return Err(self.too_large(detail));
         }
+        if let Some(contract) = self.segment.contract() {
+            self.keep(contract, &encoded)?;
+        }
         let map = self.segment.map();
         map.write_volatile(self.plan.payload_at(slot), &encoded);
         map.u64(self.plan.length_at(slot)).store(bytes as u64, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Refuses what the readers of the schema that the queue was made with do not know.
+    fn keep(&self, contract: &Type, encoded: &[u8]) -> Result<()> {
+        let refused = |error| {
+            let detail = format!(
+                "the queue was made with an older schema, whose readers do not know this value: \
+                 {error}"
+            );
+            Error::new(ErrorKind::InvalidValue, self.name(), detail)
+        };
+        Value::decode(contract, encoded).map(drop).map_err(refused)
     }
 
     fn too_large(&self, detail: String) -> Error {

@@ -1,9 +1,0 @@
-use barewire::BareSchema;
-
-#[derive(BareSchema)]
-struct Message {
-    id: u32,
-    wrong: std::time::Duration,
-}
-
-fn main() {}

@@ -1,9 +1,0 @@
-use barewire::BareSchema;
-
-#[derive(BareSchema)]
-struct Message {
-    id: u32,
-    wrong: (u8, u16),
-}
-
-fn main() {}

@@ -1,8 +1,0 @@
-use barewire::BareSchema;
-
-#[derive(BareSchema)]
-struct Message<const N: usize> {
-    id: [u8; N],
-}
-
-fn main() {}

@@ -1,0 +1,8 @@
+use barewire::BareSchema;
+
+#[derive(BareSchema)]
+struct Message<const N: u8> {
+    id: u32,
+}
+
+fn main() {}

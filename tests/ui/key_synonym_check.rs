@@ -1,0 +1,14 @@
+use barewire::BareSchema;
+
+fn is_fine(_: &u8) -> bool {
+    true
+}
+
+#[derive(BareSchema)]
+struct Message {
+    id: u32,
+    #[bare(check = is_fine)]
+    wrong: u8,
+}
+
+fn main() {}

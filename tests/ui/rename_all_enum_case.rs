@@ -1,0 +1,10 @@
+use barewire::BareSchema;
+
+#[derive(BareSchema)]
+#[bare(rename_all = "camelCase")]
+enum Kind {
+    JoinRoom,
+    Leave,
+}
+
+fn main() {}

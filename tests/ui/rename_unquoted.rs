@@ -1,0 +1,7 @@
+use barewire::BareSchema;
+
+#[derive(BareSchema)]
+#[bare(rename = Letter)]
+struct Message(u32);
+
+fn main() {}

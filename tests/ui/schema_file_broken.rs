@@ -1,0 +1,3 @@
+barewire::schema!(file = "broken.bare");
+
+fn main() {}

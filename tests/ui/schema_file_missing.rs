@@ -1,0 +1,3 @@
+barewire::schema!(file = "chat-v2.bare");
+
+fn main() {}

@@ -1,0 +1,3 @@
+barewire::schema!(file = chat);
+
+fn main() {}

@@ -1,0 +1,3 @@
+barewire::schema!(path = "chat-v1.bare");
+
+fn main() {}

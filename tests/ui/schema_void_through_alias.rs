@@ -1,0 +1,8 @@
+barewire::schema! {
+    type Nothing void
+    type Point struct {
+        x: Nothing
+    }
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use barewire::BareSchema;
+
+#[derive(BareSchema)]
+struct Message {
+    id: u32,
+    #[bare(max = 4)]
+    wrong: (u8, String),
+}
+
+fn main() {}

@@ -82,7 +82,7 @@ pub fn decode<'de, T: Decode<'de>>(bytes: &'de [u8]) -> Result<T, DecodeError> {
 /// use barewire_runtime::codec::{decode_into, encode};
 /// let mut names = vec![String::from("somebody"), String::from("with a name")];
 /// let first = names[0].as_ptr();
-/// decode_into(&mut names, &encode(&["Ada"])).unwrap();
+/// decode_into(&mut names, &encode(&vec!["Ada"])).unwrap();
 /// assert_eq!(names, ["Ada"]);
 /// assert_eq!(names[0].as_ptr(), first);
 /// ```

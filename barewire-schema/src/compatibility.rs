@@ -151,11 +151,11 @@ impl fmt::Display for Compatibility {
 ///
 /// ```
 /// use barewire_schema::{Relation, compatibility, structure, u32, union};
-/// let old = structure([("id", union([(0, u32())]))]);
-/// let new = structure([("id", union([(0, u32()), (1, u32())]))]);
+/// let old = structure([("id", u32()), ("note", union([(0, u32())]))]);
+/// let new = structure([("id", u32()), ("note", union([(0, u32()), (1, u32())]))]);
 /// assert_eq!(compatibility(&old, &new).encoding.relation(), Relation::Backward);
 ///
-/// let longer = structure([("id", union([(0, u32())])), ("more", u32())]);
+/// let longer = structure([("id", u32()), ("note", union([(0, u32())])), ("more", u32())]);
 /// let found = compatibility(&old, &longer).encoding;
 /// assert_eq!(found.relation(), Relation::Incompatible);
 /// assert_eq!(found.not_backward()[0].path(), "more");

@@ -206,6 +206,7 @@ impl<Request: FixedLayout, R: FixedLayout> Client<Request, R> {
         self.line.reserve().ok_or_else(full)
     }
 
+    #[inline]
     pub(super) fn send(
         &self,
         call: CallId,

@@ -87,6 +87,7 @@ impl Line {
         })
     }
 
+    #[inline]
     pub(super) fn reserve(&self) -> Option<CallId> {
         let mut left = self.unused.load(Ordering::Relaxed);
         while left != 0 {
@@ -111,7 +112,16 @@ impl Line {
         None
     }
 
+    #[inline]
     pub(super) fn reserve_until(&self, deadline: Option<Instant>) -> Result<CallId> {
+        match self.reserve() {
+            Some(call) => Ok(call),
+            None => self.wait_for_slot(deadline),
+        }
+    }
+
+    #[cold]
+    fn wait_for_slot(&self, deadline: Option<Instant>) -> Result<CallId> {
         let attempt = || Ok::<_, Error>(self.reserve());
         let (shared, event) = (&*self.shared, self.shared.replies(self.index));
         let found = event.wait_as(shared.wait(), deadline, attempt, || shared.recover())?;
@@ -121,6 +131,7 @@ impl Line {
 
     /// Gives the slot of a call back to this client's other calls; whether its server is known
     /// to have let it go.
+    #[inline]
     pub(super) fn release(&self, call: CallId, free: bool) {
         self.set_settled(call);
         let next = if free { call.next().number() } else { 0 };
@@ -157,6 +168,7 @@ impl Line {
     }
 
     /// Waits until the frame of that index has come, or something else became of the call.
+    #[inline]
     pub(super) fn wait(
         &self,
         call: CallId,

@@ -25,6 +25,7 @@ pub struct PendingCall<'c, R: FixedLayout> {
 }
 
 impl<'c, R: FixedLayout> PendingCall<'c, R> {
+    #[inline]
     pub(super) fn new(line: &'c Line, call: CallId) -> Self {
         Self { line, call, looks: Looks::default(), _reply: PhantomData }
     }
@@ -70,6 +71,7 @@ impl<'c, R: FixedLayout> PendingCall<'c, R> {
     /// Gives the call up. Dropping it does the same.
     pub fn cancel(self) {}
 
+    #[inline]
     pub(super) fn wait_until(self, deadline: Option<Instant>) -> Result<Reply<'c, R>> {
         match self.line.wait(self.call, 0, deadline) {
             Some(found) => self.settle(found),
@@ -82,6 +84,7 @@ impl<'c, R: FixedLayout> PendingCall<'c, R> {
         this.line.late(this.line.end(this.call))
     }
 
+    #[inline]
     pub(super) fn settle(self, found: Progress) -> Result<Reply<'c, R>> {
         let Progress::Last(bytes) = found else {
             return Err(self.line.failure(found));
@@ -138,6 +141,7 @@ impl<R: FixedLayout> Reply<'_, R> {
 impl<R: FixedLayout> Deref for Reply<'_, R> {
     type Target = R::Layout;
 
+    #[inline]
     fn deref(&self) -> &R::Layout {
         const { check::assert_bounded(R::TYPE) };
         self.received.layout(&self.line.shared)
@@ -145,6 +149,7 @@ impl<R: FixedLayout> Deref for Reply<'_, R> {
 }
 
 impl<R: FixedLayout> Drop for Reply<'_, R> {
+    #[inline]
     fn drop(&mut self) {
         self.line.release(self.call, true);
     }

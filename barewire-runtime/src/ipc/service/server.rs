@@ -135,6 +135,7 @@ impl Held<'_> {
     }
 
     /// The last that happens to the slot from here.
+    #[inline]
     pub(super) fn reply(self, bytes: usize) {
         let this = ManuallyDrop::new(self);
         this.shared.slots().reply(this.call, bytes);
@@ -236,6 +237,7 @@ impl<'s, Request: FixedLayout, R: FixedLayout> Call<'s, Request, R> {
     ///
     /// `TooLarge` if the reply exceeds a cap or the service's room for it. The call stays
     /// unanswered then.
+    #[inline]
     pub fn reply(self, reply: &R) -> Result<()>
     where
         R: Encode,
@@ -260,6 +262,7 @@ impl<'s, Request: FixedLayout, R: FixedLayout> Call<'s, Request, R> {
 impl<Request: FixedLayout, R: FixedLayout> Deref for Call<'_, Request, R> {
     type Target = Request::Layout;
 
+    #[inline]
     fn deref(&self) -> &Request::Layout {
         const { check::assert_bounded(Request::TYPE) };
         self.request.layout(self.held.shared)

@@ -6,7 +6,7 @@
 //!       128   1024  a word for each participant: whether it serves
 //!      1152  8 × n  a word for each line: who owns it
 //!         …  256 n  the lines: call words, ack words, end words (64 each), two events
-//!         …         the slots, eight to a line: frames (word, payload), request
+//!         …         the slots, eight to a line: request, frames (word, payload)
 //! ```
 
 use super::slots::CallId;
@@ -46,6 +46,7 @@ pub(super) struct Shape {
     owners_at: usize,
     lines_at: usize,
     slots_at: usize,
+    request_area: usize,
     frame_stride: usize,
     slot_stride: usize,
 }
@@ -60,8 +61,9 @@ impl Shape {
         request_bytes: usize,
         reply_bytes: usize,
     ) -> Option<Self> {
+        // The request stands first: behind the frames, it would be fetched by who runs through them.
+        let request_area = request_bytes.checked_next_multiple_of(PAIR_BYTES)?;
         let frame_stride = reply_bytes.checked_add(FRAME_HEADER)?.checked_next_multiple_of(64)?;
-        let request_area = request_bytes.checked_next_multiple_of(64)?;
         let slot_stride = frame_stride.checked_mul(frames)?.checked_add(request_area)?;
         let slot_stride = slot_stride.checked_next_multiple_of(PAIR_BYTES)?;
         let shape = Self {
@@ -73,6 +75,7 @@ impl Shape {
             owners_at: 0,
             lines_at: 0,
             slots_at: 0,
+            request_area,
             frame_stride,
             slot_stride,
         };
@@ -121,12 +124,12 @@ impl Shape {
     /// Where the frame of that index is: its word, then its payload.
     pub(super) fn frame(&self, call: CallId, index: u64) -> usize {
         let frame = index as usize & (self.frames - 1);
-        self.slot(call) + frame * self.frame_stride
+        self.slot(call) + self.request_area + frame * self.frame_stride
     }
 
     /// Where the request of the slot is.
     pub(super) fn request(&self, call: CallId) -> usize {
-        self.slot(call) + self.frames * self.frame_stride
+        self.slot(call)
     }
 
     /// The event that servers without a call wait on.
@@ -155,9 +158,8 @@ impl Shape {
     /// The smallest shape that shows everything, since a model tries every interleaving.
     pub(super) fn model(clients: usize, frames: usize) -> Self {
         let shape = Self::new(0, clients, frames, 8, 8).expect("it is small");
-        Self { slots: 1, participants: 4, frame_stride: 8, slot_stride: frames * 8, ..shape }
-            .placed()
-            .expect("it is small")
+        let small = Self { slots: 1, participants: 4, request_area: 0, frame_stride: 8, ..shape };
+        Self { slot_stride: frames * 8, ..small }.placed().expect("it is small")
     }
 }
 

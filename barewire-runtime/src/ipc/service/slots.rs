@@ -445,6 +445,8 @@ impl<'a, W: Words> Slots<'a, W> {
                 continue;
             }
             let call = CallId { line, slot, number: seen.number() };
+            // It is on its way while the exchange waits for the line of the call.
+            self.words.prefetch_read(self.shape.request(call));
             let serving = Call::new(SERVING, seen.number()).0 | u64::from(self.me) << SERVER_SHIFT;
             if word.exchange(seen.0, serving, Ordering::AcqRel) {
                 return Some(call);

@@ -36,7 +36,7 @@ impl<'s, T: FixedLayout> TopicMessage<'s, T> {
     /// How many messages were missed between the one taken before and this one.
     #[must_use]
     pub fn missed(&self) -> u64 {
-        self.found.missed
+        self.subscriber.reported
     }
 
     /// Who published it, when, and which one it is.
@@ -103,7 +103,7 @@ impl<'s, T: FixedLayout> TopicBatch<'s, T> {
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.found.map_or(0, |found| found.count as usize)
+        self.found.map_or(0, |found| found.count() as usize)
     }
 
     /// Whether there is none.
@@ -115,14 +115,14 @@ impl<'s, T: FixedLayout> TopicBatch<'s, T> {
     /// How many messages were missed between the one taken before and the first of these.
     #[must_use]
     pub fn missed(&self) -> u64 {
-        self.found.map_or(0, |found| found.missed)
+        self.found.map_or(0, |_| self.subscriber.reported)
     }
 
     /// The messages, in the order in which they were published.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = TopicItem<'_, T>> {
         let subscriber = &*self.subscriber;
-        let found = self.found.unwrap_or_default();
-        (0..found.count as usize).map(move |index| TopicItem { subscriber, found, index })
+        let found = self.found.unwrap_or(Found::NOTHING);
+        (0..self.len()).map(move |index| TopicItem { subscriber, found, index })
     }
 }
 
@@ -154,7 +154,7 @@ impl<T: FixedLayout> TopicItem<'_, T> {
             return subscriber.notes.get(self.index).copied().unwrap_or_default();
         }
         let position = self.found.position.wrapping_add(self.index as u64);
-        subscriber.shared.note(self.found.lane, position, size_of::<T::Layout>())
+        subscriber.shared.note(self.found.lane(), position, size_of::<T::Layout>())
     }
 
     /// Who published it, when, and which one it is.
@@ -234,7 +234,7 @@ fn slot_bytes<T: FixedLayout>(
         return subscriber.copies.as_bytes().get(start..start + len).unwrap_or_default();
     }
     let position = found.position.wrapping_add(index as u64);
-    let address = shared.map().bytes(shared.shape.slot(found.lane, position), len);
+    let address = shared.map().bytes(shared.shape.slot(found.lane(), position), len);
     // SAFETY: in bounds, as `bytes` checks; and nobody writes there, because publishers stay behind
     // the cursor, which moves past the message when the borrow of the subscriber ends (cooperative
     // peers; from others, messages are copied).

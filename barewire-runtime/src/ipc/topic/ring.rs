@@ -412,6 +412,12 @@ impl<'a, W: Slots> Lane<'a, W> {
                 && self.last_word(reader.position).load(Ordering::Acquire) != EMPTY
     }
 
+    /// Whether `tail` counts a message that the reader has not had.
+    #[inline]
+    pub(super) fn is_ahead(&self, reader: &Reader) -> bool {
+        self.end() > reader.position
+    }
+
     /// Likewise for batches, up to `most`: looks at `tail` first, and is always thorough.
     pub(super) fn ready_many(&self, reader: &mut Reader, most: u64) -> u64 {
         let known = reader.seen.saturating_sub(reader.position);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -53,6 +54,8 @@ pub struct Subscriber<T: FixedLayout> {
     pub(super) positions: Option<Arc<[AtomicU64]>>,
     /// Missed, but not yet told with a message.
     unreported: u64,
+    /// Missed before what was found last.
+    pub(super) reported: u64,
     /// Whether publishers were not told yet that there is room.
     untold: bool,
     /// Whether messages come one upon the other.
@@ -67,13 +70,35 @@ pub struct Subscriber<T: FixedLayout> {
     _message: PhantomData<fn() -> T>,
 }
 
-/// Messages that stand next to each other in a lane, as they were found.
-#[derive(Debug, Clone, Copy, Default)]
+/// Messages that stand next to each other in a lane, as they were found: two words, which go from
+/// hand to hand in registers.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Found {
-    pub(super) lane: usize,
     pub(super) position: u64,
-    pub(super) count: u64,
-    pub(super) missed: u64,
+    /// The lane's number × 2³², + how many there are.
+    span: NonZeroU64,
+}
+
+impl Found {
+    /// Stands where there is nothing, and is not looked at.
+    pub(super) const NOTHING: Self = Self { position: 0, span: NonZeroU64::MIN };
+
+    /// `None` if `count` is 0.
+    #[inline]
+    fn new(lane: usize, position: u64, count: u64) -> Option<Self> {
+        let count = NonZeroU64::new(count & u64::from(u32::MAX))?;
+        Some(Self { position, span: count | (lane as u64) << 32 })
+    }
+
+    #[inline]
+    pub(super) fn lane(self) -> usize {
+        (self.span.get() >> 32) as usize
+    }
+
+    #[inline]
+    pub(super) fn count(self) -> u64 {
+        u64::from(self.span.get() as u32)
+    }
 }
 
 impl<T: FixedLayout> Subscriber<T> {
@@ -104,6 +129,7 @@ impl<T: FixedLayout> Subscriber<T> {
             missed: 0,
             positions: None,
             unreported: 0,
+            reported: 0,
             untold: false,
             streams: false,
             misses: NEAR,
@@ -129,7 +155,7 @@ impl<T: FixedLayout> Subscriber<T> {
     /// None today; a topic may come to be closed.
     #[inline]
     pub fn try_take(&mut self) -> Result<Option<TopicMessage<'_, T>>> {
-        let found = self.known().or_else(|| self.look(true, None));
+        let found = self.known().or_else(|| self.look_surely());
         Ok(found.map(|found| TopicMessage::new(self, found)))
     }
 
@@ -247,6 +273,13 @@ impl<T: FixedLayout> Subscriber<T> {
             self.misses = 0;
             return found;
         }
+        self.miss();
+        None
+    }
+
+    /// Nothing was found.
+    #[inline]
+    fn miss(&mut self) {
         self.misses = self.misses.saturating_add(1);
         if self.streams {
             self.streams = self.misses < NEAR;
@@ -254,7 +287,6 @@ impl<T: FixedLayout> Subscriber<T> {
                 std::hint::spin_loop();
             }
         }
-        None
     }
 
     /// The next message, if it is seen to be there at a glance; the usual case of a stream.
@@ -266,7 +298,20 @@ impl<T: FixedLayout> Subscriber<T> {
         }
         let position = reader.position;
         reader.position = position.wrapping_add(1);
-        Some(Found { lane: 0, position, count: 1, missed: 0 })
+        Found::new(0, position, 1)
+    }
+
+    /// Makes sure that [`known`](Self::known) has missed nothing. One lane says so by one word.
+    #[inline]
+    fn look_surely(&mut self) -> Option<Found> {
+        if let ([reader], false) = (&self.readers[..], self.copies_out)
+            && !self.shared.lane(0).is_ahead(reader)
+        {
+            self.tell();
+            self.miss();
+            return None;
+        }
+        self.look(true, None)
     }
 
     /// Looks at each lane in turn, and takes what stands in the first one that has something.
@@ -310,7 +355,7 @@ impl<T: FixedLayout> Subscriber<T> {
         if self.copies_out {
             self.copy(lane, position, count);
         }
-        Some(Found { lane, position, count, missed: 0 })
+        Found::new(lane, position, count)
     }
 
     /// Copies messages, and then makes sure that nobody has overwritten them meanwhile.
@@ -326,8 +371,8 @@ impl<T: FixedLayout> Subscriber<T> {
             let lane = self.shared.lane(number);
             if lane.was_intact(position) {
                 self.readers[number].position = position.wrapping_add(count);
-                let missed = std::mem::take(&mut self.unreported);
-                return Some(Found { lane: number, position, count, missed });
+                self.reported = std::mem::take(&mut self.unreported);
+                return Found::new(number, position, count);
             }
             let missed = lane.skip(&mut self.readers[number]);
             self.missed = self.missed.saturating_add(missed);
@@ -352,12 +397,12 @@ impl<T: FixedLayout> Subscriber<T> {
     /// Lets publishers go on with what has been read.
     #[inline]
     pub(super) fn release(&mut self, found: Found) {
-        let position = self.readers[found.lane].position;
+        let position = self.readers[found.lane()].position;
         if let Some(positions) = &self.positions {
-            positions[found.lane].store(position, Ordering::Relaxed);
+            positions[found.lane()].store(position, Ordering::Relaxed);
         }
         let Some(place) = self.place else { return };
-        self.shared.lane(found.lane).advance(place, position);
+        self.shared.lane(found.lane()).advance(place, position);
         self.untold = true;
         // A publisher that sleeps is woken when there is something to do for it; a lone free slot
         // it finds itself after a few milliseconds.

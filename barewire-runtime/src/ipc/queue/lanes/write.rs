@@ -78,11 +78,22 @@ impl<W: Words> Lanes<'_, W> {
             let stamp = seen.stamp() + 1;
             let acquired = Owner::new(Use::Acquired, self.me, stamp);
             if self.owner(block).exchange(seen.0, acquired.0, AcqRel) {
-                writer.search = (block + 1) & mask;
+                writer.search = self.search_after(writer, block);
                 return Some(Acquired { block, stamp });
             }
         }
         None
+    }
+
+    /// Where the next search begins when this one has found `block`.
+    ///
+    /// Large messages have blocks of their own. The block before the last one is most likely in
+    /// the caches still, and free if the consumers are not behind.
+    fn search_after(&self, writer: &Writer, block: u64) -> u64 {
+        match writer.last {
+            Some(last) if self.shape.slots == 1 => last,
+            _ => (block + 1) & (self.shape.blocks - 1),
+        }
     }
 
     /// Gives back a block that was acquired and not linked.

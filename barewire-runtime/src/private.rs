@@ -10,7 +10,7 @@ pub use zerocopy;
 
 pub use crate::codec::{
     Alike, Decode, DecodeError, Decoder, Encode, Encoder, Int, Level, Made, Place, Plain, Sink,
-    Steady, UInt, make, plain_value,
+    Steady, UInt, make, plain_at, plain_value,
 };
 pub use crate::layout::rules::{Refusal, Verdict, rule};
 pub use crate::layout::{

@@ -2,7 +2,7 @@
 
 pub use ::core;
 pub use ::std;
-pub use barewire_schema::check::{assert_layout, assert_reads};
+pub use barewire_schema::check::{assert_aligned, assert_layout, assert_reads};
 pub use barewire_schema::{
     BareSchema, EnumMember, Field, Link, Max, PairCaps, Type, UnionMember, pads,
 };

@@ -130,7 +130,7 @@ map!(BTreeMap);
 map!(HashMap, S);
 
 const fn field(name: &'static str, ty: &'static Type) -> Field {
-    Field { name: Cow::Borrowed(name), ty: Link::Static(ty) }
+    Field { name: Cow::Borrowed(name), ty: Link::Static(ty), align: None }
 }
 
 impl BareSchema for Duration {

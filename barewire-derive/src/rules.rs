@@ -84,8 +84,8 @@ pub(crate) fn skip(
     Ok(true)
 }
 
-/// Gives the alignment of a whole struct to its first field, which is the same, and refuses any that
-/// has no effect.
+/// Gives the alignment of a whole struct to its first field, which is the same, and refuses any
+/// that has no effect.
 pub(crate) fn align(
     whole: Option<&LitInt>,
     shape: &mut Shape,

@@ -25,6 +25,10 @@ impl BareSchema for u8 {
     const OCTET: bool = true;
 }
 
+impl BareSchema for uuid::Uuid {
+    const TYPE: &'static Type = &Type::DataFixed { len: 16 };
+}
+
 macro_rules! text {
     ($($rust:ty),*) => {$(
         impl BareSchema for $rust {

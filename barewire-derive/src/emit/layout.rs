@@ -1,10 +1,10 @@
 //! The fixed layout of a struct: a sibling in `repr(C)` with its padding written out.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{Attribute, Ident, Visibility};
 
-use super::fields::{at_type, construct, place};
+use super::fields::{at_type, construct, place, respan};
 use super::{Parts, Paths, Subject};
 use crate::check;
 use crate::model::{Field, Fields};
@@ -102,14 +102,16 @@ impl Sibling<'_> {
         let (Paths { private, core, .. }, of) = (paths, &self.of);
         let each = self.fields.fields.iter().zip(layouts).filter_map(|(field, ty)| {
             let (align, name) = (field.align.as_ref()?, &field.name);
-            Some(quote_spanned! {align.span()=>
+            let assertion = quote! {
                 const _: () = #private::assert_aligned(
                     #of,
                     #name,
                     #align,
                     #core::mem::align_of::<#ty>() as #core::primitive::u64,
                 );
-            })
+            };
+            // All of it where the number stands, so that the error is shown there.
+            Some(respan(assertion, align.span().resolved_at(Span::call_site())))
         });
         each.collect()
     }

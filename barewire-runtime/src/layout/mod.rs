@@ -42,7 +42,8 @@ pub trait Layout: FromBytes + IntoBytes + Immutable + KnownLayout + Copy + 'stat
     type Word: Word;
 }
 
-/// An integer of 1, 2, 4 or 8 bytes, or a wide one, and the count of items that are aligned as it is.
+/// An integer of 1, 2, 4 or 8 bytes, or a wider one, and the count of items that are aligned as it
+/// is.
 pub trait Word: Layout {
     /// The count before such items: max(4, alignment) bytes, aligned as the word.
     type Count: Count;

@@ -80,7 +80,7 @@
 //! | `varint` | `u64`, `i64` | BARE's `uint` or `int`, 1 to 10 octets |
 //! | `range = 0..=100` | numbers, also inside `Option` | the values that are allowed |
 //! | `validate = path` | a field or the type | a function that accepts values, see below |
-//! | `align = 64` | a field, or a struct as a whole | where it stands in its layout, at least so aligned |
+//! | `align = 64` | a field, or the struct | what it is aligned to in its layout, at least |
 //! | `skip` | a field | not in the schema; decoding gives it its `Default` |
 //! | `skip, default = EXPRESSION` | a field | the same with another value |
 //! | `tag = 5` | a variant with data | its tag in the union |

@@ -80,6 +80,7 @@
 //! | `varint` | `u64`, `i64` | BARE's `uint` or `int`, 1 to 10 octets |
 //! | `range = 0..=100` | numbers, also inside `Option` | the values that are allowed |
 //! | `validate = path` | a field or the type | a function that accepts values, see below |
+//! | `align = 64` | a field, or the struct | what it is aligned to in its layout, at least |
 //! | `skip` | a field | not in the schema; decoding gives it its `Default` |
 //! | `skip, default = EXPRESSION` | a field | the same with another value |
 //! | `tag = 5` | a variant with data | its tag in the union |
@@ -92,10 +93,29 @@
 //! The cases of `rename_all` are `camelCase`, `snake_case` and `lowercase` for fields, and
 //! `SCREAMING_SNAKE_CASE` and `UPPERCASE` for the members of an enum.
 //!
+//! `align` takes a power of two up to 64 and means what `alignas` means in C. It is a part of the
+//! layout alone, as `max` is, and stands in the schema's text in a comment:
+//!
+//! ```
+//! use barewire::BareSchema;
+//!
+//! #[derive(BareSchema)]
+//! struct Counters {
+//!     #[bare(align = 64)]
+//!     written: u64,
+//!     #[bare(align = 64)] // on a line of the cache of its own
+//!     read: u64,
+//! }
+//!
+//! assert_eq!((size_of::<CountersLayout>(), align_of::<CountersLayout>()), (128, 64));
+//! let text = barewire::schema_model::Schema::from_type(Counters::TYPE).to_string();
+//! assert!(text.starts_with("# barewire: align .written=64 .read=64\ntype Counters struct {"));
+//! ```
+//!
 //! # Types
 //!
-//! Numbers, `bool`, `String`, `Vec`, arrays, `Option`, `Box`, `BTreeMap`, `HashMap`,
-//! [`Uuid`](layout::Uuid) and whatever derives `BareSchema`; further:
+//! Numbers, `bool`, `String`, `Vec`, arrays, `Option`, `Box`, `BTreeMap`, `HashMap`, `uuid::Uuid`
+//! (or its place, [`layout::Uuid`]) and whatever derives `BareSchema`; further:
 //!
 //! | Rust | BARE |
 //! |---|---|

@@ -36,10 +36,11 @@ fn changed(random: &mut Random, ty: &Type) -> Type {
             let rename = |(index, field): (usize, &Field)| Field {
                 name: format!("g{index}").into(),
                 ty: inner(field.ty.get()).into(),
+                align: field.align,
             };
             let mut fields: Vec<Field> = fields.iter().enumerate().map(rename).collect();
             if random.below(12) == 0 {
-                fields.push(Field { name: "more".into(), ty: Type::Bool.into() });
+                fields.push(Field { name: "more".into(), ty: Type::Bool.into(), align: None });
             }
             Type::Struct(fields.into())
         }

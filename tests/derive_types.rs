@@ -91,6 +91,38 @@ fn times_have_a_mapping_that_loses_nothing() {
 }
 
 #[derive(BareSchema, Debug, Clone, PartialEq)]
+struct Ids {
+    id: uuid::Uuid,
+    parent: Option<uuid::Uuid>,
+    #[bare(max = 3)]
+    seen: Vec<uuid::Uuid>,
+    #[bare(max = 2)]
+    by_id: BTreeMap<uuid::Uuid, u8>,
+    place: Uuid,
+}
+
+#[test]
+fn the_ids_of_the_uuid_crate_are_fields_like_others() {
+    let id = uuid::Uuid::from_u128;
+    let value = Ids {
+        id: id(1),
+        parent: Some(id(2)),
+        seen: vec![id(3), id(4)],
+        by_id: BTreeMap::from([(id(5), 6)]),
+        place: id(7).into(),
+    };
+    comes_back(&value);
+    assert_eq!(barewire::codec::encode(&value.id), *value.id.as_bytes());
+    let mut place = IdsLayout::new_zeroed();
+    value.store(&mut place).expect("it fits");
+    assert_eq!(place.id().expect("in place"), id(1));
+    place.set_id(id(9)).expect("it fits");
+    assert_eq!((place.id, place.place), (id(9).into(), id(7).into()));
+    assert_eq!(place.id.to_string(), id(9).to_string());
+    assert!(text::<Ids>().contains("id: data[16]\n  parent: optional<data[16]>"));
+}
+
+#[derive(BareSchema, Debug, Clone, PartialEq)]
 struct Text<const N: usize>(#[bare(max = N)] String);
 
 #[derive(BareSchema, Debug, Clone, PartialEq)]

@@ -24,11 +24,20 @@ impl Place {
     fn keys(self) -> &'static [&'static str] {
         match self {
             Place::Item => {
-                &["rename", "rename_all", "validate", "capacities", "compatible_with", "crate"]
+                const KEYS: [&str; 7] = [
+                    "rename",
+                    "rename_all",
+                    "validate",
+                    "align",
+                    "capacities",
+                    "compatible_with",
+                    "crate",
+                ];
+                &KEYS
             }
             Place::Field => &[
                 "max", "item", "key", "value", "varint", "rename", "range", "validate", "skip",
-                "default",
+                "default", "align",
             ],
             Place::Variant => &["tag", "rename"],
             Place::Member => &["rename"],
@@ -45,7 +54,7 @@ impl Place {
     }
 }
 
-const ALL_KEYS: [&str; 15] = [
+const ALL_KEYS: [&str; 16] = [
     "max",
     "item",
     "key",
@@ -58,6 +67,7 @@ const ALL_KEYS: [&str; 15] = [
     "validate",
     "skip",
     "default",
+    "align",
     "capacities",
     "compatible_with",
     "crate",
@@ -81,6 +91,7 @@ pub(crate) struct Attributes {
     pub(crate) validate: Option<ExprPath>,
     pub(crate) skip: Option<Span>,
     pub(crate) default: Option<(Span, Expr)>,
+    pub(crate) align: Option<LitInt>,
     pub(crate) capacities: Option<(Span, Vec<Expr>)>,
     pub(crate) compatible_with: Option<LitStr>,
 }
@@ -190,6 +201,7 @@ fn unknown(key: &str, span: Span, known: &[&str]) -> syn::Error {
         "check" | "with" | "validator" => Some("validate"),
         "ignore" | "transient" => Some("skip"),
         "case" => Some("rename_all"),
+        "alignas" | "aligned" | "alignment" => Some("align"),
         "compatible" | "compat" => Some("compatible_with"),
         "capacity_of" | "instances" => Some("capacities"),
         _ => None,
@@ -251,6 +263,26 @@ fn range(meta: &ParseNestedMeta<'_>) -> syn::Result<ExprRange> {
         return Err(error(&value, "no value is in this range", help));
     }
     Ok(range.clone())
+}
+
+fn alignment(meta: &ParseNestedMeta<'_>) -> syn::Result<LitInt> {
+    let value = value_of(meta)?;
+    let number = crate::parse::whole_number(&value, "an alignment")?;
+    match number.base10_parse::<u64>()? {
+        align if barewire_schema::is_alignment(align) => {
+            Ok(LitInt::new(number.base10_digits(), number.span()))
+        }
+        align if align.is_power_of_two() => Err(error(
+            value,
+            &format!("an alignment is at most {}", barewire_schema::MAX_ALIGN),
+            "write `align = 64`: that is a line of the cache",
+        )),
+        _ => Err(error(
+            value,
+            "an alignment is a power of two",
+            "write 16 or 32, or 64 for a line of the cache",
+        )),
+    }
 }
 
 fn validator(meta: &ParseNestedMeta<'_>) -> syn::Result<ExprPath> {
@@ -326,6 +358,7 @@ impl Attributes {
             "range" => set(&mut self.range, (span, range(meta)?), span, &key),
             "validate" => set(&mut self.validate, validator(meta)?, span, &key),
             "skip" => set(&mut self.skip, span, span, &key),
+            "align" => set(&mut self.align, alignment(meta)?, span, &key),
             "default" => {
                 let value: Expr = match meta.value() {
                     Ok(value) => value.parse()?,

@@ -172,6 +172,7 @@ fn tuple(
             ty: ty.clone(),
             caps: caps(ty, own, context)?,
             varint: None,
+            align: None,
             range: None,
             validate: None,
             rule: None,

@@ -123,6 +123,8 @@ pub(crate) struct Field {
     pub(crate) ty: Type,
     pub(crate) caps: Caps,
     pub(crate) varint: Option<Varint>,
+    /// What it is aligned to at least.
+    pub(crate) align: Option<LitInt>,
     pub(crate) range: Option<ExprRange>,
     pub(crate) validate: Option<ExprPath>,
     /// The function that checks both.

@@ -46,7 +46,7 @@ pub(crate) fn item(input: &DeriveInput) -> (syn::Path, syn::Result<Item>) {
         core: quote::quote!(#crate_path::__private::core),
         numbers: Cell::new(0),
     };
-    let shape = match &data_of(input) {
+    let mut shape = match &data_of(input) {
         Ok(Data::Struct(data)) => structure(input, data, &context, &mut errors),
         Ok(Data::Enum(data)) => enumeration(input, data, &context, &mut errors),
         Ok(Data::Union(_)) => None,
@@ -55,6 +55,9 @@ pub(crate) fn item(input: &DeriveInput) -> (syn::Path, syn::Result<Item>) {
             None
         }
     };
+    if let Some(shape) = &mut shape {
+        errors.keep(rules::align(attributes.align.as_ref(), shape, &context));
+    }
     if let (Some(rename_all), Some(Shape::Newtype(_))) = (&attributes.rename_all, &shape) {
         let help = "remove it: the inner type has names of its own";
         errors.push(error(rename_all, "there is no name for `rename_all` to change", help));
@@ -350,6 +353,7 @@ fn field(
         ty: found.ty.clone(),
         caps,
         varint,
+        align: attributes.align,
         rule: (attributes.range.is_some() || attributes.validate.is_some())
             .then(|| quote::format_ident!("__{}Rule{}", context.owner, context.number())),
         range: attributes.range.map(|(_, range)| range),

@@ -1,11 +1,12 @@
 //! What `range`, `validate`, `skip` and `default` may stand on.
 
 use quote::{quote, quote_spanned};
+use syn::LitInt;
 use syn::spanned::Spanned as _;
 
 use crate::attributes::Attributes;
 use crate::check::{self, Context, error, error_at};
-use crate::model::Fields;
+use crate::model::{Fields, Payload, Shape};
 
 /// Refuses a range on what is known to be no number.
 pub(crate) fn range(ty: &syn::Type, attributes: &Attributes) -> syn::Result<()> {
@@ -65,6 +66,7 @@ pub(crate) fn skip(
         (attributes.range.is_some(), "range"),
         (attributes.validate.is_some(), "validate"),
         (attributes.varint.is_some(), "varint"),
+        (attributes.align.is_some(), "align"),
     ];
     if let Some((_, key)) = other.iter().find(|(said, _)| *said) {
         return Err(error_at(
@@ -80,6 +82,57 @@ pub(crate) fn skip(
     };
     fields.skipped.push((member.clone(), value));
     Ok(true)
+}
+
+/// Gives the alignment of a whole struct to its first field, which is the same, and refuses any
+/// that has no effect.
+pub(crate) fn align(
+    whole: Option<&LitInt>,
+    shape: &mut Shape,
+    context: &Context<'_>,
+) -> syn::Result<()> {
+    const INSIDE: &str = "what stands alone inside has no place of its own to align";
+    const STRUCT: &str = "only a struct can be aligned, and the fields of one";
+    let field = match shape {
+        Shape::Newtype(field) => field.align.as_ref(),
+        Shape::Union(variants) => variants.iter().find_map(|variant| match &variant.payload {
+            Payload::Single(field) => field.align.as_ref(),
+            _ => None,
+        }),
+        _ => None,
+    };
+    if let Some(number) = field {
+        return Err(error(number, INSIDE, "put `align` on the field that this type is used in"));
+    }
+    if let Some(number) = whole {
+        let Shape::Struct(fields) = shape else {
+            return Err(error(
+                number,
+                STRUCT,
+                "put `align` on the field that this type is used in",
+            ));
+        };
+        let value = |number: &LitInt| number.base10_parse::<u64>().unwrap_or(0);
+        if let Some(first) = fields.fields.first_mut()
+            && first.align.as_ref().is_none_or(|own| value(own) < value(number))
+        {
+            first.align = Some(number.clone());
+        }
+    }
+    if !context.borrows() {
+        return Ok(());
+    }
+    let fields = match shape {
+        Shape::Struct(fields) => fields.fields.as_slice(),
+        _ => &[],
+    };
+    match fields.iter().find_map(|field| field.align.as_ref()) {
+        Some(number) => {
+            let help = "remove it: only a type that owns its fields has a layout";
+            Err(error(number, "a type that borrows has no fixed layout", help))
+        }
+        None => Ok(()),
+    }
 }
 
 /// A case that `rename_all` knows, and how it is made of any other.

@@ -2,7 +2,7 @@
 
 pub use ::core;
 pub use ::std;
-pub use barewire_schema::check::{assert_layout, assert_reads};
+pub use barewire_schema::check::{assert_aligned, assert_layout, assert_reads};
 pub use barewire_schema::{
     BareSchema, EnumMember, Field, Link, Max, PairCaps, Type, UnionMember, pads,
 };
@@ -10,7 +10,7 @@ pub use zerocopy;
 
 pub use crate::codec::{
     Alike, Decode, DecodeError, Decoder, Encode, Encoder, Int, Level, Made, Place, Plain, Sink,
-    Steady, UInt, make, plain_value,
+    Steady, UInt, make, plain_at, plain_value,
 };
 pub use crate::layout::rules::{Refusal, Verdict, rule};
 pub use crate::layout::{

@@ -119,7 +119,7 @@ pub fn union(members: impl IntoIterator<Item = (u64, Type)>) -> Type {
 /// ```
 #[must_use]
 pub fn structure<N: Into<Name>>(fields: impl IntoIterator<Item = (N, Type)>) -> Type {
-    let field = |(name, ty): (N, Type)| Field { name: name.into(), ty: ty.into() };
+    let field = |(name, ty): (N, Type)| Field { name: name.into(), ty: ty.into(), align: None };
     Type::Struct(Cow::Owned(fields.into_iter().map(field).collect()))
 }
 

@@ -121,6 +121,28 @@ const fn unbounded(ty: &Type, path: Message, attribute: &'static str) -> Option<
     }
 }
 
+/// Stops compilation if a field asks for less alignment than its type has anyway.
+///
+/// ```compile_fail
+/// const { barewire_schema::check::assert_aligned("Row", "hits", 4, 8) };
+/// ```
+pub const fn assert_aligned(owner: &str, field: &str, asked: u64, own: u64) {
+    if asked >= own {
+        return;
+    }
+    let message = Message::new()
+        .push("`")
+        .push(owner)
+        .push(".")
+        .push(field)
+        .push("` is aligned to ")
+        .number(own)
+        .push(" as its type is, and `align = ")
+        .number(asked)
+        .push("` would be less: remove it");
+    panic!("{}", message.text());
+}
+
 /// Stops compilation with the path of the field that has no cap, unless `ty` has a fixed layout.
 ///
 /// ```

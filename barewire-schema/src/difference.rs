@@ -80,6 +80,13 @@ fn compare(expected: &Type, found: &Type, path: String, out: &mut Vec<Difference
                 match (ours.get(index), theirs.get(index)) {
                     (Some(our), Some(their)) if our.name == their.name => {
                         let path = format!("{path}{dot}{}", our.name);
+                        if our.align != their.align {
+                            out.push(Difference {
+                                path: path.clone(),
+                                found: Some(aligned(their.align)),
+                                expected: Some(aligned(our.align)),
+                            });
+                        }
                         compare(our.ty.get(), their.ty.get(), path, out);
                     }
                     (our, their) => {
@@ -145,6 +152,13 @@ fn named(ty: &Type) -> Option<(&str, &Type)> {
     match ty {
         Type::User { name, definition: Some(link) } => Some((name, link.get())),
         _ => None,
+    }
+}
+
+fn aligned(align: Option<u64>) -> String {
+    match align {
+        Some(align) => format!("aligned to {align}"),
+        None => "aligned as its type".to_owned(),
     }
 }
 

@@ -175,7 +175,7 @@ const fn shape(hash: Hash, ty: &Type) -> Hash {
             let (mut offset, mut at) = (Some(0_u64), 0);
             while at < list.len() {
                 hash = hash.name(text(&list[at].name));
-                offset = match (offset, list[at].ty.get().layout()) {
+                offset = match (offset, list[at].layout()) {
                     (Some(end), Some(field)) => {
                         let start = end.next_multiple_of(field.align);
                         hash = hash.byte(1).number(start);
@@ -229,7 +229,7 @@ mod tests {
     fn equal_octets_have_equal_wire_ids() {
         let octets = Type::List { item: Type::U8.into(), cap: Some(3) };
         assert_eq!(Type::Data { cap: None }.wire_id(), octets.wire_id());
-        let field = Field { name: "x".into(), ty: Type::U16.into() };
+        let field = Field { name: "x".into(), ty: Type::U16.into(), align: None };
         let wrapped = Type::Struct(Cow::Owned(vec![field]));
         assert_eq!(wrapped.wire_id(), Type::U16.wire_id());
         assert_ne!(wrapped.layout_id(), Type::U16.layout_id());

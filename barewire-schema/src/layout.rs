@@ -12,18 +12,30 @@
 //! | `map<K><V>` with a cap | a count of four bytes, then pairs without padding, alignment 1 |
 //! | `union` | a tag as for an enum, then the largest member, padded |
 //! | `struct` | the fields in order, padded as C does |
+//!
+//! A count or a flag of more than eight bytes is a number in the first eight; the rest is zero. A
+//! field may be aligned to more than its type, as `alignas` in C does.
 
-use crate::model::{Type, slice};
+use crate::model::{Field, Type, slice};
 
 /// The largest fixed layout, in bytes.
 pub const MAX_LAYOUT_BYTES: u64 = 1 << 40;
+
+/// The largest alignment that a field can ask for: a line of the cache.
+pub const MAX_ALIGN: u64 = 64;
+
+/// Whether a field can be aligned to `align`, as far as that does not depend on its type.
+#[must_use]
+pub const fn is_alignment(align: u64) -> bool {
+    align.is_power_of_two() && align <= MAX_ALIGN
+}
 
 /// Size and alignment, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     /// The size, a multiple of the alignment.
     pub size: u64,
-    /// The alignment: 1, 2, 4 or 8.
+    /// The alignment: 1, 2, 4 or 8, or more if a field asks for it.
     pub align: u64,
 }
 
@@ -153,7 +165,7 @@ impl Type {
         }
         let (mut offset, mut at) = (0_u64, 0);
         loop {
-            let Some(field) = fields[at].ty.get().layout() else {
+            let Some(field) = fields[at].layout() else {
                 return None;
             };
             offset = offset.next_multiple_of(field.align);
@@ -184,10 +196,25 @@ impl Type {
     }
 }
 
-const fn struct_end(fields: &[crate::model::Field], count: usize) -> Option<Layout> {
+impl Field {
+    /// The size of the field's type, and the alignment of the field; `None` as for the type.
+    #[must_use]
+    pub const fn layout(&self) -> Option<Layout> {
+        let Some(Layout { size, align }) = self.ty.get().layout() else {
+            return None;
+        };
+        let align = match self.align {
+            Some(more) if more > align && is_alignment(more) => more,
+            _ => align,
+        };
+        Some(Layout { size, align })
+    }
+}
+
+const fn struct_end(fields: &[Field], count: usize) -> Option<Layout> {
     let (mut size, mut align, mut at) = (0_u64, 1, 0);
     while at < count {
-        let Some(field) = fields[at].ty.get().layout() else {
+        let Some(field) = fields[at].layout() else {
             return None;
         };
         size = size.next_multiple_of(field.align);

@@ -38,7 +38,7 @@ pub use builder::{
 pub use compatibility::{Compatibility, Reason, Relation, Verdict, compatibility};
 pub use difference::{Difference, difference};
 pub use fingerprint::Fingerprint;
-pub use layout::{Layout, MAX_LAYOUT_BYTES, count_size, pads, tag_size};
+pub use layout::{Layout, MAX_ALIGN, MAX_LAYOUT_BYTES, count_size, is_alignment, pads, tag_size};
 pub use model::{BareSchema, EnumMember, Field, Link, Max, Name, Type, UnionMember};
 pub use parse::{ParseError, ParseErrors};
 pub use rust::PairCaps;

@@ -124,6 +124,11 @@ pub struct Field {
     pub name: Name,
     /// Its type.
     pub ty: Link,
+    /// The alignment that it has at least in a fixed layout, a power of two up to [`MAX_ALIGN`];
+    /// `None` for that of its type.
+    ///
+    /// [`MAX_ALIGN`]: crate::MAX_ALIGN
+    pub align: Option<u64>,
 }
 
 /// A type inside another: a static one, or one of its own.

@@ -4,7 +4,8 @@
 //! tools still read it: `# barewire: max .content=64 .lines=8 .lines[]=80`. Each entry is a path
 //! from the definition and a cap: `.name` enters a field, `[]` a list's items, `[key]` and
 //! `[value]` a map's, `|3` the member of a union with tag 3; an optional is passed through. A type
-//! that is shown alone has its caps inline, `str[..64]`.
+//! that is shown alone has its caps inline, `str[..64]`. So it is with the alignment of fields:
+//! `# barewire: align .hits=64`, or `hits: u64 align(64)`.
 
 use std::fmt::{self, Write};
 
@@ -14,16 +15,22 @@ use crate::schema::Schema;
 /// What a comment that states caps begins with.
 pub(crate) const CAPS_COMMENT: &str = "barewire: max";
 
+/// What a comment that states alignments begins with.
+pub(crate) const ALIGN_COMMENT: &str = "barewire: align";
+
 impl<S> fmt::Display for Schema<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (name, ty)) in self.types().enumerate() {
             if index > 0 {
                 f.write_char('\n')?;
             }
-            let mut caps = String::new();
-            list_caps(ty, "", &mut caps);
-            if !caps.is_empty() {
-                writeln!(f, "# {CAPS_COMMENT}{caps}")?;
+            let mut stated = Stated::default();
+            stated.list(ty, "");
+            let Stated { caps, aligns } = stated;
+            for (what, entries) in [(CAPS_COMMENT, caps), (ALIGN_COMMENT, aligns)] {
+                if !entries.is_empty() {
+                    writeln!(f, "# {what}{entries}")?;
+                }
             }
             write!(f, "type {name} ")?;
             write_type(f, ty, Style { indent: Some(0), caps: false })?;
@@ -48,37 +55,51 @@ impl fmt::Display for WithoutCaps<'_> {
     }
 }
 
-fn list_caps(ty: &Type, path: &str, caps: &mut String) {
-    let own = match ty {
-        Type::Str { cap } | Type::Data { cap } | Type::List { cap, .. } | Type::Map { cap, .. } => {
-            *cap
+/// What comments say of a type: entries of a path and a number.
+#[derive(Default)]
+struct Stated {
+    caps: String,
+    aligns: String,
+}
+
+impl Stated {
+    fn list(&mut self, ty: &Type, path: &str) {
+        let own = match ty {
+            Type::Str { cap }
+            | Type::Data { cap }
+            | Type::List { cap, .. }
+            | Type::Map { cap, .. } => *cap,
+            _ => None,
+        };
+        if let Some(cap) = own {
+            // Writing to a String cannot fail.
+            let _ = write!(self.caps, " {path}={cap}");
         }
-        _ => None,
-    };
-    if let Some(cap) = own {
-        // Writing to a String cannot fail.
-        let _ = write!(caps, " {path}={cap}");
-    }
-    match ty {
-        Type::Optional(item) => list_caps(item.get(), path, caps),
-        Type::List { item, .. } | Type::ListFixed { item, .. } => {
-            list_caps(item.get(), &format!("{path}[]"), caps);
-        }
-        Type::Map { key, value, .. } => {
-            list_caps(key.get(), &format!("{path}[key]"), caps);
-            list_caps(value.get(), &format!("{path}[value]"), caps);
-        }
-        Type::Union(members) => {
-            for member in slice(members) {
-                list_caps(member.ty.get(), &format!("{path}|{}", member.tag), caps);
+        match ty {
+            Type::Optional(item) => self.list(item.get(), path),
+            Type::List { item, .. } | Type::ListFixed { item, .. } => {
+                self.list(item.get(), &format!("{path}[]"));
             }
-        }
-        Type::Struct(fields) => {
-            for field in slice(fields) {
-                list_caps(field.ty.get(), &format!("{path}.{}", field.name), caps);
+            Type::Map { key, value, .. } => {
+                self.list(key.get(), &format!("{path}[key]"));
+                self.list(value.get(), &format!("{path}[value]"));
             }
+            Type::Union(members) => {
+                for member in slice(members) {
+                    self.list(member.ty.get(), &format!("{path}|{}", member.tag));
+                }
+            }
+            Type::Struct(fields) => {
+                for field in slice(fields) {
+                    let path = format!("{path}.{}", field.name);
+                    if let Some(align) = field.align {
+                        let _ = write!(self.aligns, " {path}={align}");
+                    }
+                    self.list(field.ty.get(), &path);
+                }
+            }
+            _ => {}
         }
-        _ => {}
     }
 }
 
@@ -183,6 +204,9 @@ fn write_type(f: &mut fmt::Formatter<'_>, ty: &Type, style: Style) -> fmt::Resul
                 style.line(f, true)?;
                 write!(f, "{}: ", field.name)?;
                 write_type(f, field.ty.get(), style.deeper())?;
+                if let (Some(align), true) = (field.align, style.caps) {
+                    write!(f, " align({align})")?;
+                }
             }
             style.line(f, false)?;
             f.write_char('}')
@@ -211,6 +235,20 @@ mod tests {
                     # barewire: max .to=2 .to[]=8\n\
                     type Message struct {\n  to: list<str>\n  n: u8\n}\n";
         assert_eq!(schema.to_string(), text);
+    }
+
+    #[test]
+    fn an_alignment_is_a_comment_that_other_tools_skip_and_this_one_reads() {
+        let text = "# barewire: max .name=8\n# barewire: align .hits=64 .rows[].x=16\n\
+                    type Row struct {\n  name: str\n  hits: u64\n  rows: list<struct {\n    \
+                    x: u8\n  }>[2]\n}\n";
+        let schema = Schema::read("rows", text).expect(text);
+        assert_eq!(schema.to_string(), text);
+        let inline = "struct { name: str[..8] hits: u64 align(64) \
+                      rows: list<struct { x: u8 align(16) }>[2] }";
+        assert_eq!(schema.root().to_string(), inline);
+        let again = Schema::read("rows", &format!("type Row {inline}")).expect(inline);
+        assert_eq!(again.root().layout_id(), schema.root().layout_id());
     }
 
     #[test]

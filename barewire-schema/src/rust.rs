@@ -25,6 +25,10 @@ impl BareSchema for u8 {
     const OCTET: bool = true;
 }
 
+impl BareSchema for uuid::Uuid {
+    const TYPE: &'static Type = &Type::DataFixed { len: 16 };
+}
+
 macro_rules! text {
     ($($rust:ty),*) => {$(
         impl BareSchema for $rust {
@@ -130,7 +134,7 @@ map!(BTreeMap);
 map!(HashMap, S);
 
 const fn field(name: &'static str, ty: &'static Type) -> Field {
-    Field { name: Cow::Borrowed(name), ty: Link::Static(ty) }
+    Field { name: Cow::Borrowed(name), ty: Link::Static(ty), align: None }
 }
 
 impl BareSchema for Duration {

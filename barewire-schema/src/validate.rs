@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
+use crate::layout::{MAX_ALIGN, is_alignment};
 use crate::model::{Name, Type, slice};
 use crate::print::WithoutCaps;
 use crate::words;
@@ -157,10 +158,12 @@ impl Validator {
             Type::Struct(fields) => {
                 let names: Vec<_> = slice(fields).iter().map(|field| field.name.clone()).collect();
                 let mut names = names.iter();
-                ty.with_parts(|part| {
+                let checked = ty.with_parts(|part| {
                     let name = names.next().map_or("", |name| name.as_ref());
                     self.part(part, &format!("{path}.{name}"), depth, "a field")
-                })
+                });
+                self.aligned(&checked, path);
+                checked
             }
             Type::Union(_) => ty.with_parts(|part| self.check(part, path, depth + 1)),
             Type::Map { key, .. } => {
@@ -183,6 +186,27 @@ impl Validator {
                 ty.with_parts(|part| self.part(part, &format!("{path}[]"), depth, "in a list"))
             }
             _ => ty.with_parts(|part| self.part(part, path, depth, "in an optional")),
+        }
+    }
+
+    /// That the fields of a struct can have the alignments that they ask for.
+    fn aligned(&mut self, ty: &Type, path: &str) {
+        let Type::Struct(fields) = ty else { return };
+        for field in slice(fields) {
+            let Some(align) = field.align else { continue };
+            let path = format!("{path}.{}", field.name);
+            if !is_alignment(align) {
+                let message = format!(
+                    "asks for an alignment of {align}: it must be a power of two up to {MAX_ALIGN}"
+                );
+                self.error(&path, message);
+                continue;
+            }
+            let own = field.ty.get().layout().map_or(1, |layout| layout.align);
+            if align < own {
+                let message = format!("asks for an alignment of {align}, and its type has {own}");
+                self.error(&path, message);
+            }
         }
     }
 

@@ -73,6 +73,7 @@ pub(super) struct Field {
     pub(super) docs: Vec<Attribute>,
     pub(super) name: Ident,
     pub(super) ty: Any,
+    pub(super) align: Option<LitInt>,
 }
 
 const PRIMITIVES: [&str; 13] =
@@ -465,10 +466,23 @@ fn structure(input: ParseStream<'_>, span: Span) -> syn::Result<Vec<Field>> {
         }
         content.parse::<Token![:]>()?;
         let ty = any(&content)?;
+        let align = alignment(&content)?;
         separator(&content)?;
-        fields.push(Field { docs, name, ty });
+        fields.push(Field { docs, name, ty, align });
     }
     nonempty(fields, span, "struct")
+}
+
+/// `align(64)` behind the type of a field, or nothing.
+fn alignment(input: ParseStream<'_>) -> syn::Result<Option<LitInt>> {
+    let ahead = input.fork();
+    if !ahead.parse::<Ident>().is_ok_and(|word| word == "align") || !ahead.peek(token::Paren) {
+        return Ok(None);
+    }
+    input.parse::<Ident>()?;
+    let content;
+    syn::parenthesized!(content in input);
+    number(&content, "an alignment").map(Some)
 }
 
 fn nonempty<T>(found: Vec<T>, span: Span, what: &str) -> syn::Result<Vec<T>> {

@@ -160,13 +160,14 @@ impl Render<'_> {
         let rename = (names::plain(&ident) != name).then(|| quote!(#[bare(rename = #name)]));
         let rust = self.top(&field.ty, &format!("{parent}{}", names::camel(&name)));
         let (attribute, ty, docs) = (rust.attribute(), rust.ty, &field.docs);
+        let align = field.align.as_ref().map(|align| quote!(#[bare(align = #align)]));
         let doc = if docs.is_empty() {
             let text = format!("`{name}` of the schema.");
             quote!(#[doc = #text])
         } else {
             quote!(#(#docs)*)
         };
-        quote!(#doc #attribute #rename pub #ident: #ty)
+        quote!(#doc #attribute #align #rename pub #ident: #ty)
     }
 
     fn union_members(&mut self, parent: &str, members: &[UnionMember]) -> Vec<TokenStream> {

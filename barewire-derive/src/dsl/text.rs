@@ -159,6 +159,7 @@ fn any(ty: &Type, span: Span) -> Any {
                 docs: Vec::new(),
                 name: Ident::new(&field.name, span),
                 ty: any(field.ty.get(), span),
+                align: field.align.map(|align| number(align, span)),
             };
             Kind::Struct(fields.iter().map(field).collect())
         }

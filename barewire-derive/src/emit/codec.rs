@@ -274,8 +274,8 @@ fn decode_at(item: &Item, paths: &Paths, may_be_plain: bool) -> Option<TokenStre
     });
     let at_once = may_be_plain.then(|| {
         quote! {
-            if let #core::option::Option::Some(__value) = #private::plain_value(__input) {
-                return __value.map(|__value| #private::Place::write(__place, __value));
+            if const { <Self as #private::Decode<#input>>::PLAIN.holds() } {
+                return #private::plain_at(__place, __input);
             }
         }
     });

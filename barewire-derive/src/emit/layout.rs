@@ -1,10 +1,10 @@
 //! The fixed layout of a struct: a sibling in `repr(C)` with its padding written out.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{Attribute, Ident, Visibility};
 
-use super::fields::{at_type, construct, place};
+use super::fields::{at_type, construct, place, respan};
 use super::{Parts, Paths, Subject};
 use crate::check;
 use crate::model::{Field, Fields};
@@ -40,7 +40,12 @@ impl Sibling<'_> {
         let count = layouts.len();
         let sizes = fields.fields.iter().zip(&layouts).map(|(field, ty)| {
             let span = place(field);
-            quote_spanned!(span=> (#core::mem::size_of::<#ty>(), #core::mem::align_of::<#ty>()))
+            let own = quote_spanned!(span=> #core::mem::align_of::<#ty>());
+            let align = match &field.align {
+                Some(more) => quote!(if #own < #more { #more } else { #own }),
+                None => own,
+            };
+            quote_spanned!(span=> (#core::mem::size_of::<#ty>(), #align))
         });
         let members = fields.fields.iter().zip(&layouts).enumerate().map(|(index, (field, ty))| {
             let (name, pad) = (&field.ident, pad(index));
@@ -56,6 +61,10 @@ impl Sibling<'_> {
         let doc = format!("The fixed layout of `{}`.", self.of);
         let parts_doc = format!("The fields of the fixed layout of `{}`.", self.of);
         let pad_names = (0..count).map(pad);
+        let most = fields.fields.iter().filter_map(|field| field.align.as_ref());
+        let most = most.max_by_key(|align| align.base10_parse::<u64>().unwrap_or(0));
+        let most = most.map(|align| quote!(, align(#align)));
+        let asked = self.asked(&layouts, paths);
         let whole = self.subject.rule.as_ref().filter(|_| !self.all_visible).map(|_| {
             let Subject { ty, caps, .. } = self.subject;
             quote!(<#ty as #private::Piece<#caps>>::check(__layout)?;)
@@ -71,7 +80,7 @@ impl Sibling<'_> {
             #[allow(dead_code, non_camel_case_types, unreachable_pub)]
             #visibility type #alias = #private::Placed<#ident>;
             #[doc = #parts_doc]
-            #[repr(C)]
+            #[repr(C #most)]
             #[allow(dead_code, non_camel_case_types, unreachable_pub)]
             #visibility struct #ident {
                 #(#members)*
@@ -83,8 +92,28 @@ impl Sibling<'_> {
                     #(self.#pad_names = [0; _];)*
                 }
             }
+            #asked
             #parts
         }
+    }
+
+    /// Stops compilation if a field asks for less alignment than its type has.
+    fn asked(&self, layouts: &[TokenStream], paths: &Paths) -> TokenStream {
+        let (Paths { private, core, .. }, of) = (paths, &self.of);
+        let each = self.fields.fields.iter().zip(layouts).filter_map(|(field, ty)| {
+            let (align, name) = (field.align.as_ref()?, &field.name);
+            let assertion = quote! {
+                const _: () = #private::assert_aligned(
+                    #of,
+                    #name,
+                    #align,
+                    #core::mem::align_of::<#ty>() as #core::primitive::u64,
+                );
+            };
+            // All of it where the number stands, so that the error is shown there.
+            Some(respan(assertion, align.span().resolved_at(Span::call_site())))
+        });
+        each.collect()
     }
 
     /// `Parts` for what a struct is laid out as; the fields of a variant have no type of their own.

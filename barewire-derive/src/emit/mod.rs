@@ -324,8 +324,13 @@ fn schema(item: &Item, paths: &Paths) -> TokenStream {
 fn structure_type(fields: &[Field], paths: &Paths) -> TokenStream {
     let (private, cow) = (&paths.private, paths.cow());
     let fields = fields.iter().map(|field| {
-        let (name, ty) = (&field.name, paths.schema_of(field));
-        quote!(#private::Field { name: #cow(#name), ty: #private::Link::Static(#ty) })
+        let (core, name, ty) = (&paths.core, &field.name, paths.schema_of(field));
+        let align = match &field.align {
+            Some(align) => quote!(#core::option::Option::Some(#align)),
+            None => quote!(#core::option::Option::None),
+        };
+        let ty = quote!(#private::Link::Static(#ty));
+        quote!(#private::Field { name: #cow(#name), ty: #ty, align: #align })
     });
     quote!(&#private::Type::Struct(#cow(&[#(#fields),*])))
 }

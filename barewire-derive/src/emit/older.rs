@@ -104,7 +104,8 @@ fn constant(ty: &Type, paths: &Paths) -> TokenStream {
         Type::Struct(fields) => {
             let fields = fields.iter().map(|field| {
                 let (name, ty) = (&*field.name, link(field.ty.get()));
-                quote!(#private::Field { name: #cow(#name), ty: #ty })
+                let align = cap(&field.align);
+                quote!(#private::Field { name: #cow(#name), ty: #ty, align: #align })
             });
             quote!(#kind::Struct(#cow(&[#(#fields),*])))
         }

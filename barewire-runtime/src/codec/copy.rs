@@ -153,11 +153,47 @@ unsafe fn few(from: *const u8, to: *mut u8, len: usize) {
     }
 }
 
-/// Octets of their own, with no more room than they need.
+/// The room that octets get which are read from an input: allocators give no less in any case.
+pub(super) const ROOM: usize = 16;
+
+/// Copies the first `len` octets of `rest`.
+///
+/// If there are few, [`ROOM`] of them are moved at once, where so many can be read and written: a
+/// processor has nothing to guess then.
+///
+/// # Safety
+///
+/// `rest` has `len` octets at least, and `room`, which is as many or more, may be written at `to`;
+/// none of these is one of the source.
 #[inline(always)]
-pub(super) fn owned(octets: &[u8]) -> Vec<u8> {
-    let mut owned = Vec::with_capacity(octets.len());
-    append(&mut owned, octets);
+pub(super) unsafe fn copy_first(rest: &[u8], len: usize, to: *mut u8, room: usize) {
+    debug_assert!(len <= rest.len() && len <= room);
+    if len <= ROOM
+        && room >= ROOM
+        && let Some(block) = rest.first_chunk::<ROOM>()
+    {
+        // SAFETY: there is room for them.
+        return unsafe { to.cast::<[u8; ROOM]>().write_unaligned(*block) };
+    }
+    // SAFETY: `rest` has as many.
+    let octets = unsafe { rest.get_unchecked(..len) };
+    // SAFETY: there is room for them.
+    unsafe { copy(octets, to) };
+}
+
+/// The first `len` octets of `rest`, or all of them, as octets of their own.
+#[inline(always)]
+pub(super) fn owned(rest: &[u8], len: usize) -> Vec<u8> {
+    let len = len.min(rest.len());
+    if len == 0 {
+        return Vec::new();
+    }
+    let room = len.max(ROOM);
+    let mut owned = Vec::with_capacity(room);
+    // SAFETY: `rest` has `len` octets, and there is room for so many.
+    unsafe { copy_first(rest, len, owned.as_mut_ptr(), room) };
+    // SAFETY: so many are initialised now.
+    unsafe { owned.set_len(len) };
     owned
 }
 
@@ -198,7 +234,10 @@ mod tests {
             unsafe { copy_over(&source[..len], target.as_mut_ptr()) };
             assert_eq!(target[..len], source[..len], "{len}");
             assert!(target[len.max(8)..].iter().all(|octet| *octet == 0), "{len}");
-            assert_eq!(owned(&source[..len]), source[..len]);
+            for behind in [0, 1, ROOM, 50] {
+                let rest = &source[..len + behind];
+                assert_eq!(owned(rest, len), source[..len]);
+            }
             let mut buffer = vec![9; 3];
             append(&mut buffer, &source[..len]);
             assert_eq!(buffer, [&[9, 9, 9], &source[..len]].concat());

@@ -133,6 +133,15 @@ unsafe impl Send for Decoder<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for Decoder<'_> {}
 
+/// Octets that were taken, and those behind them: a copy that is too long costs nothing, as long as
+/// it is still of the input.
+pub(super) struct Ahead<'de> {
+    /// From the first octet on.
+    pub(super) rest: &'de [u8],
+    /// How many were taken; `rest` has as many.
+    pub(super) len: usize,
+}
+
 macro_rules! numbers {
     ($($name:ident),*) => {$(
         #[doc = concat!("Reads a `", stringify!($name), "`.\n\n# Errors\n\nIf the input ends.")]
@@ -326,14 +335,30 @@ impl<'de> Decoder<'de> {
     /// As [`data`](Self::data), or if it is not UTF-8.
     #[inline(always)]
     pub fn str(&mut self) -> Result<&'de str, DecodeError> {
+        let Ahead { rest, len } = self.text()?;
+        // SAFETY: `text` says that there are so many, and that they are UTF-8.
+        let octets = unsafe { rest.get_unchecked(..len) };
+        // SAFETY: as above.
+        Ok(unsafe { std::str::from_utf8_unchecked(octets) })
+    }
+
+    /// Reads a `str`: the first `len` octets of what it gives are UTF-8.
+    #[inline(always)]
+    pub(super) fn text(&mut self) -> Result<Ahead<'de>, DecodeError> {
         let start = self.offset();
         let len = self.len()?;
         if !is_text(self.rest(), len) {
             return Err(DecodeError::new(start, DecodeErrorKind::NotUtf8));
         }
-        let octets = self.take(len)?;
-        // SAFETY: `is_text` has just said that these octets are UTF-8.
-        Ok(unsafe { std::str::from_utf8_unchecked(octets) })
+        self.ahead(len)
+    }
+
+    /// Takes the next `count` octets, and shows what follows them.
+    #[inline(always)]
+    pub(super) fn ahead(&mut self, count: usize) -> Result<Ahead<'de>, DecodeError> {
+        let rest = self.rest();
+        self.take(count)?;
+        Ok(Ahead { rest, len: count })
     }
 
     /// Reads a count of items that take at least `least` octets each.

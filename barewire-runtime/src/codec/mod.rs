@@ -25,7 +25,7 @@ pub(crate) use order::{in_order, repeated};
 #[doc(hidden)]
 pub use place::{Made, Place, make};
 #[doc(hidden)]
-pub use plain::plain_value;
+pub use plain::{plain_at, plain_value};
 #[doc(hidden)]
 pub use raw::{Alike, Level, Plain, Steady};
 pub use sink::Sink;

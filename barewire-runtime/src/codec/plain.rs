@@ -2,8 +2,10 @@
 
 use std::mem::MaybeUninit;
 
-use super::decoder::{Decode, Decoder};
+use super::copy::ROOM;
+use super::decoder::{Ahead, Decode, Decoder};
 use super::error::{DecodeError, DecodeErrorKind};
+use super::place::{Made, Place};
 
 /// Reads a plain value; `None` if the type is not plain.
 #[doc(hidden)]
@@ -20,16 +22,40 @@ pub fn plain_value<'de, T: Decode<'de>>(
     }))
 }
 
+/// Reads a plain value to where it is to stand.
+///
+/// # Panics
+///
+/// If the type is not plain.
+///
+/// # Errors
+///
+/// If the input ends.
+#[doc(hidden)]
+#[inline(always)]
+pub fn plain_at<'p, 'de, T: Decode<'de>>(
+    place: Place<'p, T>,
+    input: &mut Decoder<'de>,
+) -> Result<Made<'p, T>, DecodeError> {
+    assert!(const { T::PLAIN.holds() }, "a type that is not plain is not copied");
+    let octets = input.take(size_of::<T>())?;
+    // Not by way of a value, which the compiler would take apart and put together again.
+    // SAFETY: there are as many octets as the value has, and the place may be written.
+    unsafe { std::ptr::copy_nonoverlapping(octets.as_ptr(), place.at().cast(), octets.len()) };
+    // SAFETY: any octets are a value of a plain type, and it owns nothing.
+    Ok(unsafe { place.assume_made() })
+}
+
 /// The octets of `count` plain values; `None` if the type is not plain.
 #[inline(always)]
 fn octets<'de, T: Decode<'de>>(
     count: usize,
     input: &mut Decoder<'de>,
-) -> Option<Result<&'de [u8], DecodeError>> {
+) -> Option<Result<Ahead<'de>, DecodeError>> {
     if !const { T::PLAIN.holds() && size_of::<T>() > 0 } {
         return None;
     }
-    Some(input.take(count.saturating_mul(size_of::<T>())))
+    Some(input.ahead(count.saturating_mul(size_of::<T>())))
 }
 
 /// Reads plain values; `None` if the type is not plain.
@@ -41,12 +67,23 @@ pub(super) fn items<'de, T: Decode<'de>>(
     // No closure here: one that is not inlined is a call for each list.
     match octets::<T>(count, input)? {
         Ok(octets) => {
-            let mut items = Vec::with_capacity(count);
+            let mut items = room_for(count);
             fill(&mut items, octets);
             Some(Ok(items))
         }
         Err(error) => Some(Err(error)),
     }
+}
+
+/// An empty list with room for so many values, and for [`ROOM`] octets, if there is any.
+#[inline(always)]
+pub(super) fn room_for<T>(count: usize) -> Vec<T> {
+    if count == 0 { Vec::new() } else { Vec::with_capacity(least_room::<T>(count)) }
+}
+
+#[inline(always)]
+fn least_room<T>(count: usize) -> usize {
+    count.max(ROOM.div_ceil(size_of::<T>().max(1)))
 }
 
 /// Reads plain values in place of others; `None` if the type is not plain.
@@ -67,18 +104,10 @@ pub(super) fn items_into<'de, T: Decode<'de>>(
 
 /// Replaces plain values by those that have these octets.
 #[inline(always)]
-fn fill<'de, T: Decode<'de>>(places: &mut Vec<T>, octets: &[u8]) {
+fn fill<'de, T: Decode<'de>>(places: &mut Vec<T>, octets: Ahead<'_>) {
     assert!(const { T::PLAIN.holds() && size_of::<T>() > 0 });
-    let count = octets.len() / size_of::<T>();
-    places.clear();
-    if places.capacity() < count {
-        places.reserve_exact(count);
-    }
-    let octets = &octets[..count * size_of::<T>()];
-    // SAFETY: there is room for `count` values, which are as many octets.
-    unsafe { super::copy::copy(octets, places.as_mut_ptr().cast()) };
     // SAFETY: any octets are a value of a plain type.
-    unsafe { places.set_len(count) };
+    unsafe { replace(places, octets) };
 }
 
 /// Reads `bool`s in place of others.
@@ -89,15 +118,29 @@ pub(super) fn bools_into(
     input: &mut Decoder<'_>,
 ) -> Result<(), DecodeError> {
     let octets = bools(count, input)?;
+    // SAFETY: a `bool` is one octet, and all of these are 0 or 1, which are its values.
+    unsafe { replace(places, octets) };
+    Ok(())
+}
+
+/// Replaces values by those that have these octets in memory.
+///
+/// # Safety
+///
+/// They are values of `T`, which owns nothing and has a size.
+#[inline(always)]
+unsafe fn replace<T>(places: &mut Vec<T>, octets: Ahead<'_>) {
+    let Ahead { rest, len } = octets;
+    let (size, count) = (size_of::<T>(), len / size_of::<T>());
     places.clear();
     if places.capacity() < count {
-        places.reserve_exact(count);
+        places.reserve_exact(least_room::<T>(count));
     }
-    // SAFETY: there is room for `count` values, and a `bool` is one octet.
-    unsafe { super::copy::copy(octets, places.as_mut_ptr().cast()) };
-    // SAFETY: all of the octets are 0 or 1, which are the values of `bool`.
+    let room = places.capacity() * size;
+    // SAFETY: there is room for `count` values, which are as many octets or fewer.
+    unsafe { super::copy::copy_first(rest, count * size, places.as_mut_ptr().cast(), room) };
+    // SAFETY: the caller has promised that they are values.
     unsafe { places.set_len(count) };
-    Ok(())
 }
 
 /// Reads over `bool`s.
@@ -108,11 +151,12 @@ pub(super) fn over_bools(count: usize, input: &mut Decoder<'_>) -> Result<(), De
 
 /// The octets of `bool`s, each 0 or 1.
 #[inline(always)]
-fn bools<'de>(count: usize, input: &mut Decoder<'de>) -> Result<&'de [u8], DecodeError> {
+fn bools<'de>(count: usize, input: &mut Decoder<'de>) -> Result<Ahead<'de>, DecodeError> {
     if !input.are_bools(count) {
-        return Err(first_fault(count, input));
+        // A copy, so that the decoder itself need not stand in memory.
+        return Err(first_fault(count, input.clone()));
     }
-    input.take(count)
+    input.ahead(count)
 }
 
 /// Whether the first `len` octets of `rest` are there and are 0 or 1.
@@ -134,7 +178,8 @@ pub(super) fn are_bools(rest: &[u8], len: usize) -> bool {
 
 /// Finds the first octet that is no `bool`.
 #[cold]
-fn first_fault(count: usize, input: &mut Decoder<'_>) -> DecodeError {
+#[inline(never)]
+fn first_fault(count: usize, mut input: Decoder<'_>) -> DecodeError {
     let fault = |index| input.bool().err().map(|error: DecodeError| error.at_index(index));
     let found = (0..count).find_map(fault);
     found.unwrap_or_else(|| DecodeError::new(input.offset(), DecodeErrorKind::NotBool(0)))

@@ -42,7 +42,8 @@ pub trait Layout: FromBytes + IntoBytes + Immutable + KnownLayout + Copy + 'stat
     type Word: Word;
 }
 
-/// An integer of 1, 2, 4 or 8 bytes, and the count of items that are aligned as it is.
+/// An integer of 1, 2, 4 or 8 bytes, or a wider one, and the count of items that are aligned as it
+/// is.
 pub trait Word: Layout {
     /// The count before such items: max(4, alignment) bytes, aligned as the word.
     type Count: Count;
@@ -103,6 +104,56 @@ words! {
         |count: u32| [count as u16, (count >> 16) as u16];
     u32: u32, u64::from, |count| count;
     u64: u64, |count| count, u64::from;
+}
+
+macro_rules! wide {
+    ($($name:ident: $align:literal, $rest:literal;)*) => {$(
+        #[doc = concat!("A number in the first of ", $align, " bytes, aligned to as many.")]
+        #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+        #[repr(C, align($align))]
+        pub struct $name {
+            number: u64,
+            rest: [u64; $rest],
+        }
+
+        impl Layout for $name {
+            type Word = $name;
+        }
+
+        impl Word for $name {
+            type Count = $name;
+
+            fn from_flag(flag: bool) -> Self {
+                Self { number: u64::from(flag), rest: [0; _] }
+            }
+
+            fn flag(self) -> Option<bool> {
+                self.number.flag()
+            }
+        }
+
+        impl Count for $name {
+            #[inline]
+            fn get(self) -> u64 {
+                self.number
+            }
+
+            #[inline]
+            fn new(count: usize) -> Self {
+                Self { number: <u64 as Count>::new(count), rest: [0; _] }
+            }
+        }
+
+        impl AlignedWord for Aligned<$align> {
+            type Word = $name;
+        }
+    )*};
+}
+
+wide! {
+    Wide16: 16, 1;
+    Wide32: 32, 3;
+    Wide64: 64, 7;
 }
 
 /// The word for an alignment.

@@ -177,6 +177,7 @@ pieces! {
     [] UInt, ();
     [] Int, ();
     [] Uuid, ();
+    [] uuid::Uuid, ();
     [] Duration, ();
     [] SystemTime, ();
     [] String, ();

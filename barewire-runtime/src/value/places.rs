@@ -72,7 +72,8 @@ pub(super) fn fields(fields: &[Field]) -> Result<Vec<(usize, usize)>, ValueError
     let mut offset = 0_usize;
     let mut places = Vec::with_capacity(fields.len());
     for field in fields {
-        let (size, align) = size_and_align(field.ty.get())?;
+        let layout = field.layout().ok_or_else(no_layout)?;
+        let (size, align) = (narrow(layout.size)?, narrow(layout.align)?);
         offset = offset.next_multiple_of(align);
         places.push((offset, size));
         offset += size;
@@ -80,12 +81,12 @@ pub(super) fn fields(fields: &[Field]) -> Result<Vec<(usize, usize)>, ValueError
     Ok(places)
 }
 
-/// The little-endian number that up to eight bytes hold.
+/// The little-endian number that up to eight bytes hold, or the first eight.
 pub(super) fn number(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+    bytes.iter().take(8).rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
-/// Writes a little-endian number into up to eight bytes.
+/// Writes a little-endian number into up to eight bytes, or the first eight.
 pub(super) fn put(bytes: &mut [u8], number: u64) {
     for (byte, octet) in bytes.iter_mut().zip(number.to_le_bytes()) {
         *byte = octet;

@@ -112,7 +112,11 @@ impl Walk<'_> {
         let (our, their) = (ours.layout(), theirs.layout());
         if our != their && self.out.len() == before {
             let size = |layout: Option<crate::Layout>| layout.map_or(0, |layout| layout.size);
-            self.differ(path, "a size of ", size(our), size(their));
+            let align = |layout: Option<crate::Layout>| layout.map_or(0, |layout| layout.align);
+            match size(our) == size(their) {
+                true => self.differ(path, "an alignment of ", align(our), align(their)),
+                false => self.differ(path, "a size of ", size(our), size(their)),
+            }
         }
     }
 

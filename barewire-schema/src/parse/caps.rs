@@ -1,37 +1,58 @@
-//! Caps that a comment states: entries of a path and a number, as `print` writes them.
+//! What a comment states, caps or alignments: entries of a path and a number, as `print` writes
+//! them.
 
 use crate::model::{Link, Type};
 
 /// Sets every cap that `text` states in `ty`.
 pub(super) fn apply(ty: &mut Type, text: &str) -> Result<(), String> {
+    each(ty, text, "cap", |ty, path| match place(ty, path)? {
+        Type::Str { cap } | Type::Data { cap } => Some(cap),
+        Type::List { cap, .. } | Type::Map { cap, .. } => Some(cap),
+        _ => None,
+    })
+}
+
+/// Sets every alignment of a field that `text` states in `ty`.
+pub(super) fn align(ty: &mut Type, text: &str) -> Result<(), String> {
+    each(ty, text, "alignment", |ty, path| {
+        let (before, name) = path.rsplit_once('.')?;
+        let Type::Struct(fields) = place(ty, before)? else { return None };
+        let field = fields.to_mut().iter_mut().find(|field| field.name == name)?;
+        Some(&mut field.align)
+    })
+}
+
+/// Sets what each entry leads to.
+fn each(
+    ty: &mut Type,
+    text: &str,
+    what: &str,
+    find: impl for<'t> Fn(&'t mut Type, &str) -> Option<&'t mut Option<u64>>,
+) -> Result<(), String> {
     for entry in text.split_whitespace() {
-        let fault = || format!("`{entry}` is no cap: write a path, `=` and a number");
-        let (path, cap) = entry.rsplit_once('=').ok_or_else(fault)?;
-        let cap = cap.parse().map_err(|_| fault())?;
-        match place(ty, path) {
-            Some(own) if own.is_some_and(|own| own != cap) => {
-                return Err(format!("`{entry}`: another cap is stated already"));
+        let fault = || format!("`{entry}` states no {what}: write a path, `=` and a number");
+        let (path, number) = entry.rsplit_once('=').ok_or_else(fault)?;
+        let number = number.parse().map_err(|_| fault())?;
+        match find(ty, path) {
+            Some(own) if own.is_some_and(|own| own != number) => {
+                return Err(format!("`{entry}`: another {what} is stated already"));
             }
-            Some(own) => *own = Some(cap),
+            Some(own) => *own = Some(number),
             None => {
-                return Err(format!("`{entry}`: nothing that can have a cap stands there"));
+                return Err(format!("`{entry}`: nothing that can have a {what} stands there"));
             }
         }
     }
     Ok(())
 }
 
-/// The cap at the end of a path; `None` if the path leads nowhere.
-fn place<'t>(ty: &'t mut Type, path: &str) -> Option<&'t mut Option<u64>> {
+/// The type at the end of a path, behind any optional; `None` if the path leads nowhere.
+fn place<'t>(ty: &'t mut Type, path: &str) -> Option<&'t mut Type> {
     if let Type::Optional(item) = ty {
         return place(inside(item)?, path);
     }
     if path.is_empty() {
-        return match ty {
-            Type::Str { cap } | Type::Data { cap } => Some(cap),
-            Type::List { cap, .. } | Type::Map { cap, .. } => Some(cap),
-            _ => None,
-        };
+        return Some(ty);
     }
     match ty {
         Type::List { item, .. } | Type::ListFixed { item, .. } => {
@@ -72,7 +93,7 @@ fn segment(path: &str) -> (&str, &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::apply;
+    use super::{align, apply};
     use crate::{data, list, map, optional, string, string_max, structure, union, void};
 
     #[test]
@@ -95,6 +116,17 @@ mod tests {
         for entry in [".gone=1", ".c|8=1", ".a[key]=1", "=1", ".a", ".a=x", ".a[]=1"] {
             let mut ty = structure([("a", string()), ("c", union([(7, string())]))]);
             assert!(apply(&mut ty, entry).is_err(), "{entry}");
+        }
+    }
+
+    #[test]
+    fn an_alignment_is_that_of_a_field() {
+        let mut ty = structure([("a", list(structure([("b", string())]))), ("c", data())]);
+        assert_eq!(align(&mut ty, ".a[].b=16 .c=64"), Ok(()));
+        let expected = "struct { a: list<struct { b: str align(16) }> c: data align(64) }";
+        assert_eq!(ty.to_string(), expected);
+        for entry in ["=8", ".a[]=8", ".d=8", ".c=x", ".c=32", ".a.b=8"] {
+            assert!(align(&mut ty, entry).is_err(), "{entry}");
         }
     }
 

@@ -128,12 +128,12 @@ impl<'a> Parser<'_, 'a> {
 
     fn definition(&mut self) -> Parsed<(Name, Type)> {
         let mut stated = Vec::new();
-        while let Kind::Caps(text) = self.peek() {
+        while let stating @ (Kind::Caps(text) | Kind::Aligns(text)) = self.peek() {
             let before = self.at.checked_sub(1).and_then(|at| self.tokens.get(at));
             if before.is_some_and(|before| before.place.line == self.token().place.line) {
                 return self.error("caps stand on a line of their own, before the definition");
             }
-            stated.push((text, self.next().place));
+            stated.push((stating, text, self.next().place));
         }
         match self.peek() {
             Kind::Word("type") => self.next(),
@@ -151,8 +151,12 @@ impl<'a> Parser<'_, 'a> {
         };
         let place = self.next().place;
         let mut ty = self.inside(name, place, Self::ty)?;
-        for (text, place) in stated {
-            caps::apply(&mut ty, text).map_err(|message| ParseError::new(place, message))?;
+        for (stating, text, place) in stated {
+            let applied = match stating {
+                Kind::Aligns(_) => caps::align(&mut ty, text),
+                _ => caps::apply(&mut ty, text),
+            };
+            applied.map_err(|message| ParseError::new(place, message))?;
         }
         Ok((name.to_owned().into(), ty))
     }
@@ -344,10 +348,26 @@ impl<'a> Parser<'_, 'a> {
             let place = self.next().place;
             self.expect(':', &format!("after the field `{name}`"))?;
             let ty = self.inside(&format!(".{name}"), place, Self::ty)?.into();
-            fields.push(Field { name: name.to_owned().into(), ty });
+            let align = self.alignment()?;
+            fields.push(Field { name: name.to_owned().into(), ty, align });
             self.no_comma()?;
         }
         Ok(Type::Struct(fields.into()))
+    }
+}
+
+impl Parser<'_, '_> {
+    /// `align(64)` behind the type of a field, or nothing.
+    fn alignment(&mut self) -> Parsed<Option<u64>> {
+        let ahead = self.tokens.get(self.at + 1).map(|token| token.kind);
+        if self.peek() != Kind::Word("align") || ahead != Some(Kind::Sign('(')) {
+            return Ok(None);
+        }
+        self.next();
+        self.next();
+        let align = self.number("in `align(..)`")?;
+        self.expect(')', "after the number")?;
+        Ok(Some(align))
     }
 }
 
@@ -383,7 +403,9 @@ fn show(kind: Kind<'_>) -> String {
         Kind::Number(number) => format!("`{number}`"),
         Kind::Sign(sign) => format!("`{sign}`"),
         Kind::Dots => "`..`".to_owned(),
-        Kind::Caps(_) => "a comment with caps, which belongs before a definition".to_owned(),
+        Kind::Caps(_) | Kind::Aligns(_) => {
+            "a comment with caps, which belongs before a definition".to_owned()
+        }
         Kind::End => "the end of the text".to_owned(),
     }
 }

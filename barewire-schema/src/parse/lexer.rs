@@ -23,8 +23,10 @@ pub(super) enum Kind<'a> {
     Sign(char),
     /// `..`
     Dots,
-    /// The text of a comment that states caps, and where it begins.
+    /// The text of a comment that states caps.
     Caps(&'a str),
+    /// The text of a comment that states alignments.
+    Aligns(&'a str),
     End,
 }
 
@@ -49,8 +51,10 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, ParseError> {
                 continue;
             } else if first == '#' {
                 let comment = rest[1..].trim();
-                match comment.strip_prefix(crate::print::CAPS_COMMENT) {
-                    Some(caps) => (Kind::Caps(caps), rest.len()),
+                let caps = comment.strip_prefix(crate::print::CAPS_COMMENT).map(Kind::Caps);
+                let aligns = comment.strip_prefix(crate::print::ALIGN_COMMENT).map(Kind::Aligns);
+                match caps.or(aligns) {
+                    Some(stated) => (stated, rest.len()),
                     None => break,
                 }
             } else if first.is_ascii_alphabetic() {

@@ -103,7 +103,7 @@ impl<'de> Decode<'de> for bool {
 
     #[inline(always)]
     fn decode_items(count: usize, input: &mut Decoder<'de>) -> Result<Vec<Self>, DecodeError> {
-        let mut items = Vec::with_capacity(count.min(input.remaining()));
+        let mut items = plain::room_for(count.min(input.remaining()));
         plain::bools_into(&mut items, count, input)?;
         Ok(items)
     }

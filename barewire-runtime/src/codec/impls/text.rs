@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::super::copy;
-use super::super::decoder::{Decode, Decoder};
+use super::super::decoder::{Ahead, Decode, Decoder};
 use super::super::encoder::Encode;
 use super::super::error::DecodeError;
 use super::super::raw::Steady;
@@ -28,9 +28,9 @@ text!(str, String);
 impl<'de> Decode<'de> for String {
     #[inline(always)]
     fn decode(input: &mut Decoder<'de>) -> Result<Self, DecodeError> {
-        let text = input.str()?;
+        let Ahead { rest, len } = input.text()?;
         // SAFETY: these are the octets of a `str`.
-        Ok(unsafe { Self::from_utf8_unchecked(copy::owned(text.as_bytes())) })
+        Ok(unsafe { Self::from_utf8_unchecked(copy::owned(rest, len)) })
     }
 
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! Where everything of a queue stands in its segment, and what the queue was made for.
 
-use barewire_schema::Type;
+use barewire_schema::{Type, is_alignment};
 
 use super::lanes::{Lanes, MARK_BYTES, MAX_BLOCKS, MAX_SLOTS, Shape, Slot};
 use crate::layout::FixedLayout;
@@ -16,6 +16,10 @@ const BLOCKS: usize = 1;
 const SLOTS: usize = 2;
 const PAYLOAD: usize = 3;
 const FLAGS: usize = 4;
+/// What messages are aligned to, if that is more than a word.
+const ALIGN: usize = 5;
+
+const WORD: usize = 8;
 
 const TIMESTAMPS: u64 = 1;
 const AT_MOST_ONCE: u64 = 2;
@@ -47,6 +51,8 @@ pub(super) struct Plan {
     pub(super) shape: Shape,
     /// The bytes of one message.
     pub(super) payload: usize,
+    /// What a message is aligned to: a word or more.
+    pub(super) align: usize,
     /// The bytes before a message: its length if that varies, its time if it has one.
     pub(super) prefix: usize,
     pub(super) encoded: bool,
@@ -61,10 +67,12 @@ pub(super) struct Plan {
 impl Plan {
     /// With the distances that the other choices need.
     pub(super) fn measured(mut self) -> Self {
-        self.prefix = 8 * (usize::from(self.encoded) + usize::from(self.timestamps));
+        let before = WORD * (usize::from(self.encoded) + usize::from(self.timestamps));
+        self.prefix = before.next_multiple_of(self.align);
         self.in_place = self.prefix == 0 && !self.isolated && self.shape.slots > 1;
         let shape = &mut self.shape;
-        shape.stride = (self.prefix + self.payload).next_multiple_of(8) + MARK_BYTES;
+        let end = (self.prefix + self.payload).next_multiple_of(WORD) + MARK_BYTES;
+        shape.stride = end.next_multiple_of(self.align);
         shape.scarce = shape.blocks <= MAX_PARTICIPANTS as u64;
         shape.block_bytes = (shape.stride * shape.slots as usize).next_multiple_of(64);
         self
@@ -103,6 +111,7 @@ impl Plan {
         Self {
             shape: Shape { blocks, slots, capacity: capacity as u64, ..Shape::default() },
             payload,
+            align: ty.layout().map_or(WORD, |layout| (layout.align as usize).max(WORD)),
             prefix: 0,
             encoded: ty.layout().is_none(),
             timestamps: false,
@@ -124,6 +133,7 @@ impl Plan {
             | flag(AT_MOST_ONCE, self.at_most_once)
             | ((self.overflow as u64) << OVERFLOW_SHIFT)
             | flag(ISOLATED, self.isolated);
+        words[ALIGN] = if self.align > WORD { self.align as u64 } else { 0 };
         words
     }
 
@@ -132,6 +142,7 @@ impl Plan {
         let words = segment.geometry();
         let (base, bytes) = segment.body();
         let [capacity, blocks, payload] = [CAPACITY, BLOCKS, PAYLOAD].map(|at| words[at]);
+        let align = words[ALIGN];
         let slots = u32::try_from(words[SLOTS]).ok()?;
         let flags = words[FLAGS];
         let overflow = match flags >> OVERFLOW_SHIFT & 3 {
@@ -147,6 +158,7 @@ impl Plan {
             && blocks > capacity / u64::from(slots)
             && blocks <= MAX_BLOCKS
             && (1..=MAX_SEGMENT_PAYLOAD).contains(&payload)
+            && (align == 0 || align > WORD as u64 && is_alignment(align))
             && flags & !KNOWN_FLAGS == 0;
         if !sane {
             return None;
@@ -154,6 +166,7 @@ impl Plan {
         let mut plan = Self {
             shape: Shape { base, blocks, slots, capacity, ..Shape::default() },
             payload: usize::try_from(payload).ok()?,
+            align: WORD.max(align as usize),
             prefix: 0,
             encoded,
             timestamps: flags & TIMESTAMPS != 0,

@@ -179,7 +179,8 @@ pub(super) fn copied_layout<T: FixedLayout>(bytes: &[u8]) -> Box<T::Layout> {
 pub(super) fn layout_of<T: FixedLayout>(bytes: &[u8]) -> &T::Layout {
     match T::Layout::ref_from_prefix(bytes) {
         Ok((layout, _)) => layout,
-        // A slot has room for the layout and starts at a multiple of 8: checked when attaching.
+        // A slot has room for the layout and starts where its alignment lets it: checked when
+        // attaching.
         Err(_) => unreachable!("a slot holds the layout"),
     }
 }

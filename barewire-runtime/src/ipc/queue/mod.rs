@@ -106,7 +106,7 @@ impl<T: FixedLayout> MessageQueue<T> {
     fn attached(segment: Segment, wait: Wait) -> Result<Self> {
         let fixed = geometry::fixed_payload::<T>();
         let legal = Plan::read(&segment, fixed.is_none()).filter(|plan| match fixed {
-            Some(bytes) => plan.payload == bytes.max(1),
+            Some(bytes) => plan.payload == bytes.max(1) && plan.align >= align_of::<T::Layout>(),
             None => plan.payload <= MAX_SLOT_BYTES,
         });
         let Some(plan) = legal else {

@@ -62,7 +62,8 @@ where
 pub(super) fn layout<T: FixedLayout>(bytes: &[u8]) -> &T::Layout {
     match T::Layout::ref_from_bytes(bytes) {
         Ok(layout) => layout,
-        // A place has the layout's size and starts at a multiple of 8: checked when attaching.
+        // A place has the layout's size and starts where its alignment lets it: both
+        // follow from the sizes, which are checked when attaching.
         Err(_) => unreachable!("a place holds the layout"),
     }
 }

@@ -30,7 +30,7 @@ const ROOM_EVENT: usize = 208;
 const PAIR_BYTES: usize = 128;
 
 /// The bytes of a frame before its payload.
-pub(super) const FRAME_HEADER: usize = 8;
+const FRAME_HEADER: usize = 8;
 
 /// Where everything is; a private copy, never read from the segment again.
 #[derive(Debug, Clone, Copy)]
@@ -125,6 +125,15 @@ impl Shape {
     pub(super) fn frame(&self, call: CallId, index: u64) -> usize {
         let frame = index as usize & (self.frames - 1);
         self.slot(call) + self.request_area + frame * self.frame_stride
+    }
+
+    /// Where the reply of so many bytes in a frame is. It ends where the frame does, which is a
+    /// multiple of 64, so it is aligned to whatever its size is a multiple of.
+    #[inline]
+    pub(super) fn reply(&self, call: CallId, index: u64, bytes: usize) -> usize {
+        let before = (self.frame_stride - bytes) & !7;
+        debug_assert!(before >= FRAME_HEADER);
+        self.frame(call, index) + before
     }
 
     /// Where the request of the slot is.

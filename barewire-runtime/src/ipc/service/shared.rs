@@ -7,7 +7,7 @@ use barewire_schema::{Field, Link, Type};
 
 use super::payload::is_encoded;
 use super::place::Place;
-use super::shape::{FRAME_HEADER, Shape};
+use super::shape::Shape;
 use super::slots::{CallId, MAX_PAYLOAD_BYTES, Slots};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::FixedLayout;
@@ -39,10 +39,11 @@ const _: () = assert!(MAX_CALL_BYTES <= MAX_PAYLOAD_BYTES);
 pub(super) struct Pair<Request, Reply>(std::marker::PhantomData<(Request, Reply)>);
 
 impl<Request: FixedLayout, Reply: FixedLayout> Pair<Request, Reply> {
-    const FIELDS: &'static [Field] = &[
-        Field { name: std::borrow::Cow::Borrowed("request"), ty: Link::Static(Request::TYPE) },
-        Field { name: std::borrow::Cow::Borrowed("reply"), ty: Link::Static(Reply::TYPE) },
-    ];
+    const FIELDS: &'static [Field] =
+        &[Self::field("request", Request::TYPE), Self::field("reply", Reply::TYPE)];
+    const fn field(name: &'static str, ty: &'static Type) -> Field {
+        Field { name: std::borrow::Cow::Borrowed(name), ty: Link::Static(ty), align: None }
+    }
     pub(super) const TYPE: &'static Type = &Type::Struct(std::borrow::Cow::Borrowed(Self::FIELDS));
 }
 
@@ -174,7 +175,7 @@ impl Shared {
     /// The place of a frame. It belongs to the server until it is published, then to the client.
     #[inline]
     pub(super) fn frame_place(&self, call: CallId, index: u64) -> Place {
-        Place { at: self.shape.frame(call, index) + FRAME_HEADER, len: self.reply_bytes }
+        Place { at: self.shape.reply(call, index, self.reply_bytes), len: self.reply_bytes }
     }
 
     #[inline]

@@ -245,7 +245,7 @@ fn slot_bytes<T: FixedLayout>(
 pub(super) fn layout_of<T: FixedLayout>(bytes: &[u8]) -> &T::Layout {
     match T::Layout::ref_from_bytes(bytes) {
         Ok(layout) => layout,
-        // A slot has room for the layout and starts at a multiple of 8: checked when attaching.
+        // A slot has the layout's size, and all begin at a multiple of that from a multiple of 128.
         Err(_) => unreachable!("a slot holds the layout"),
     }
 }

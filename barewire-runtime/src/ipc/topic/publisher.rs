@@ -25,6 +25,11 @@ const MAX_ZEROED: usize = 4096;
 
 const STAGE_WORDS: usize = EXPRESS_BYTES / 8;
 
+/// A small message that is being filled, aligned to what any layout may ask for.
+#[repr(C, align(64))]
+struct Stage([u64; STAGE_WORDS]);
+const _: () = assert!(align_of::<Stage>() as u64 >= barewire_schema::MAX_ALIGN);
+
 /// One of the publishers of a topic; see [`Topic::publisher`](super::Topic::publisher).
 ///
 /// It belongs to one thread at a time, and can be sent to another. Dropping it makes room for
@@ -37,7 +42,7 @@ pub struct Publisher<T: FixedLayout> {
     writer: Writer,
     looks: u32,
     /// A loan of a message that announces itself: it must not be filled in its slot.
-    stage: [u64; STAGE_WORDS],
+    stage: Stage,
     /// A message that does not, in an isolated topic: others may write into its slot.
     draft: Option<Box<T::Layout>>,
     buffer: Vec<u8>,
@@ -67,7 +72,7 @@ impl<T: FixedLayout> Publisher<T> {
             incarnation,
             writer,
             looks: 0,
-            stage: [0; STAGE_WORDS],
+            stage: Stage([0; STAGE_WORDS]),
             draft: is_drafted::<T>(shared).then(new_draft::<T>),
             buffer: Vec::new(),
             _message: PhantomData,
@@ -523,7 +528,7 @@ impl<'p, T: FixedLayout> TopicLoan<'p, T> {
         publisher.note(position, self.kind, size_of::<T::Layout>());
         if is_express::<T>() {
             let lane = publisher.shared.lane(publisher.lane);
-            lane.put(position, &publisher.stage[..words_of::<T>()]);
+            lane.put(position, &publisher.stage.0[..words_of::<T>()]);
         } else if let Some(draft) = &publisher.draft {
             let slot = publisher.shared.shape.slot(publisher.lane, position);
             publisher.shared.map().write_volatile(slot, draft.as_bytes());
@@ -535,7 +540,7 @@ impl<'p, T: FixedLayout> TopicLoan<'p, T> {
     fn bytes_mut(&mut self) -> &mut [u8] {
         let len = size_of::<T::Layout>();
         if is_express::<T>() {
-            return &mut self.publisher.stage.as_mut_bytes()[..len];
+            return &mut self.publisher.stage.0.as_mut_bytes()[..len];
         }
         let publisher = &mut *self.publisher;
         match &mut publisher.draft {
@@ -552,7 +557,7 @@ impl<T: FixedLayout> Deref for TopicLoan<'_, T> {
         let len = size_of::<T::Layout>();
         let publisher = &*self.publisher;
         if is_express::<T>() {
-            return super::message::layout_of::<T>(&publisher.stage.as_bytes()[..len]);
+            return super::message::layout_of::<T>(&publisher.stage.0.as_bytes()[..len]);
         }
         if let Some(draft) = &publisher.draft {
             return draft;

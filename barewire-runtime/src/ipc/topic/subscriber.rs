@@ -7,12 +7,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
 use super::message::{TopicBatch, TopicMessage};
 use super::ring::{Reader, Slots, join, part};
 use super::{Note, Shared};
 use crate::error::{ErrorKind, Result};
 use crate::layout::FixedLayout;
 use crate::sync::Wait;
+
+const LINE_WORDS: usize = 8;
+
+/// Copies of messages stand in lines, so that every layout finds its alignment.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C, align(64))]
+pub(super) struct Line([u64; LINE_WORDS]);
+const _: () = assert!(align_of::<Line>() as u64 >= barewire_schema::MAX_ALIGN);
 
 /// How often a lossy subscriber that is overtaken while it copies tries again at once.
 const ATTEMPTS: u32 = 16;
@@ -65,7 +75,7 @@ pub struct Subscriber<T: FixedLayout> {
     /// Whether messages are copied out: those of a lossy or an isolated topic.
     pub(super) copies_out: bool,
     /// Copies of messages; and what goes with each of them.
-    pub(super) copies: Vec<u64>,
+    pub(super) copies: Vec<Line>,
     pub(super) notes: Vec<Note>,
     _message: PhantomData<fn() -> T>,
 }
@@ -385,9 +395,14 @@ impl<T: FixedLayout> Subscriber<T> {
     fn copy(&mut self, number: usize, position: u64, count: u64) {
         let shared = &*self.shared;
         let words = shared.shape.stride / 8;
-        self.copies.resize((words * count as usize).max(self.copies.len()), 0);
+        let lines = (words * count as usize).div_ceil(LINE_WORDS);
+        self.copies.resize(lines.max(self.copies.len()), Line([0; LINE_WORDS]));
         self.notes.clear();
-        let chunks = self.copies.chunks_exact_mut(words);
+        let copies = self.copies.as_mut_slice().as_mut_bytes();
+        let Ok(copies) = <[u64]>::mut_from_bytes(copies) else {
+            unreachable!("lines are aligned words");
+        };
+        let chunks = copies.chunks_exact_mut(words);
         for (position, words) in (position..position.saturating_add(count)).zip(chunks) {
             shared.map().read(shared.shape.slot(number, position), words);
             self.notes.push(shared.note(number, position, size_of::<T::Layout>()));

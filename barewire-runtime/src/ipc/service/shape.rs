@@ -61,7 +61,7 @@ impl Shape {
         request_bytes: usize,
         reply_bytes: usize,
     ) -> Option<Self> {
-        // The request stands first: behind the frames, it would be fetched by who runs through them.
+        // The request stands first: behind the frames, who runs through them would fetch it too.
         let request_area = request_bytes.checked_next_multiple_of(PAIR_BYTES)?;
         let frame_stride = reply_bytes.checked_add(FRAME_HEADER)?.checked_next_multiple_of(64)?;
         let slot_stride = frame_stride.checked_mul(frames)?.checked_add(request_area)?;

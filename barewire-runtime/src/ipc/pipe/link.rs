@@ -16,6 +16,10 @@ use crate::sys::{fifo, poll, socket};
 
 /// The most descriptors that wait for messages that have not come yet.
 const MOST_WAITING_FILES: usize = 4 * socket::MOST_FILES;
+/// From how many octets on a message that finds no room looks again before it sleeps, and how
+/// often: about fifty microseconds.
+const LARGE_BYTES: usize = 64 << 10;
+const LOOKS_FOR_ROOM: u32 = 100;
 
 /// How long a call may wait.
 #[derive(Debug, Clone, Copy)]
@@ -197,11 +201,26 @@ impl Link {
         files: &[BorrowedFd<'_>],
         patience: Patience,
     ) -> Result<usize> {
-        let waits = patience.is_forever() && self.is_socket;
+        let sleeps = patience.is_forever() && self.is_socket;
         if self.may_block && !self.ready((false, true), patience)? {
             return Ok(0);
         }
+        // The kernel wakes a writer that sleeps when a quarter of the buffer is left: who reads
+        // would have to wait for it then. So large messages go on as soon as there is any room.
+        let mut looks = match parts.last() {
+            Some(octets) if sleeps && octets.len() >= LARGE_BYTES => LOOKS_FOR_ROOM,
+            _ => 0,
+        };
+        #[cfg(test)]
+        let cut = room::cut(parts);
+        #[cfg(test)]
+        let parts = match &cut {
+            Some(cut) if cut.is_empty() => return Ok(0),
+            Some(cut) => &cut[..],
+            None => parts,
+        };
         loop {
+            let waits = sleeps && looks == 0;
             let given = match parts {
                 _ if !self.is_socket => fifo::write(&self.file, parts),
                 [octets] if files.is_empty() => socket::send_octets(&self.file, octets, waits),
@@ -209,6 +228,10 @@ impl Link {
             };
             match given {
                 Ok(count) => return Ok(count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && looks > 0 => {
+                    looks -= 1;
+                    std::hint::spin_loop();
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if matches!(patience, Patience::None) || !self.ready((false, true), patience)? {
                         return Ok(0);
@@ -255,6 +278,36 @@ impl Link {
         let new = Watch::new(self.file.as_fd())?;
         // Of two threads that come here, one is faster; both watch the same.
         Ok(self.watch.get_or_init(|| new))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod room {
+    //! Room for so many octets and no more, in tests.
+
+    use std::cell::Cell;
+    use std::io::IoSlice;
+
+    thread_local! {
+        static ROOM: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+
+    /// From now on, this thread finds so much room, or whatever the kernel has.
+    pub(in crate::ipc::pipe) fn set(room: Option<usize>) {
+        ROOM.set(room);
+    }
+
+    /// What there is room for, if that is limited.
+    pub(super) fn cut<'p>(parts: &'p [IoSlice<'_>]) -> Option<Vec<IoSlice<'p>>> {
+        let mut room = ROOM.get()?;
+        let mut cut = Vec::new();
+        for part in parts {
+            let octets = &part[..part.len().min(room)];
+            room -= octets.len();
+            cut.extend((!octets.is_empty()).then(|| IoSlice::new(octets)));
+        }
+        ROOM.set(Some(room));
+        Some(cut)
     }
 }
 

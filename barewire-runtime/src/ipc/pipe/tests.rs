@@ -138,6 +138,36 @@ fn whoever_takes_no_descriptors_is_sent_none() {
     assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
 }
 
+#[test]
+fn a_message_for_which_there_is_room_in_part_goes_on_where_it_was_cut() {
+    // Put together in the buffer, or given to the kernel where it stands.
+    for size in [30, 40_000] {
+        let (mut here, mut there) = plain::<Vec<u8>>();
+        let value = |number: usize| (0..size).map(|at| (at + number) as u8).collect::<Vec<u8>>();
+        let frame = frame::HEADER_BYTES + if size < 128 { 1 } else { 3 } + size;
+        let cuts = (0..60.min(frame)).chain((60..frame).step_by(997)).chain([frame - 1, frame]);
+        for cut in cuts {
+            link::room::set(Some(cut));
+            let sent = here.try_send(&value(cut));
+            link::room::set(None);
+            if cut == 0 {
+                assert!(sent.expect_err("there is no room").is_full());
+                here.send(&value(cut)).expect("there is room");
+            } else {
+                sent.expect("a part of it has gone out");
+                assert_eq!(here.sender().is_flushed(), cut == frame, "{size} cut at {cut}");
+                assert_eq!(there.try_receive().expect("it is open").is_some(), cut == frame);
+                here.sender().flush().expect("there is room");
+            }
+            if cut != frame {
+                assert!(there.receive().expect("it is whole") == value(cut), "{size} at {cut}");
+            }
+            here.send(&value(1)).expect("there is room");
+            assert!(there.receive().expect("it is whole") == value(1), "after {size} at {cut}");
+        }
+    }
+}
+
 /// A pipe whose other end is a bare socket, after a handshake.
 fn half() -> (NamedPipe<u32, u32>, UnixStream) {
     let (one, two) = UnixStream::pair().expect("sockets");

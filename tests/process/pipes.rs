@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use barewire::ipc::{Fifo, NamedPipe, PipeBuilder, PipeReceiver};
 use barewire::{BareSchema, ErrorKind, MessageQueue};
 
-use crate::harness::{Scratch, argument, start};
+use crate::harness::{Process, Scratch, argument, start};
 
 const WAIT: Duration = Duration::from_secs(60);
 const CLIENTS: u64 = 100;
@@ -41,6 +41,20 @@ fn kind<T>(result: barewire::Result<T>) -> ErrorKind {
     let Err(error) = result else { panic!("this must fail") };
     println!("{error}");
     error.kind()
+}
+
+/// Stops a child, and waits until it stands still.
+fn stop(child: &Process) {
+    child.signal(libc::SIGSTOP);
+    let deadline = Instant::now() + WAIT;
+    let stands_still = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id()));
+        stat.expect("it is there").rsplit(')').next().is_some_and(|rest| rest.starts_with(" T"))
+    };
+    while !stands_still() {
+        assert!(Instant::now() < deadline, "a signal arrives");
+        std::thread::yield_now();
+    }
 }
 
 /// Sends so many messages of one client, some of them together with others.
@@ -196,7 +210,7 @@ fn a_slow_and_a_stopped_reader_hold_up_their_writer_alone() {
     let mut to_stopped = accept();
     to_stopped.send(&Numbered::new(0, 0)).expect("there is room");
     stopped.line("reading");
-    stopped.signal(libc::SIGSTOP);
+    stop(&stopped);
     let mut sent = 1;
     while sent < COUNT {
         match to_stopped.send_timeout(&Numbered::new(0, sent), Duration::from_millis(30)) {
@@ -346,7 +360,7 @@ fn a_name_has_one_living_server_and_nothing_is_left_of_dead_ones() {
     // One that lives and stands still is alive.
     let mut child = start("pipe_serve_once", scratch.path(), &[]);
     child.line("serving");
-    child.signal(libc::SIGSTOP);
+    stop(&child);
     assert_eq!(kind(builder().server()), ErrorKind::AlreadyExists);
     assert_eq!(kind(builder().connect(Duration::from_millis(20))), ErrorKind::TimedOut);
     child.kill();
@@ -610,6 +624,7 @@ fn a_killed_writer_of_a_fifo_loses_its_last_message_at_most_and_the_next_goes_on
         };
         // Up to a large message, of which a part fits, or anywhere.
         while received(&mut reader).expect("it writes") < 900 + 20 * round {}
+        // Time enough to fill the FIFO again.
         std::thread::sleep(Duration::from_millis(5));
         child.kill();
         let error = loop {

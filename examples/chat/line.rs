@@ -34,7 +34,8 @@ type Pipe = NamedPipe<ChatMessage, ChatMessage>;
 
 /// A user's end.
 pub(crate) enum Line {
-    Queues { said: Queue, heard: Queue },
+    /// What it says, and what it hears.
+    Queues(Box<[Queue; 2]>),
     Pipe(Box<Pipe>),
 }
 
@@ -47,12 +48,13 @@ impl Line {
             let name = format!("{room}.heard.{user}");
             Queue::builder(name).capacity(QUEUE_CAPACITY).create()
         })?;
-        Ok(Self::Queues { said: patiently(|| Queue::open(format!("{room}.said")))?, heard })
+        let said = patiently(|| Queue::open(format!("{room}.said")))?;
+        Ok(Self::Queues(Box::new([said, heard])))
     }
 
     pub(crate) fn say(&mut self, message: &ChatMessage) -> Result<()> {
         match self {
-            Self::Queues { said, .. } => Ok(said.enqueue_timeout(message, PATIENCE)?),
+            Self::Queues(queues) => Ok(queues[0].enqueue_timeout(message, PATIENCE)?),
             Self::Pipe(pipe) => Ok(pipe.send_timeout(message, PATIENCE)?),
         }
     }
@@ -60,8 +62,8 @@ impl Line {
     /// The next message; `Closed` if the room is gone.
     pub(crate) fn hear(&mut self, patience: Duration) -> barewire::Result<Option<ChatMessage>> {
         match self {
-            Self::Queues { heard, .. } => {
-                heard.dequeue_timeout(patience)?.map(|message| message.read()).transpose()
+            Self::Queues(queues) => {
+                queues[1].dequeue_timeout(patience)?.map(|message| message.read()).transpose()
             }
             Self::Pipe(pipe) => pipe.receive_timeout(patience),
         }

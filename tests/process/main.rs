@@ -4,8 +4,8 @@
 //! takes a selection of them; with `BAREWIRE_EVERY_INSTRUCTION=1` it takes all, which is best done
 //! in a release build: `BAREWIRE_EVERY_INSTRUCTION=1 cargo test --release --test process steps`.
 //!
-//! `pipes` sends 100,000 messages each way between 100 clients and a server;
-//! `BAREWIRE_PIPE_MESSAGES=1000000 cargo test --test process pipes` sends as many as that says.
+//! `pipes` sends a million messages each way between 100 clients and a server, or as many as
+//! `BAREWIRE_PIPE_MESSAGES` says.
 
 mod bad_input;
 mod handover;

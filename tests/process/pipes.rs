@@ -89,7 +89,7 @@ pub(crate) fn talk() {
 #[test]
 fn a_hundred_clients_lose_and_reorder_nothing_each_way() {
     let wanted = std::env::var("BAREWIRE_PIPE_MESSAGES");
-    let total: u64 = wanted.map_or(100_000, |count| count.parse().expect("a number"));
+    let total: u64 = wanted.map_or(1_000_000, |count| count.parse().expect("a number"));
     let each = total / CLIENTS;
     let scratch = Scratch::new("pipe-talk");
     let mut server = at::<Numbered, Numbered>(&scratch, "talk").server().expect("a new pipe");

@@ -281,6 +281,12 @@ impl Link {
     }
 }
 
+impl AsFd for Link {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
 #[cfg(test)]
 pub(super) mod room {
     //! Room for so many octets and no more, in tests.
@@ -308,11 +314,5 @@ pub(super) mod room {
         }
         ROOM.set(Some(room));
         Some(cut)
-    }
-}
-
-impl AsFd for Link {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
     }
 }

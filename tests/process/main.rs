@@ -52,7 +52,7 @@ fn child() {
         ("pipe_old", pipes::old_client),
         ("pipe_other", pipes::other_client),
         ("pipe_take_queue", pipes::take_queue),
-        ("pipe_write_fifo", pipes::write_fifo),
+        ("pipe_write_fifo", pipes::fifo::write_fifo),
         ("scribble", scribbler::scribble),
         ("use_scribbled", scribbler::use_scribbled),
         ("topic_publish", topic::publish),

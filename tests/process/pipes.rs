@@ -1,12 +1,15 @@
 //! Named pipes between processes: many clients, slow, stopped and killed ones, wrong ones, old ones.
 
+#[path = "pipes/fifo.rs"]
+pub(crate) mod fifo;
+#[path = "pipes/names.rs"]
+mod names;
+
 use std::io::Write;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixStream;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use barewire::ipc::{Fifo, NamedPipe, PipeBuilder, PipeReceiver};
+use barewire::ipc::{NamedPipe, PipeBuilder, PipeReceiver};
 use barewire::{BareSchema, ErrorKind, MessageQueue};
 
 use crate::harness::{Process, Scratch, argument, start};
@@ -344,117 +347,6 @@ fn a_restarted_server_is_found_again_by_a_client_that_asked_for_it() {
     pipe.send(&1).expect("somebody serves");
 }
 
-#[test]
-fn a_name_has_one_living_server_and_nothing_is_left_of_dead_ones() {
-    let scratch = Scratch::new("pipe-names");
-    let builder = || at::<u64, u64>(&scratch, "again");
-    assert_eq!(kind(builder().connect(Duration::from_millis(5))), ErrorKind::NotFound);
-    let server = builder().server().expect("a new pipe");
-    assert_eq!(kind(builder().server()), ErrorKind::AlreadyExists);
-    let facts = std::fs::symlink_metadata(scratch.path().join("again")).expect("it is there");
-    assert!(facts.file_type().is_socket());
-    assert_eq!(facts.permissions().mode() & 0o777, 0o600);
-    server.close();
-    assert_eq!(scratch.files(), [""; 0]);
-
-    // One that lives and stands still is alive.
-    let mut child = start("pipe_serve_once", scratch.path(), &[]);
-    child.line("serving");
-    stop(&child);
-    assert_eq!(kind(builder().server()), ErrorKind::AlreadyExists);
-    assert_eq!(kind(builder().connect(Duration::from_millis(20))), ErrorKind::TimedOut);
-    child.kill();
-    assert_eq!(scratch.files(), ["again"]);
-    drop(builder().server().expect("the name of a dead one is free"));
-
-    for how in ["a client", "whoever makes a segment"] {
-        let mut child = start("pipe_serve_once", scratch.path(), &[]);
-        child.line("serving");
-        child.kill();
-        assert_eq!(scratch.files(), ["again"]);
-        if how == "a client" {
-            assert_eq!(kind(builder().connect(Duration::ZERO)), ErrorKind::NotFound);
-        } else {
-            let queue = MessageQueue::<u64>::builder("queue").directory(scratch.path());
-            drop(queue.create().expect("a new queue"));
-        }
-        assert_eq!(scratch.files(), [""; 0], "{how} cleans up");
-    }
-    let long = "x".repeat(128);
-    let mut server = at::<u64, u64>(&scratch, &long).server().expect("a long name is one");
-    let client = at::<u64, u64>(&scratch, &long);
-    let client = std::thread::spawn(move || client.connect(WAIT).expect("it is found"));
-    drop(server.accept().expect("it has come"));
-    drop(client.join().expect("it has ended"));
-    for name in ["../x", "a/b", "", ".x"] {
-        assert_eq!(kind(at::<u64, u64>(&scratch, name).server()), ErrorKind::InvalidName);
-        let found = at::<u64, u64>(&scratch, name).connect(Duration::ZERO);
-        assert_eq!(kind(found), ErrorKind::InvalidName);
-    }
-}
-
-#[test]
-fn a_squatted_name_and_an_open_directory_are_refused_and_left_alone() {
-    let scratch = Scratch::new("pipe-squatted");
-    let path = |name: &str| scratch.path().join(name);
-    let both = |name: &str| {
-        let connected = at::<u64, u64>(&scratch, name).connect(Duration::from_millis(5));
-        (kind(at::<u64, u64>(&scratch, name).server()), kind(connected))
-    };
-    std::fs::write(path("file"), b"mine").expect("it can be written");
-    assert_eq!(both("file"), (ErrorKind::AlreadyExists, ErrorKind::Untrusted));
-    assert_eq!(std::fs::read(path("file")).expect("it is there"), b"mine");
-    symlink(path("elsewhere"), path("link")).expect("a link");
-    assert_eq!(both("link"), (ErrorKind::Untrusted, ErrorKind::Untrusted));
-    std::fs::create_dir(path("folder")).expect("a folder");
-    assert_eq!(both("folder"), (ErrorKind::Untrusted, ErrorKind::Untrusted));
-    let _open = std::os::unix::net::UnixListener::bind(path("open")).expect("a socket");
-    std::fs::set_permissions(path("open"), PermissionsExt::from_mode(0o666))
-        .expect("its owner may");
-    assert_eq!(both("open"), (ErrorKind::Untrusted, ErrorKind::Untrusted));
-    let wide = path("wide");
-    std::fs::create_dir(&wide).expect("a folder");
-    std::fs::set_permissions(&wide, PermissionsExt::from_mode(0o777)).expect("its owner may");
-    let server = NamedPipe::<u64, u64>::builder("x").directory(&wide).server();
-    assert_eq!(kind(server), ErrorKind::Untrusted);
-    let _server = at::<u64, u64>(&scratch, "pipe").server().expect("a new pipe");
-    let fifo = Fifo::<u64>::open_at(scratch.path(), "pipe");
-    assert_eq!(kind(fifo), ErrorKind::Untrusted);
-}
-
-#[test]
-fn whoever_may_not_be_there_is_told_so() {
-    let scratch = Scratch::new("pipe-refused");
-    let connect = || {
-        let client = at::<u64, u64>(&scratch, "few");
-        std::thread::spawn(move || client.connect(WAIT))
-    };
-    let builder = at::<u64, u64>(&scratch, "few").max_clients(1);
-    let mut server = builder.server().expect("a new pipe");
-    let first = connect();
-    let kept = server.accept().expect("there is room");
-    assert_eq!(kept.peer().process, std::process::id().cast_signed());
-    assert!(first.join().expect("it has ended").is_ok());
-    // The first is gone, but its connection here is not.
-    let second = connect();
-    let error = server.accept().expect_err("one too many");
-    assert!(error.is_refused(), "{error}");
-    let told = second.join().expect("it has ended").expect_err("refused");
-    assert!(told.is_refused() && told.to_string().contains("limit"), "{told}");
-    drop(kept);
-    let third = connect();
-    drop(server.accept().expect("there is room again"));
-    let _ = third.join().expect("it has ended");
-    drop(server);
-
-    let builder = at::<u64, u64>(&scratch, "few").peers(|peer| peer.process == 1);
-    let mut server = builder.server().expect("a new pipe");
-    let client = connect();
-    assert!(server.accept().expect_err("not that one").is_refused());
-    let told = client.join().expect("it has ended").expect_err("refused");
-    assert!(told.is_refused() && told.to_string().contains("is not accepted"), "{told}");
-}
-
 /// The version of yesterday.
 mod old {
     #[derive(barewire::BareSchema, Debug, Clone, PartialEq)]
@@ -551,89 +443,4 @@ fn an_isolated_queue_is_handed_over_through_a_pipe() {
         assert_eq!(pipe.receive().expect("it answers"), number * 2);
     }
     child.finish(WAIT);
-}
-
-/// Writes so many messages into a FIFO, some of them large, or until it is killed.
-pub(crate) fn write_fifo() {
-    let fifo = Fifo::<Numbered>::open("stream").expect("it is there");
-    let mut writer = fifo.writer(WAIT).expect("somebody reads");
-    println!("\nwriting");
-    for number in 0..argument(0).parse().expect("a number") {
-        writer.send(&Numbered::new(3, number)).expect("somebody reads");
-    }
-}
-
-#[test]
-fn a_fifo_goes_through_ordinary_tools_and_into_a_file_and_back() {
-    let scratch = Scratch::new("pipe-fifo");
-    let fifo = Fifo::<Numbered>::open_at(scratch.path(), "stream").expect("a new FIFO");
-    let facts = std::fs::symlink_metadata(fifo.path()).expect("it is there");
-    assert_eq!(facts.permissions().mode() & 0o777, 0o600);
-    let kept = scratch.path().join("kept");
-    let shell = |line: &str| {
-        let mut command = Command::new("sh");
-        command.args(["-c", line]).env("FIFO", fifo.path()).env("KEPT", &kept);
-        command.spawn().expect("a shell")
-    };
-    let mut cat = shell("cat \"$FIFO\" | tee \"$KEPT\" > /dev/null");
-    start("pipe_write_fifo", scratch.path(), &["3001"]).finish(WAIT);
-    assert!(cat.wait().expect("it ends").success());
-    let file = std::fs::File::open(&kept).expect("it was kept");
-    let mut reader = PipeReceiver::<Numbered>::from_stream("kept", file).expect("a stream");
-    receive_all(&mut reader, 3, 3001);
-    assert!(reader.receive().expect_err("the end").is_closed());
-
-    let mut reader = fifo.reader().expect("nobody else reads");
-    assert_eq!(kind(fifo.reader()), ErrorKind::AlreadyExists);
-    assert!(reader.try_receive().expect("nobody has come").is_none());
-    for _ in 0..3 {
-        let mut cat = shell("cat \"$KEPT\" > \"$FIFO\"");
-        receive_all(&mut reader, 3, 3001);
-        assert!(reader.receive().expect_err("the writer has ended").is_closed());
-        assert!(cat.wait().expect("it ends").success());
-        let nothing = reader.receive_timeout(Duration::from_millis(5));
-        assert!(nothing.expect("nobody has come").is_none());
-    }
-    let writer = fifo.writer(WAIT).expect("somebody reads");
-    assert_eq!(kind(fifo.writer(WAIT)), ErrorKind::AlreadyExists);
-    drop((writer, reader));
-    assert_eq!(kind(fifo.writer(Duration::from_millis(5))), ErrorKind::TimedOut);
-    let other = PipeReceiver::<u32>::from_stream("kept", std::fs::File::open(&kept).expect("kept"));
-    assert_eq!(kind(other.expect("a stream").receive()), ErrorKind::SchemaMismatch);
-    drop(fifo);
-    assert_eq!(scratch.files(), ["kept"]);
-}
-
-#[test]
-fn a_killed_writer_of_a_fifo_loses_its_last_message_at_most_and_the_next_goes_on() {
-    let scratch = Scratch::new("pipe-fifo-kill");
-    let fifo = Fifo::<Numbered>::open_at(scratch.path(), "stream").expect("a new FIFO");
-    let mut reader = fifo.reader().expect("nobody else reads");
-    let mut broken_off = 0;
-    for round in 0..20 {
-        let mut child = start("pipe_write_fifo", scratch.path(), &["100000000"]);
-        child.line("writing");
-        let mut next = 0;
-        let mut received = |reader: &mut PipeReceiver<Numbered>| match reader.receive() {
-            Ok(message) => {
-                assert!(message == Numbered::new(3, next), "{next}");
-                next += 1;
-                Ok(next)
-            }
-            Err(error) => Err(error),
-        };
-        // Up to a large message, of which a part fits, or anywhere.
-        while received(&mut reader).expect("it writes") < 900 + 20 * round {}
-        // Time enough to fill the FIFO again.
-        std::thread::sleep(Duration::from_millis(5));
-        child.kill();
-        let error = loop {
-            if let Err(error) = received(&mut reader) {
-                break error;
-            }
-        };
-        assert!(error.is_truncated() || error.is_closed(), "{error}");
-        broken_off += usize::from(error.is_truncated());
-    }
-    println!("{broken_off} of 20 messages broke off");
 }

@@ -2,8 +2,8 @@
 //!
 //! It is to descriptors what the [reactor](super::reactor) is to events: started by the first task
 //! that has to wait, and the same for every executor. A task leaves its waker beside the direction
-//! that it waits for. The kernel is asked to tell once, and tells at once if the descriptor is ready
-//! already, so nothing is missed between a look and the wait.
+//! that it waits for. The kernel is asked to tell once, and tells at once if the descriptor is
+//! ready already, so nothing is missed between a look and the wait.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -22,8 +22,8 @@
 //! ```
 //!
 //! Two types understand each other if the one that is read knows all values of the one that is
-//! written, by the rules of [`compatibility`](fn@compatibility). If it is the other way round, since
-//! the side that sends is newer, then the sender keeps to the values that the older side knows.
+//! written, by the rules of [`compatibility`](fn@compatibility). If it is the other way round,
+//! since the side that sends is newer, the sender keeps to the values that the older side knows.
 
 use barewire_schema::{Fingerprint, Schema, Type, Validated, compatibility, difference};
 
@@ -134,13 +134,11 @@ fn read_hello(name: &str, body: &[u8]) -> Result<Hello> {
     read().map_err(broken)
 }
 
-/// Whether values of the first type may go to a reader of the second; the readable difference if
-/// not. `ours` is the one of both that is this program's.
+/// Which values of a type the reader of another one knows.
 enum Match {
-    /// The reader knows all values.
     All,
-    /// It knows some of them.
     Some,
+    /// None for sure, and this is the difference.
     None(String),
 }
 

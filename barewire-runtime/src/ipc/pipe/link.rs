@@ -161,7 +161,8 @@ impl Link {
         patience: Patience,
     ) -> Result<Taken> {
         let waits = patience.is_forever() && self.is_socket;
-        if self.may_block && !self.ready((true, false), patience)? {
+        let looks_first = self.may_block && !patience.is_forever();
+        if looks_first && !self.ready((true, false), patience)? {
             return Ok(Taken::Nothing);
         }
         loop {
@@ -202,7 +203,8 @@ impl Link {
         patience: Patience,
     ) -> Result<usize> {
         let sleeps = patience.is_forever() && self.is_socket;
-        if self.may_block && !self.ready((false, true), patience)? {
+        let looks_first = self.may_block && !patience.is_forever();
+        if looks_first && !self.ready((false, true), patience)? {
             return Ok(0);
         }
         // The kernel wakes a writer that sleeps when a quarter of the buffer is left: who reads

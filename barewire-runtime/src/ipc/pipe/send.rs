@@ -39,8 +39,9 @@ pub struct PipeSender<S> {
     agreement: Agreement,
     /// In a FIFO: each frame goes out in one piece or not at all.
     in_whole_frames: bool,
-    /// The hello of a stream that nobody answers, until it has gone out.
+    /// The hello of a stream that nobody answers, and whether it has gone out.
     hello: Vec<u8>,
+    greeted: bool,
     _value: PhantomData<fn(S)>,
 }
 
@@ -53,6 +54,7 @@ impl<S: BareSchema> PipeSender<S> {
             agreement,
             in_whole_frames: false,
             hello: Vec::new(),
+            greeted: true,
             _value: PhantomData,
         }
     }
@@ -95,7 +97,7 @@ impl<S: BareSchema> PipeSender<S> {
         let hello = offer.hello(&link.name)?;
         let agreement = Agreement { contract: None, largest, files: 0 };
         let mut sender = Self::new(Arc::new(link), agreement);
-        (sender.in_whole_frames, sender.hello) = (in_whole_frames, hello);
+        (sender.in_whole_frames, sender.hello, sender.greeted) = (in_whole_frames, hello, false);
         Ok(sender)
     }
 
@@ -138,7 +140,8 @@ impl<S: BareSchema> PipeSender<S> {
     ///
     /// # Errors
     ///
-    /// `TimedOut` if there was no room; nothing of the value was sent then. As [`send`](Self::send).
+    /// `TimedOut` if there was no room; nothing of the value was sent then. And as
+    /// [`send`](Self::send).
     pub fn send_timeout(&mut self, value: &S, timeout: Duration) -> Result<()>
     where
         S: Encode,
@@ -157,7 +160,8 @@ impl<S: BareSchema> PipeSender<S> {
     ///
     /// # Errors
     ///
-    /// `Full` if there was no room; nothing of the value was sent then. As [`send`](Self::send).
+    /// `Full` if there was no room; nothing of the value was sent then. And as
+    /// [`send`](Self::send).
     #[inline]
     pub fn try_send(&mut self, value: &S) -> Result<()>
     where
@@ -333,7 +337,7 @@ impl<S: BareSchema> PipeSender<S> {
         if !files.is_empty() {
             return self.push_with(files);
         }
-        if !self.push(patience)? && self.sent == start {
+        if !self.push(patience)? && self.sent <= start {
             self.out.truncate(start);
             return Ok(false);
         }
@@ -368,13 +372,13 @@ impl<S: BareSchema> PipeSender<S> {
         let mut direct = Direct { sender: self, patience, begun: false, state: Ok(State::Flows) };
         give_pieces(value, &mut direct);
         let (begun, state) = (direct.begun, direct.state);
-        if state? == State::Refused {
-            self.forget();
-            return Ok(false);
+        if !matches!(state, Ok(State::Flows | State::Stalled)) {
+            self.start_again();
+            return state.map(|_| false);
         }
         let all = self.push(patience)?;
         if !all && !begun && self.sent == 0 {
-            self.forget();
+            self.start_again();
             return Ok(false);
         }
         Ok(true)
@@ -385,11 +389,19 @@ impl<S: BareSchema> PipeSender<S> {
         self.sent = 0;
     }
 
+    /// Drops what has not gone out; whoever reads next is greeted again.
+    #[cold]
+    fn start_again(&mut self) {
+        self.forget();
+        self.greeted = self.hello.is_empty();
+    }
+
     /// Puts the hello before the first frame of a stream.
     #[inline]
     fn begin(&mut self) {
-        if !self.hello.is_empty() {
-            self.out.append(&mut self.hello);
+        if !self.greeted {
+            self.out.extend_from_slice(&self.hello);
+            self.greeted = true;
         }
     }
 
@@ -466,7 +478,7 @@ impl<S: BareSchema> PipeSender<S> {
                 Ok(count) => self.sent += count,
                 Err(error) => {
                     // Nobody is there to take the rest.
-                    self.forget();
+                    self.start_again();
                     return Err(error);
                 }
             }
@@ -493,7 +505,7 @@ impl<S: BareSchema> PipeSender<S> {
     fn push_with(&mut self, files: &[BorrowedFd<'_>]) -> Result<bool> {
         let given = self.link.give(&[IoSlice::new(&self.out)], files, Patience::Forever);
         if given.is_err() {
-            self.forget();
+            self.start_again();
         }
         self.sent = given?;
         self.push(Patience::Forever)

@@ -34,6 +34,8 @@ const LISTENER: u64 = 0;
 ///
 /// A client that says nothing, or the wrong things, delays no other: [`accept`](Self::accept) goes
 /// on with all of them at once, and returns the first that is through, or what was wrong with one.
+/// While nobody calls it, clients wait.
+///
 /// As a descriptor it is readable while something has come, for a [`WaitSet`](crate::ipc::WaitSet)
 /// or whatever else waits for descriptors. Its name goes when it is dropped; the connections stay.
 pub struct PipeServer<S, R> {

@@ -11,6 +11,7 @@ use super::handshake::{Agreement, Handshake, Offer, Step};
 use super::link::{Kept, Link, Patience, Taken};
 use super::receive::Intake;
 use crate::error::{Error, ErrorKind, Result};
+use crate::sys::socket;
 
 /// How long a client may take for its handshake.
 pub(super) const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(5);
@@ -45,6 +46,7 @@ impl Meeting {
         peer: PeerCredentials,
         kept: Kept,
     ) -> Self {
+        socket::widen(&socket);
         let link = Link::socket(name, socket, offer.files > 0, kept);
         let intake =
             Intake { inbox: Inbox::new(offer.largest, offer.files), files: VecDeque::new() };

@@ -1,4 +1,4 @@
-//! Named pipes between processes: many clients, slow, stopped and killed ones, wrong ones, old ones.
+//! Named pipes between processes: many clients, slow, stopped, killed, wrong and old ones.
 
 #[path = "pipes/fifo.rs"]
 pub(crate) mod fifo;

@@ -149,9 +149,9 @@ impl<S: BareSchema, R: BareSchema> PipeBuilder<S, R> {
     /// # Errors
     ///
     /// `NotFound` if there is no server in that time, `TimedOut` if there is one that does not
-    /// answer, `Closed` if the last one went in the middle of its answer; `SchemaMismatch` with the difference, `Refused` with the reason, `Malformed` if it
-    /// is no such pipe; `Untrusted` as for [`server`](Self::server); `InvalidName`,
-    /// `InvalidArgument`, `Io`.
+    /// answer, `Closed` if the last one went in the middle of its answer; `SchemaMismatch` with the
+    /// difference, `Refused` with the reason, `Malformed` if it is no such pipe; `Untrusted` as for
+    /// [`server`](Self::server); `InvalidName`, `InvalidArgument`, `Io`.
     pub fn connect(self, timeout: Duration) -> Result<NamedPipe<S, R>> {
         self.connect_ref(timeout)
     }

@@ -22,9 +22,10 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 ///
 /// `cat FIFO > FILE` keeps a stream, `tee` copies it, and `cat FILE > FIFO` plays it again; a file
 /// is read with [`PipeReceiver::from_stream`]. A writer that is killed leaves a message that breaks
-/// off at worst: the reader says so, and goes on with the next writer. One that comes while a writer
-/// is in the middle of its stream is told `Malformed`, and goes on with the next writer as well. The
-/// FIFO's name is removed with whoever made it; one that was left behind by a kill is used again.
+/// off at worst: the reader says so, and goes on with the next writer. One that comes while a
+/// writer is in the middle of its stream is told `Malformed`, and goes on with the next writer as
+/// well. The FIFO's name is removed with whoever made it; one that was left behind by a kill is
+/// used again.
 ///
 /// ```
 /// # extern crate barewire_runtime as barewire;

@@ -22,9 +22,9 @@ pub(crate) const HOW: &str = "queue: MessageQueue, at least once, dropped is ack
                               Topic, lossless; service: Service, limits set to what the row \
                               needs; by value where messages are small, else by loan; \
                               Wait::Park where receivers sleep, Wait::Spin elsewhere \
-                              (a topic has its own way); state: SharedRegion; pipe: NamedPipe, streams of 1 KiB \
-                              fed, which gathers 64 KiB, 1 MiB sent by a call that waits and read \
-                              where it came; rows in \
+                              (a topic has its own way); state: SharedRegion; pipe: NamedPipe, \
+                              streams of 1 KiB fed, which gathers 64 KiB, 1 MiB sent by a call \
+                              that waits and read where it came; rows in \
                               /default: limits as they come";
 
 pub(crate) fn offers(row: &Row) -> Result<(), &'static str> {

@@ -282,9 +282,8 @@ fn a_writer_killed_in_the_middle_of_a_message_is_reported_and_others_go_on() {
         for _ in 0..round {
             pipe.receive().expect("it is whole");
         }
-        assert!(
-            pipe.receive_timeout(Duration::from_millis(1)).expect("it lives").is_none_or(|_| true)
-        );
+        // Some octets of the next one are read, and perhaps all.
+        let _ = pipe.receive_timeout(Duration::from_millis(1)).expect("it lives");
         child.kill();
         let mut expected = None;
         let error = loop {

@@ -3,11 +3,13 @@
 //! ```text
 //! cargo run --release --example chat                     three processes talk a text through
 //! cargo run --release --example chat -- --input FILE     the same with a text of yours
+//! cargo run --release --example chat -- --over pipe      the same over named pipes
 //! cargo run --example chat -- --user alice               you talk; once in every terminal
 //! ```
 //!
 //! One process hosts the room. Users put what they say into the queue `ROOM.said`; the room relays
-//! it into every member's own queue, `ROOM.heard.USER`. `ROOM.state` is a region that all of them
+//! it into every member's own queue, `ROOM.heard.USER`. With `--over pipe`, both go over one
+//! connection of each user to the pipe `ROOM.pipe`. `ROOM.state` is a region that all of them
 //! read and change. Who lives is known by one more region each, which only its owner is attached
 //! to: it exists for exactly as long as the owner does, however the owner ends.
 
@@ -21,11 +23,14 @@ use std::thread;
 use std::time::Duration;
 
 use barewire::layout::Uuid;
-use barewire::{BareSchema, MessageQueue, SharedRegion};
+use barewire::{BareSchema, SharedRegion};
 
+#[path = "chat/line.rs"]
+mod line;
 #[path = "chat/room.rs"]
 mod room;
 
+use line::{Line, Over};
 use room::*;
 
 const TALKERS: [&str; 3] = ["alice", "bob", "carol"];
@@ -51,6 +56,7 @@ struct Ledger {
 
 /// Joins the room, talks until `next` says to leave, and leaves.
 fn attend(
+    over: Over,
     room: &str,
     user: &str,
     company: usize,
@@ -60,19 +66,15 @@ fn attend(
     let mut voice = Voice::new(user);
     let me = voice.name.clone();
     let _alive = SharedRegion::create(lifeline(room, user), &me)?;
-    let heard = patiently(|| {
-        let name = format!("{room}.heard.{user}");
-        MessageQueue::<ChatMessage>::builder(name).capacity(QUEUE_CAPACITY).create()
-    })?;
-    let said = patiently(|| MessageQueue::<ChatMessage>::open(format!("{room}.said")))?;
+    let mut line = Line::open(over, room, user)?;
     let state = patiently(|| SharedRegion::<ChatState>::open(format!("{room}.state")))?;
     let mut ledger = Ledger { said: Vec::new(), heard: Vec::new(), room_closed: false };
-    let mut say = |kind, content: &str| -> Result<Uuid> {
+    let mut say = |line: &mut Line, kind, content: &str| -> Result<Uuid> {
         let message = voice.message(kind, content);
-        said.enqueue_timeout(&message, PATIENCE)?;
+        line.say(&message)?;
         Ok(message.id)
     };
-    ledger.said.push(say(MessageType::Join, "")?);
+    ledger.said.push(say(&mut line, MessageType::Join, "")?);
 
     let (mut joined, mut leaving) = (false, false);
     let mut scene = Scene { texts_heard: 0, everybody_is_here: false };
@@ -86,24 +88,30 @@ fn attend(
                 Next::Wait => {}
                 Next::Say(text) => {
                     for piece in pieces(&text) {
-                        ledger.said.push(say(MessageType::Text, piece)?);
+                        ledger.said.push(say(&mut line, MessageType::Text, piece)?);
                     }
                     patience = Duration::ZERO;
                 }
                 Next::Leave => {
-                    ledger.said.push(say(MessageType::Leave, "")?);
+                    ledger.said.push(say(&mut line, MessageType::Leave, "")?);
                     leaving = true;
                 }
             }
         }
-        let Some(taken) = heard.dequeue_timeout(patience)? else {
+        let heard = match line.hear(patience) {
+            Err(error) if error.is_closed() => {
+                ledger.room_closed = true;
+                break;
+            }
+            heard => heard?,
+        };
+        let Some(message) = heard else {
             if patience == TICK && !is_alive(room, ROOM)? {
                 ledger.room_closed = true;
                 break;
             }
             continue;
         };
-        let message = taken.read()?;
         show(&message);
         if message.sender.0 == ROOM {
             ledger.room_closed = true;
@@ -134,13 +142,14 @@ fn attend(
 }
 
 /// The parent: hosts the room, starts the users from its own program, and counts.
-fn demonstrate(input: &Path) -> Result<ExitCode> {
+fn demonstrate(over: Over, input: &Path) -> Result<ExitCode> {
     let name = format!("chat-{}", std::process::id());
-    let mut room = Room::host(&name)?.ok_or("the room exists already")?;
+    let mut room = Room::host(over, &name)?.ok_or("the room exists already")?;
     let mut children = Children(Vec::new());
     for (turn, user) in TALKERS.iter().enumerate() {
         let child = Command::new(std::env::current_exe()?)
-            .args(["--room", &name, "--user", user, "--turn", &turn.to_string(), "--input"])
+            .args(["--room", &name, "--user", user, "--turn", &turn.to_string()])
+            .args(["--over", over.name(), "--input"])
             .arg(input)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -251,7 +260,7 @@ impl Receipts {
 }
 
 /// A child: says every third line of the text, each when the one before it was heard.
-fn recite(room: &str, user: &str, turn: usize, input: &Path) -> Result<ExitCode> {
+fn recite(over: Over, room: &str, user: &str, turn: usize, input: &Path) -> Result<ExitCode> {
     let text = String::from_utf8_lossy(&std::fs::read(input)?).into_owned();
     let lines: Vec<&str> = text.lines().flat_map(pieces).collect();
     let mut due = turn;
@@ -267,7 +276,7 @@ fn recite(room: &str, user: &str, turn: usize, input: &Path) -> Result<ExitCode>
             Some(_) => Next::Wait,
         }
     };
-    let ledger = attend(room, user, TALKERS.len(), next, |_| {})?;
+    let ledger = attend(over, room, user, TALKERS.len(), next, |_| {})?;
     if ledger.room_closed {
         return Err("the room has closed before the end".into());
     }
@@ -277,12 +286,12 @@ fn recite(room: &str, user: &str, turn: usize, input: &Path) -> Result<ExitCode>
 }
 
 /// A person at a terminal; the first one to come hosts the room as well.
-fn converse(room: &str, user: &str) -> Result<ExitCode> {
+fn converse(over: Over, room: &str, user: &str) -> Result<ExitCode> {
     if is_alive(room, user)? {
         return Err(format!("{user} is in the room already, choose another name").into());
     }
     let stop = Arc::new(AtomicBool::new(false));
-    let host = Room::host(room)?.map(|mut hosted| {
+    let host = Room::host(over, room)?.map(|mut hosted| {
         println!("* you host the room `{room}`; it closes when you leave");
         let stop = Arc::clone(&stop);
         thread::spawn(move || -> Result<()> {
@@ -309,7 +318,7 @@ fn converse(room: &str, user: &str) -> Result<ExitCode> {
         Err(mpsc::TryRecvError::Empty) => Next::Wait,
         Err(mpsc::TryRecvError::Disconnected) => Next::Leave,
     };
-    let outcome = attend(room, user, 1, next, |message| {
+    let outcome = attend(over, room, user, 1, next, |message| {
         // A terminal that has gone away is noticed at its input.
         let _ = print_message(message);
     });
@@ -350,6 +359,7 @@ fn pieces(line: &str) -> impl Iterator<Item = &str> {
 fn run() -> Result<ExitCode> {
     let mut input = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
     let (mut room, mut user, mut turn) = ("chat".to_owned(), None, None);
+    let mut over = Over::Queue;
     let mut arguments = std::env::args_os().skip(1);
     while let Some(option) = arguments.next() {
         let option = option.to_string_lossy().into_owned();
@@ -357,24 +367,28 @@ fn run() -> Result<ExitCode> {
         let text = value.to_string_lossy().into_owned();
         match option.as_str() {
             "--input" => input = PathBuf::from(value),
+            "--over" => over = Over::named(&text)?,
             "--room" => room = text,
             "--user" => user = Some(text),
             "--turn" => turn = Some(text.parse()?),
-            _ => return Err(format!("{option} is unknown: --input, --user and --room are").into()),
+            _ => {
+                let known = "--input, --over, --user and --room are";
+                return Err(format!("{option} is unknown: {known}").into());
+            }
         }
     }
     let Some(user) = user else {
         let readable = std::fs::File::open(&input);
         readable.map_err(|error| format!("{}: {error}", input.display()))?;
-        return demonstrate(&input);
+        return demonstrate(over, &input);
     };
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if user.is_empty() || user.len() > 32 || user == ROOM || !user.chars().all(legal) {
         return Err(format!("{user:?} is no name: use 1 to 32 of A-Z a-z 0-9 _ -").into());
     }
     match turn {
-        Some(turn) => recite(&room, &user, turn, &input),
-        None => converse(&room, &user),
+        Some(turn) => recite(over, &room, &user, turn, &input),
+        None => converse(over, &room, &user),
     }
 }
 

@@ -34,9 +34,10 @@
 //! ```
 //!
 //! The rest of what goes between processes is in [`ipc`]: [`Topic`] (each message to every
-//! subscriber), [`Service`] (calls with replies), [`SharedRegion`] (one value), [`WaitSet`] (wait
-//! for the first of many), and what they hand out, each with an example. A segment lives for as
-//! long as a process is attached to it.
+//! subscriber), [`Service`] (calls with replies), [`SharedRegion`] (one value), [`NamedPipe`]
+//! (messages between processes that share no memory) and [`Fifo`], [`WaitSet`] (wait for the first
+//! of many), and what they hand out, each with an example. A segment lives for as long as a process
+//! is attached to it.
 //!
 //! # Encoding
 //!
@@ -189,9 +190,10 @@ pub use barewire_derive::{BareSchema, schema};
 #[doc(hidden)]
 pub use barewire_runtime::__private;
 pub use barewire_runtime::ipc::{
-    Batch, Call, Client, Loan, Message, MessageQueue, Overflow, PendingCall, Publisher, Reply,
-    ReplyStream, Server, Service, SharedRegion, StreamedReply, Subscriber, Topic, TopicItem,
-    TopicMessage, Wait, WaitSet,
+    Batch, Call, Client, Fifo, Loan, Message, MessageQueue, NamedPipe, Overflow, PendingCall,
+    PipeMessage, PipeReceiver, PipeSender, PipeServer, Publisher, Reply, ReplyStream, Server,
+    Service, SharedRegion, StreamedReply, Subscriber, Topic, TopicItem, TopicMessage, Wait,
+    WaitSet,
 };
 pub use barewire_runtime::{
     BareSchema, Error, ErrorKind, Result, codec, ipc, layout, memory, schema_model, segment, value,

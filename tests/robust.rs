@@ -127,6 +127,12 @@ fn any_header_of_a_segment_is_opened_or_refused() {
     bounded("segment", cases() / 10, |octets| targets::segment_header(&scratch, octets));
 }
 
+#[test]
+fn any_octets_through_a_pipe_are_messages_or_an_error_however_they_are_cut() {
+    // Each case is a few system calls for every piece.
+    bounded("pipe", cases() / 4, targets::pipe_frames);
+}
+
 #[derive(BareSchema, Debug, PartialEq)]
 struct Wide {
     name: String,

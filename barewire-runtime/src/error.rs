@@ -11,17 +11,18 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The name is not one that a segment can have.
+    /// The name is not one that a segment or a pipe can have.
     InvalidName,
     /// An argument is out of its range (a capacity of 0, a slot too large).
     InvalidArgument,
-    /// No segment of that name exists, or nobody alive is attached to it.
+    /// No segment of that name exists, or nobody alive is attached to it; no server of that pipe.
     NotFound,
-    /// A segment of that name exists and somebody is attached to it.
+    /// A segment of that name exists and somebody is attached to it; the pipe has a server.
     AlreadyExists,
-    /// The segment was made with another schema.
+    /// The segment was made with another schema, or the other side of the pipe has another one.
     SchemaMismatch,
-    /// The file is not a segment of this format, is truncated, or is of another kind.
+    /// The file is not a segment of this format, is truncated, or is of another kind; what came
+    /// through the pipe is no frame, or not the one that was due.
     Malformed,
     /// The directory or the file could be changed by somebody else, or is a link.
     Untrusted,
@@ -43,6 +44,12 @@ pub enum ErrorKind {
     Unanswered,
     /// The caller has given the call up.
     Cancelled,
+    /// The other side of the pipe has closed it, or has ended.
+    Closed,
+    /// The other side of the pipe ended in the middle of a message, or the file ends there.
+    Truncated,
+    /// The other side of the pipe does not accept this one.
+    Refused,
     /// The operating system refused.
     Io,
 }
@@ -141,6 +148,46 @@ impl Error {
     #[must_use]
     pub fn is_unanswered(&self) -> bool {
         self.0.kind == ErrorKind::Unanswered
+    }
+
+    /// Whether the other side of the pipe has closed it, or has ended.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.kind == ErrorKind::Closed
+    }
+
+    /// Whether the other side of the pipe ended in the middle of a message.
+    #[must_use]
+    pub fn is_truncated(&self) -> bool {
+        self.0.kind == ErrorKind::Truncated
+    }
+
+    /// Whether what came is not of the format.
+    #[must_use]
+    pub fn is_malformed(&self) -> bool {
+        self.0.kind == ErrorKind::Malformed
+    }
+
+    /// Whether a message was larger than it may be.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        self.0.kind == ErrorKind::TooLarge
+    }
+
+    /// Whether the other side of the pipe does not accept this one.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.0.kind == ErrorKind::Refused
+    }
+
+    /// What went wrong, without the subject.
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// The same error once more, without its source.
+    pub(crate) fn again(&self) -> Self {
+        Self::new(self.0.kind, self.0.subject.clone(), self.0.detail.clone())
     }
 
     /// Whether the caller has given the call up.

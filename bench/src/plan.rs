@@ -18,6 +18,8 @@ pub(crate) enum Shape {
     Service,
     /// The latest value.
     State,
+    /// A stream between two, through the kernel.
+    Pipe,
 }
 
 impl Shape {
@@ -27,6 +29,7 @@ impl Shape {
             Shape::Topic => "topic",
             Shape::Service => "service",
             Shape::State => "state",
+            Shape::Pipe => "pipe",
         }
     }
 }
@@ -65,6 +68,7 @@ impl Row {
         let (shape, size) = (self.shape.name(), self.size.name());
         let name = match self.kind {
             Kind::Oneway => format!("{shape}/oneway/{size}"),
+            Kind::Stream { .. } if self.shape == Shape::Pipe => format!("{shape}/stream/{size}"),
             Kind::Stream { producers, consumers, batch: 1 } => {
                 format!("{shape}/stream/{size}/{producers}to{consumers}")
             }

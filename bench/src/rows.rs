@@ -35,6 +35,10 @@ pub(crate) fn all() -> Vec<Row> {
     add(Shape::Service, Kind::Open, Size::B64);
     add(Shape::Service, Kind::Idle, Size::B64);
     add(Shape::Service, Kind::Idle, Size::MiB1);
+    add(Shape::Pipe, Kind::Roundtrip, Size::B64);
+    for size in [Size::KiB1, Size::MiB1] {
+        add(Shape::Pipe, Kind::Stream { producers: 1, consumers: 1, batch: 1 }, size);
+    }
     add(Shape::State, Kind::Oneway, Size::B64);
     add(Shape::State, Kind::Oneway, Size::KiB8);
     let untuned = rows.iter().filter(|row| has_default(row)).copied();
@@ -76,6 +80,9 @@ mod tests {
             "queue/idle/64B",
             "queue/open/64B",
             "state/oneway/64B",
+            "pipe/roundtrip/64B",
+            "pipe/stream/1KiB",
+            "pipe/stream/1MiB",
         ] {
             assert!(names.iter().any(|name| name == expected), "{expected} is missing");
         }

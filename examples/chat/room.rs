@@ -1,11 +1,12 @@
 //! The room of the chat: its schema, its names, and the process that relays.
 
-use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use barewire::layout::Uuid;
-use barewire::{BareSchema, MessageQueue, SharedRegion};
+use barewire::{BareSchema, SharedRegion};
+
+use super::line::{Over, Switch};
 
 pub(crate) type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
@@ -90,8 +91,7 @@ pub(crate) struct Room {
     name: String,
     voice: Voice,
     state: SharedRegion<ChatState>,
-    said: MessageQueue<ChatMessage>,
-    members: BTreeMap<UserId, MessageQueue<ChatMessage>>,
+    lines: Switch,
     /// What came in, and whom it went out to.
     pub(crate) relayed: Vec<(Uuid, Vec<UserId>)>,
     _alive: SharedRegion<UserId>,
@@ -99,7 +99,7 @@ pub(crate) struct Room {
 
 impl Room {
     /// Opens the room, or `None` if somebody else hosts it.
-    pub(crate) fn host(name: &str) -> Result<Option<Self>> {
+    pub(crate) fn host(over: Over, name: &str) -> Result<Option<Self>> {
         let owner = UserId(ROOM.to_owned());
         let alive = match SharedRegion::create(lifeline(name, ROOM), &owner) {
             Ok(alive) => alive,
@@ -109,15 +109,12 @@ impl Room {
         // Those who have not noticed yet that an earlier host has gone still hold its segments.
         let empty = ChatState { users: Vec::new(), messages: Vec::new() };
         let state = patiently(|| SharedRegion::create(format!("{name}.state"), &empty))?;
-        let said = patiently(|| {
-            MessageQueue::builder(format!("{name}.said")).capacity(QUEUE_CAPACITY).create()
-        })?;
+        let lines = Switch::open(over, name)?;
         Ok(Some(Self {
             name: name.to_owned(),
             voice: Voice::new(ROOM),
             state,
-            said,
-            members: BTreeMap::new(),
+            lines,
             relayed: Vec::new(),
             _alive: alive,
         }))
@@ -125,55 +122,37 @@ impl Room {
 
     /// Waits for the next message and gives it to everybody who is here.
     pub(crate) fn relay(&mut self) -> Result<Option<ChatMessage>> {
-        let Some(taken) = self.said.dequeue_timeout(5 * TICK)? else {
+        let Some(message) = self.lines.hear(5 * TICK)? else {
             return Ok(None);
         };
-        let message = taken.read()?;
-        if message.kind == MessageType::Join {
-            match MessageQueue::open(format!("{}.heard.{}", self.name, message.sender.0)) {
-                Ok(queue) => self.members.insert(message.sender.clone(), queue),
-                // Whoever said it has ended meanwhile.
-                Err(error) if error.is_not_found() => return Ok(Some(message)),
-                Err(error) => return Err(error.into()),
-            };
-        }
         let audience = self.give(&message)?;
         if message.kind == MessageType::Leave {
-            self.members.remove(&message.sender);
+            self.lines.dismiss(&message.sender);
         }
         self.relayed.push((message.id, audience));
         Ok(Some(message))
     }
 
-    /// Puts a message into every member's queue, and into the shared state.
-    fn give(&self, message: &ChatMessage) -> Result<Vec<UserId>> {
+    /// Gives a message to every member, and puts it into the shared state.
+    fn give(&mut self, message: &ChatMessage) -> Result<Vec<UserId>> {
         self.state.update(|state| {
             let excess = (state.messages.len() + 1).saturating_sub(MAX_RECENT);
             state.messages.drain(..excess);
             state.messages.push(message.clone());
         })?;
-        let mut audience = Vec::with_capacity(self.members.len());
-        for (user, queue) in &self.members {
-            audience.push(user.clone());
-            match queue.try_enqueue(message) {
-                // A member that stands still delays nobody; what it misses is counted as lost.
-                Err(error) if error.is_full() => eprintln!("* {} hears nothing", user.0),
-                result => result?,
-            }
-        }
-        Ok(audience)
+        self.lines.give(message)
     }
 
     /// Takes leave in the name of those whose process has ended without.
     pub(crate) fn bury(&mut self) -> Result<()> {
         let mut gone = Vec::new();
-        for user in self.members.keys() {
+        for user in self.lines.members() {
             if !is_alive(&self.name, &user.0)? {
-                gone.push(user.clone());
+                gone.push(user);
             }
         }
         for user in gone {
-            self.members.remove(&user);
+            self.lines.dismiss(&user);
             self.state.update(|state| state.users.retain(|other| *other != user))?;
             let mut message = self.voice.message(MessageType::Leave, "(the process ended)");
             message.sender = user;

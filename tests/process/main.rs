@@ -3,11 +3,15 @@
 //! `steps` kills and stops a process at every instruction of every operation. In an ordinary run it
 //! takes a selection of them; with `BAREWIRE_EVERY_INSTRUCTION=1` it takes all, which is best done
 //! in a release build: `BAREWIRE_EVERY_INSTRUCTION=1 cargo test --release --test process steps`.
+//!
+//! `pipes` sends a million messages each way between 100 clients and a server, or as many as
+//! `BAREWIRE_PIPE_MESSAGES` says.
 
 mod bad_input;
 mod handover;
 mod harness;
 mod kills;
+mod pipes;
 mod queue;
 mod region;
 mod scribbler;
@@ -40,6 +44,15 @@ fn child() {
         ("handed_all", handover::all),
         ("handed_taken", handover::take_and_stop),
         ("hand_over", handover::hand_over),
+        ("pipe_talk", pipes::talk),
+        ("pipe_echo", pipes::echo),
+        ("pipe_read_and_stop", pipes::read_and_stop),
+        ("pipe_write_for_ever", pipes::write_for_ever),
+        ("pipe_serve_once", pipes::serve_once),
+        ("pipe_old", pipes::old_client),
+        ("pipe_other", pipes::other_client),
+        ("pipe_take_queue", pipes::take_queue),
+        ("pipe_write_fifo", pipes::fifo::write_fifo),
         ("scribble", scribbler::scribble),
         ("use_scribbled", scribbler::use_scribbled),
         ("topic_publish", topic::publish),

@@ -1,12 +1,16 @@
 //! What the fuzz targets do with octets: shared by the targets and the bounded run in the tests.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use barewire::codec::{Decode, Encode, Encoder, decode, decode_into, encode, verify};
 use barewire::layout::FixedLayout;
 use barewire::value::Value;
-use barewire::{BareSchema, SharedRegion};
+use barewire::{BareSchema, ErrorKind, NamedPipe, PipeReceiver, PipeSender, SharedRegion};
 use barewire_schema::Schema;
 
 /// A type with everything that is decoded in a way of its own.
@@ -217,6 +221,77 @@ pub(crate) fn segment_header(scratch: &Scratch, octets: &[u8]) {
     }
     drop(first);
     let _ = std::fs::remove_file(&path);
+}
+
+/// What comes through a pipe: frames, after a good hello or without one, or a handshake.
+///
+/// The first octet says which, and how small the pieces are that the others come in. In whatever
+/// pieces, the same messages are found, and the same error ends them.
+pub(crate) fn pipe_frames(octets: &[u8]) {
+    let Some((how, octets)) = octets.split_first() else { return };
+    let octets = &octets[..octets.len().min(1 << 14)];
+    if how & 2 != 0 {
+        return pipe_handshake(octets);
+    }
+    let hello = if how & 1 == 0 { &HELLO[..] } else { &[] };
+    let pieces = received(hello, octets, 1 + usize::from(how >> 2));
+    assert_eq!(received(hello, octets, usize::MAX), pieces);
+}
+
+/// The hello of a stream of values.
+static HELLO: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| {
+    let (mut output, input) = std::io::pipe().expect("a pipe");
+    let mut sender = PipeSender::<Everything>::to_stream("fuzzed", input).expect("a stream");
+    sender.flush().expect("there is room");
+    drop(sender);
+    let mut hello = Vec::new();
+    output.read_to_end(&mut hello).expect("it is there");
+    hello
+});
+
+/// The messages that are found, and what ends them.
+fn received(hello: &[u8], octets: &[u8], piece: usize) -> (Vec<Vec<u8>>, ErrorKind) {
+    let (output, mut input) = std::io::pipe().expect("a pipe");
+    let mut receiver = PipeReceiver::<Everything>::from_stream("fuzzed", output).expect("a stream");
+    let mut found = Vec::new();
+    let mut taken = |receiver: &mut PipeReceiver<Everything>, waits: bool| loop {
+        let next = if waits {
+            receiver.receive_message().map(Some)
+        } else {
+            receiver.try_receive_message()
+        };
+        match next {
+            Ok(Some(message)) => {
+                let _ = message.read();
+                found.push(message.octets().to_vec());
+            }
+            Ok(None) => return None,
+            Err(error) => return Some(error.kind()),
+        }
+    };
+    input.write_all(hello).expect("there is room");
+    for piece in octets.chunks(piece) {
+        input.write_all(piece).expect("there is room");
+        if let Some(end) = taken(&mut receiver, false) {
+            return (found, end);
+        }
+    }
+    drop(input);
+    let end = taken(&mut receiver, true).expect("the stream has ended");
+    (found, end)
+}
+
+/// Whoever says anything at the other end is accepted or refused, and never waited for.
+fn pipe_handshake(octets: &[u8]) {
+    let (here, mut there) = UnixStream::pair().expect("sockets");
+    let patience = Duration::from_secs(60);
+    let pipe = NamedPipe::<u32, u32>::builder("fuzzed");
+    there.write_all(octets).expect("there is room");
+    there.shutdown(Shutdown::Write).expect("it is open");
+    match pipe.over(here, patience) {
+        Ok(mut pipe) => while pipe.receive().is_ok() {},
+        Err(error) => assert!(!error.is_timed_out(), "{error}"),
+    }
 }
 
 /// The inputs that each target starts from.

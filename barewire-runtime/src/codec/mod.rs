@@ -9,6 +9,7 @@ mod encoder;
 mod error;
 mod impls;
 mod order;
+mod pieces;
 mod place;
 mod plain;
 mod raw;
@@ -22,6 +23,7 @@ pub(crate) use error::prefix;
 pub use error::{DecodeError, DecodeErrorKind};
 pub use impls::{Int, UInt};
 pub(crate) use order::{in_order, repeated};
+pub(crate) use pieces::{Taker, append_value, give_pieces, is_steady, length_of};
 #[doc(hidden)]
 pub use place::{Made, Place, make};
 #[doc(hidden)]

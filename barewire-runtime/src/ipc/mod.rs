@@ -1,7 +1,8 @@
-//! Typed values between processes: shared state, queues, topics and calls.
+//! Typed values between processes: shared state, queues, topics, calls and pipes.
 
 mod handover;
 mod message;
+mod pipe;
 mod queue;
 mod region;
 mod service;
@@ -11,6 +12,10 @@ mod waitable;
 
 pub use crate::sync::Wait;
 pub use message::MessageHeader;
+pub use pipe::{
+    DEFAULT_MESSAGE_BYTES, Fifo, MAX_DESCRIPTORS, MAX_MESSAGE_BYTES, NamedPipe, PIPE_VERSION,
+    PeerCredentials, PipeBuilder, PipeMessage, PipeReceiver, PipeSender, PipeServer,
+};
 pub use queue::{
     Batch, Loan, MAX_CAPACITY, MAX_SLOT_BYTES, Message, MessageQueue, Overflow, QueueBuilder,
     QueueCounters, Received,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::header;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sys::{file, lock};
+use crate::sys::{file, lock, socket};
 
 /// The environment variable that names another directory.
 pub const DIRECTORY_VARIABLE: &str = "BAREWIRE_DIR";
@@ -18,7 +18,7 @@ pub const MAX_NAME_BYTES: usize = 128;
 #[derive(Debug)]
 pub struct Directory {
     path: PathBuf,
-    pub(super) handle: OwnedFd,
+    pub(crate) handle: OwnedFd,
 }
 
 impl Directory {
@@ -106,8 +106,31 @@ impl Directory {
             if let Some((file, false)) = self.inhabitants(&name) {
                 self.remove_if_abandoned(&file, &name);
             }
+            self.remove_abandoned_socket(&name);
         }
         Ok(())
+    }
+
+    /// Removes the socket of a pipe's server that is dead; nothing else.
+    ///
+    /// If somebody is naming a socket right now, there is nothing to do: the next one in tries
+    /// again.
+    pub(crate) fn remove_abandoned_socket(&self, name: &str) {
+        let is_dead = || {
+            let facts = file::facts_at(&self.handle, name);
+            facts.is_ok_and(|facts| facts.socket && facts.owned)
+                && socket::open_entry(&self.handle, name)
+                    .and_then(|entry| socket::is_abandoned(&entry))
+                    .unwrap_or(false)
+        };
+        if !is_dead() {
+            return;
+        }
+        // A lock of its own: whoever holds another one through this handle keeps it.
+        let Ok(directory) = file::open_directory(&self.path) else { return };
+        if socket::try_lock_directory(&directory).unwrap_or(false) && is_dead() {
+            let _ = file::unlink(&self.handle, name);
+        }
     }
 
     fn names(&self) -> Result<Vec<String>> {
@@ -172,8 +195,8 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
         return Ok(());
     }
     let shown = name.chars().take(40).collect::<String>();
-    let detail = "is no name for a segment: use 1 to 128 of A-Z a-z 0-9 . _ - and begin with a \
-                  letter or a digit";
+    let detail = "is no name for a segment or a pipe: use 1 to 128 of A-Z a-z 0-9 . _ - and begin \
+                  with a letter or a digit";
     Err(Error::new(ErrorKind::InvalidName, format!("{shown:?}"), detail))
 }
 

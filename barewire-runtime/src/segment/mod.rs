@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use barewire_schema::{Fingerprint, Schema, Type, Validated, compatibility};
 
+pub(crate) use directory::check_name;
 pub use directory::{DIRECTORY_VARIABLE, Directory, MAX_NAME_BYTES};
 pub use header::{FORMAT_VERSION, MAX_PARTICIPANTS, MAX_SEGMENT_BYTES, MAX_TEXT_BYTES};
 

@@ -1,6 +1,7 @@
 //! Waiting: one word that sleepers wait on, and a waker that pays only if somebody sleeps.
 
 mod event;
+pub(crate) mod files;
 mod future;
 pub(crate) mod reactor;
 pub(crate) mod shelf;

@@ -17,6 +17,8 @@ pub(crate) struct Facts {
     pub(crate) links: u64,
     pub(crate) bytes: u64,
     pub(crate) regular: bool,
+    pub(crate) socket: bool,
+    pub(crate) fifo: bool,
     pub(crate) owned: bool,
     pub(crate) mode: u32,
 }
@@ -28,6 +30,8 @@ impl From<Stat> for Facts {
             links: u64::from(stat.st_nlink as u32),
             bytes: u64::try_from(stat.st_size).unwrap_or(0),
             regular: fs::FileType::from_raw_mode(stat.st_mode) == fs::FileType::RegularFile,
+            socket: fs::FileType::from_raw_mode(stat.st_mode) == fs::FileType::Socket,
+            fifo: fs::FileType::from_raw_mode(stat.st_mode) == fs::FileType::Fifo,
             owned: stat.st_uid == super::user(),
             mode: stat.st_mode & 0o7777,
         }

@@ -4,15 +4,18 @@
 //! name in one step, and ones whose length can be sealed ([`file`]); locks on byte ranges that
 //! belong to an open file and that the kernel releases when its holder dies, however it dies
 //! ([`lock`]); shared mappings ([`map`]); a wait on a 32-bit word shared by processes, or on one of
-//! many ([`futex`]); and a wait on descriptors, one of which threads can signal ([`poll`]). A
-//! barrier in all processes ([`barrier`]) makes publishing cheaper where there is one.
+//! many ([`futex`]); a wait on descriptors, one of which threads can signal ([`poll`]); sockets and
+//! FIFOs that have a name in a directory, and that take descriptors along ([`socket`], [`fifo`]).
+//! A barrier in all processes ([`barrier`]) makes publishing cheaper where there is one.
 
 pub(crate) mod barrier;
+pub(crate) mod fifo;
 pub(crate) mod file;
 pub(crate) mod futex;
 pub(crate) mod lock;
 pub(crate) mod map;
 pub(crate) mod poll;
+pub(crate) mod socket;
 
 #[cfg(target_endian = "big")]
 compile_error!("the fixed layout is little-endian; big-endian targets are not supported");

@@ -85,7 +85,7 @@ fn produce(context: &Context, sender: &mut impl Sender, report: &mut Report) -> 
             patience.wait();
         }
     }
-    Ok(())
+    sender.finish()
 }
 
 /// The sum of the stamps of one producer's messages.

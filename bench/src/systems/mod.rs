@@ -86,6 +86,11 @@ pub(crate) trait Sender {
         self.try_send(first).map(usize::from)
     }
 
+    /// Sends what was accepted and kept; nothing follows.
+    fn finish(&mut self) -> Outcome<()> {
+        Ok(())
+    }
+
     /// Sends a message to one that may sleep, and wakes it.
     fn send(&mut self, stamp: u64) -> Outcome<()> {
         while !self.try_send(stamp)? {
@@ -240,6 +245,7 @@ fn run_in(context: &Context) -> Outcome<Report> {
         }
         ("barewire", Shape::Service, _) => calls::<barewire::Call<false>>(context),
         ("barewire", Shape::State, _) => by_value::<barewire::State>(context),
+        ("barewire", Shape::Pipe, _) => one_or_both_ways::<barewire::Pipe, barewire::Pipe>(context),
         ("iceoryx2", Shape::Queue | Shape::Topic, false) => {
             any_size::<iceoryx2::PubSub<true>>(context)
         }
@@ -262,6 +268,12 @@ fn run_in(context: &Context) -> Outcome<Report> {
         ("ipc-channel", Shape::Service, _) => calls::<pair::Pair<ipc_channel::Octets>>(context),
         ("unix-socket", Shape::Queue, _) => any_size::<unix_socket::Stream>(context),
         ("unix-socket", Shape::Service, _) => calls::<pair::Pair<unix_socket::Stream>>(context),
+        ("ipc-channel", Shape::Pipe, _) => {
+            one_or_both_ways::<ipc_channel::Octets, pair::Pair<ipc_channel::Octets>>(context)
+        }
+        ("unix-socket", Shape::Pipe, _) => {
+            one_or_both_ways::<unix_socket::Stream, pair::Pair<unix_socket::Stream>>(context)
+        }
         ("pipe", Shape::Queue, _) => any_size::<pipe::Fifo>(context),
         ("pipe", Shape::Service, _) => calls::<pair::Pair<pipe::Fifo>>(context),
         (system, shape, _) => Err(format!("{system} has no {}", shape.name()).into()),
@@ -284,6 +296,14 @@ fn any_size<T: Transport>(context: &Context) -> Outcome<Report> {
     match context.plan.row.size {
         Size::MiB1 => loops::channel::<T, MiB1>(context),
         _ => by_value::<T>(context),
+    }
+}
+
+/// For streams between two: messages one way, or calls.
+fn one_or_both_ways<T: Transport, C: Calls>(context: &Context) -> Outcome<Report> {
+    match context.plan.row.kind {
+        Kind::Roundtrip => calls::<C>(context),
+        _ => any_size::<T>(context),
     }
 }
 

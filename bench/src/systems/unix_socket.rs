@@ -17,6 +17,7 @@ pub(crate) fn offers(row: &Row) -> Result<(), &'static str> {
             Ok(())
         }
         (Shape::Queue, Kind::Stream { .. }) if !is_batch(row) => Ok(()),
+        (Shape::Pipe, _) => Ok(()),
         (Shape::Queue, Kind::Open) => Ok(()),
         (Shape::Queue, _) => Err("has no such thing, or it is in the kernel"),
         _ => Err("is a queue only"),

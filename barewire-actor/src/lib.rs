@@ -1,7 +1,36 @@
-//! Olivier.
+//! Olivier: typed, supervised actors that do not care which process they live in.
 #![forbid(unsafe_code)]
+
+mod actor;
 mod address;
 mod cause;
+mod cell;
+mod context;
 mod core;
+mod counters;
+mod current;
+mod dead_letters;
+mod error;
+mod mailbox;
+mod message;
+mod node;
+mod process;
+mod reference;
+mod registry;
+mod reply;
+mod run;
+mod system;
+
+pub use actor::{Actor, Failure, Outcome, Terminated};
 pub use address::{ActorId, NodeId};
+pub use barewire_runtime::ipc::{Overflow, Wait};
 pub use cause::Cause;
+pub use context::{Context, TimerId};
+pub use counters::{ActorCounters, Counters};
+pub use dead_letters::{DeadLetter, DeadLetters, Undelivered};
+pub use error::{AskError, LookupError, SystemError, TellError};
+pub use message::{Message, Nothing, Value};
+pub use reference::ActorRef;
+pub use registry::{Change, Changes, MAX_ENTRIES, MAX_NAME_BYTES, MAX_NODES};
+pub use reply::ReplyTo;
+pub use system::{ActorBuilder, ActorSystem, Event, Events, Memory, Monitor, SystemBuilder};

@@ -39,6 +39,10 @@ pub(crate) enum Body {
     Ready,
     /// The receiver is to shut itself down.
     Shutdown,
+    /// A question of yours has no answer.
+    Refused { ask: u64, why: Refused },
+    /// The sender has shut itself down.
+    Leaving,
     /// The sender has given the receiver up, and does not listen to it any more.
     GivenUp,
 }
@@ -56,4 +60,14 @@ pub(crate) struct Packet {
     pub(crate) sequence: u64,
     pub(crate) acknowledged: u64,
     pub(crate) body: Body,
+}
+
+/// Why a question has no answer.
+#[derive(BareSchema, Debug, Clone, PartialEq, Eq)]
+#[bare(crate = "::barewire_runtime")]
+pub(crate) enum Refused {
+    Gone(Cause),
+    Full,
+    Unanswered,
+    Invalid,
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::Time;
 use super::lane::Lane;
-use super::packet::{Body, Packet, Signal};
+use super::packet::{Body, Packet, Refused, Signal};
 use crate::address::{ActorId, NodeId};
 use crate::cause::Cause;
 
@@ -40,6 +40,10 @@ pub(crate) enum Action {
     Quarantined(NodeId),
     Ready(NodeId),
     Shutdown(NodeId),
+    /// That node has shut itself down.
+    Left(NodeId),
+    /// A question to that node has no answer.
+    Refused { node: NodeId, ask: u64, why: Refused },
 }
 
 /// Why an actor of this node has ended; `None` while it lives.
@@ -164,10 +168,19 @@ impl Protocol {
         }
     }
 
-    /// A node has ended, as the kernel or a parent knows.
-    pub(crate) fn node_ended(&mut self, node: NodeId, cause: &Cause) {
+    /// Tells all others that this node is no more.
+    pub(crate) fn leave(&mut self) {
+        for &to in self.lanes.keys() {
+            let body = Body::Leaving;
+            let packet = Packet { from: self.me, sequence: 0, acknowledged: 0, body };
+            self.actions.push_back(Action::Send { to, packet });
+        }
+    }
+
+    /// A node has ended, as the kernel or a parent knows; false if that is known already.
+    pub(crate) fn node_ended(&mut self, node: NodeId, cause: &Cause) -> bool {
         if self.gone.contains_key(&node) || node == self.me {
-            return;
+            return false;
         }
         self.gone.insert(node, cause.clone());
         self.gone_order.push_back(node);
@@ -186,6 +199,7 @@ impl Protocol {
         for watch in lost {
             self.finish(watch, cause.clone());
         }
+        true
     }
 
     /// A packet has arrived.
@@ -225,6 +239,13 @@ impl Protocol {
                 }
                 Body::Ready => self.actions.push_back(Action::Ready(from)),
                 Body::Shutdown => self.actions.push_back(Action::Shutdown(from)),
+                Body::Refused { ask, why } => {
+                    self.actions.push_back(Action::Refused { node: from, ask, why });
+                }
+                Body::Leaving => {
+                    self.node_ended(from, &Cause::SystemStopped);
+                    return self.actions.push_back(Action::Left(from));
+                }
                 Body::GivenUp => return self.give_up(from),
             }
         }

@@ -8,7 +8,7 @@ use barewire_runtime::ipc::Overflow;
 
 use crate::address::ActorId;
 use crate::mailbox::{Envelope, Mailbox, Refusal, System};
-use crate::message::{self, Contract, Message};
+use crate::message::{self, Message};
 use crate::node::{Node, Undelivered};
 use crate::process::frames::Arrival;
 use crate::reply::ReplyTo;
@@ -23,7 +23,6 @@ pub(crate) struct ActorCell<M: Message> {
 
 /// An actor, whatever it takes.
 pub(crate) trait Cell: Send + Sync {
-    fn contract(&self) -> u128;
     fn signal(&self, system: System) -> bool;
     fn depth(&self) -> usize;
     fn handled(&self) -> u64;
@@ -35,10 +34,6 @@ pub(crate) trait Cell: Send + Sync {
 }
 
 impl<M: Message> Cell for ActorCell<M> {
-    fn contract(&self) -> u128 {
-        M::CONTRACT
-    }
-
     fn signal(&self, system: System) -> bool {
         self.mailbox.signal(system)
     }

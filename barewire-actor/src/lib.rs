@@ -19,7 +19,10 @@ mod reference;
 mod registry;
 mod reply;
 mod run;
+mod strategy;
+mod supervisor;
 mod system;
+mod worker;
 
 pub use actor::{Actor, Failure, Outcome, Terminated};
 pub use address::{ActorId, NodeId};
@@ -33,4 +36,7 @@ pub use message::{Message, Nothing, Value};
 pub use reference::ActorRef;
 pub use registry::{Change, Changes, MAX_ENTRIES, MAX_NAME_BYTES, MAX_NODES};
 pub use reply::ReplyTo;
+pub use strategy::{Backoff, Restart, Strategy};
+pub use supervisor::{Identity, News, Supervision, Supervisor};
 pub use system::{ActorBuilder, ActorSystem, Event, Events, Memory, Monitor, SystemBuilder};
+pub use worker::{Worker, WorkerProcess};

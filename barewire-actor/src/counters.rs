@@ -86,7 +86,7 @@ impl Counters {
         let fault =
             |error: barewire_runtime::Error| crate::SystemError::Registry(error.to_string());
         let table = place.region(format!("{system}.registry")).open().map_err(fault)?;
-        let table = Registry::Shared(table).read()?;
+        let table = Registry::of(table).read()?;
         let mut found = Vec::new();
         for node in table.nodes {
             let region = place.region(name(system, node.id)).open();

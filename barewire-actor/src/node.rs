@@ -37,10 +37,35 @@ const MOST_REMEMBERED: usize = 65_536;
 /// What a node has only if it is in shared memory.
 pub(crate) struct Shared {
     pub(crate) place: Place,
-    pub(crate) inbox: Lanes,
     pub(crate) executor: Arc<Executor>,
+    /// Given back when the system is shut down, whoever still holds a reference to an actor.
+    open: RwLock<Option<Arc<Open>>>,
+}
+
+/// The shared memory of a node.
+pub(crate) struct Open {
+    pub(crate) inbox: Lanes,
     /// Held for as long as the node lives; nobody else is attached to it.
-    pub(crate) _lifeline: barewire_runtime::ipc::SharedRegion<u64>,
+    _lifeline: barewire_runtime::ipc::SharedRegion<u64>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        place: Place,
+        inbox: Lanes,
+        lifeline: barewire_runtime::ipc::SharedRegion<u64>,
+    ) -> Self {
+        let open = Arc::new(Open { inbox, _lifeline: lifeline });
+        Self { place, executor: Arc::new(Executor::new()), open: RwLock::new(Some(open)) }
+    }
+
+    pub(crate) fn open(&self) -> Option<Arc<Open>> {
+        self.open.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn close(&self) {
+        *self.open.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 #[derive(Default)]

@@ -25,7 +25,6 @@ use crate::mailbox::Mailbox;
 use crate::message::{Contract, Message};
 use crate::node::{Node, Shared};
 use crate::process::dispatcher;
-use crate::process::executor::Executor;
 use crate::process::inbox::{Lanes, Place};
 use crate::reference::ActorRef;
 use crate::registry::{Changes, Entry, NodeEntry, Registry};
@@ -206,7 +205,7 @@ fn share(
     }
     let pid = std::process::id().cast_signed();
     registry.add_node(NodeEntry { id, pid })?;
-    Ok(Shared { place, inbox, executor: Arc::new(Executor::new()), _lifeline: lifeline })
+    Ok(Shared::new(place, inbox, lifeline))
 }
 
 /// What happens to the processes of a system.
@@ -697,6 +696,10 @@ impl Life {
         {
             let _ = thread.join();
         }
+        if let Some(shared) = &self.node.shared {
+            shared.close();
+        }
+        self.node.registry.close();
     }
 }
 

@@ -39,6 +39,8 @@ struct Dispatcher<'n> {
 
 /// Runs until the node has stopped.
 pub(crate) fn run(node: &Arc<Node>, shared: &Shared, finished: &AtomicBool) {
+    let Some(open) = shared.open() else { return };
+    let inbox = &open.inbox;
     let _tokio = node.runtime.enter();
     let tick = (node.config.heartbeat / 2).min(Duration::from_millis(20));
     let mut dispatcher = Dispatcher { node, held: Default::default() };
@@ -60,7 +62,7 @@ pub(crate) fn run(node: &Arc<Node>, shared: &Shared, finished: &AtomicBool) {
                 next_tick = now + tick;
             }
         }
-        if dispatcher.turn(&shared.inbox) | shared.executor.run_ready() {
+        if dispatcher.turn(inbox) | shared.executor.run_ready() {
             idle = 0;
             continue;
         }
@@ -78,7 +80,7 @@ pub(crate) fn run(node: &Arc<Node>, shared: &Shared, finished: &AtomicBool) {
             let left = next_tick.saturating_duration_since(Instant::now());
             // Held messages wait for room, which nothing announces to this thread.
             let left = if dispatcher.holds() { left.min(Duration::from_millis(1)) } else { left };
-            sleep(&shared.inbox, left);
+            sleep(inbox, left);
             shared.executor.wakes_up();
             looks = LOOKS_BETWEEN_CLOCKS;
         }
@@ -100,10 +102,10 @@ fn sleep(inbox: &Lanes, patience: Duration) {
 
 /// Wakes the dispatcher of this process, which listens to its own inbox.
 pub(crate) fn ring(node: &Node) {
-    if let Some(shared) = &node.shared {
+    if let Some(open) = node.shared.as_ref().and_then(Shared::open) {
         let packet =
             Packet { from: node.id, sequence: 0, acknowledged: 0, body: Body::Alive };
-        let _ = shared.inbox.system.try_enqueue(&packet);
+        let _ = open.inbox.system.try_enqueue(&packet);
     }
 }
 

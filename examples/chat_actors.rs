@@ -4,8 +4,8 @@
 //! cargo run --release --features actor --example chat_actors
 //! ```
 //!
-//! A member joins by sending the room a reference to itself; from then on it hears what all say. The
-//! room watches its members, so whoever ends has left, however it ended.
+//! A member joins by sending the room a reference to itself; from then on it hears what all say.
+//! The room watches its members, so whoever ends has left, however it ended.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -170,9 +170,8 @@ fn main() -> Result<()> {
             let name = worker.role().to_owned();
             runtime.block_on(worker.run(|system| async move {
                 let found = system.lookup_within("room", PATIENCE).await;
-                let room = found.map_err(|error| {
-                    barewire::actor::SystemError::Start(error.to_string())
-                })?;
+                let room = found
+                    .map_err(|error| barewire::actor::SystemError::Start(error.to_string()))?;
                 system.spawn(Member { name, room, own: 0 });
                 Ok(())
             }))?;

@@ -37,6 +37,8 @@ pub struct Context<A: Actor> {
     pub(crate) reply: Option<ReplyTo<<A::Message as Message>::Reply>>,
     pub(crate) sender: Option<ActorId>,
     pub(crate) trace: u64,
+    /// Whether several messages were found at once the last time.
+    pub(crate) streams: bool,
     pub(crate) end: Option<Cause>,
     pub(crate) links: BTreeSet<ActorId>,
     /// Open watches, and whether each belongs to a link.
@@ -56,6 +58,7 @@ impl<A: Actor> Context<A> {
             reply: None,
             sender: None,
             trace: 0,
+            streams: false,
             end: None,
             links: BTreeSet::new(),
             watches: BTreeMap::new(),

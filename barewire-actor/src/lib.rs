@@ -55,7 +55,8 @@
 //! - **In order per pair.** What one actor sends to another arrives in the order in which it was
 //!   sent: messages and questions alike. Between different senders there is no order.
 //! - **No strangers.** A reference means one life of one actor. When that has ended, sending gives
-//!   [`TellError::Gone`] with the cause: how it failed, or the exit status or signal of its process.
+//!   [`TellError::Gone`] with the cause: how it failed, or the exit status or signal of its
+//!   process.
 //!   What a supervisor starts again is another actor; its *name* leads to the new one.
 //! - **Every question ends.** [`ask`](ActorRef::ask) gives an answer, a reason, or
 //!   [`AskError::TimedOut`]. It fails as soon as the actor's end is known.
@@ -94,6 +95,7 @@
 
 mod actor;
 mod address;
+mod builder;
 mod cause;
 mod cell;
 mod context;
@@ -102,6 +104,7 @@ mod counters;
 mod current;
 mod dead_letters;
 mod error;
+mod life;
 mod mailbox;
 mod message;
 mod node;
@@ -119,6 +122,7 @@ mod worker;
 pub use actor::{Actor, Failure, Outcome, Terminated};
 pub use address::{ActorId, NodeId};
 pub use barewire_runtime::ipc::{Overflow, Wait};
+pub use builder::{Memory, SystemBuilder};
 pub use cause::Cause;
 pub use context::{Context, TimerId};
 pub use counters::{ActorCounters, Counters};
@@ -130,5 +134,5 @@ pub use registry::{Change, Changes, MAX_ENTRIES, MAX_NAME_BYTES, MAX_NODES};
 pub use reply::ReplyTo;
 pub use strategy::{Backoff, Restart, Strategy};
 pub use supervisor::{Identity, News, Supervision, Supervisor};
-pub use system::{ActorBuilder, ActorSystem, Event, Events, Memory, Monitor, SystemBuilder};
+pub use system::{ActorBuilder, ActorSystem, Event, Events, Monitor};
 pub use worker::{Worker, WorkerProcess};

@@ -29,7 +29,11 @@ pub(crate) struct Envelope<M: Message> {
 pub(crate) enum System {
     Signal(Signal),
     /// An actor that this one watches, or is linked to, has ended.
-    Ended { watch: u64, target: ActorId, cause: Cause },
+    Ended {
+        watch: u64,
+        target: ActorId,
+        cause: Cause,
+    },
 }
 
 /// Why a message was not taken.
@@ -248,6 +252,7 @@ impl<M: Message> Mailbox<M> {
             if state.draining {
                 return Poll::Ready(Found::Drained);
             }
+            std::mem::take(&mut state.writers).into_iter().for_each(Waker::wake);
             if !state.reader.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
                 state.reader = Some(context.waker().clone());
             }
@@ -263,11 +268,10 @@ impl<M: Message> Mailbox<M> {
         state.in_hand = batch.len();
         let left = !state.user.is_empty();
         self.waiting.store(left, Ordering::Relaxed);
-        let writers = if state.writers.is_empty() {
-            Vec::new()
-        } else {
-            std::mem::take(&mut state.writers)
-        };
+        // Who waits for room is woken when half of it is free: for one place alone it would sleep
+        // again at once.
+        let half_free = state.user.len() + state.in_hand <= self.capacity / 2;
+        let writers = if half_free { std::mem::take(&mut state.writers) } else { Vec::new() };
         drop(state);
         writers.into_iter().for_each(Waker::wake);
         Poll::Ready(Found::Messages)

@@ -87,9 +87,8 @@ impl<T: Value> Known for T {}
 
 /// What two ends of a reference must have in common: the types of the messages and of the answers.
 pub(crate) trait Contract: Message {
-    const CONTRACT: u128 =
-        fingerprint(Self::TYPE) ^ fingerprint(<Self::Reply as barewire_runtime::BareSchema>::TYPE)
-            .rotate_left(64);
+    const CONTRACT: u128 = fingerprint(Self::TYPE)
+        ^ fingerprint(<Self::Reply as barewire_runtime::BareSchema>::TYPE).rotate_left(64);
 }
 
 impl<M: Message> Contract for M {}

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::actor::Terminated;
 use crate::address::{ActorId, NodeId};
+use crate::builder::Config;
 use crate::cause::Cause;
 use crate::cell::Cell;
 use crate::core::Time;
@@ -27,7 +28,7 @@ use crate::process::inbox::{Lanes, Place};
 use crate::process::peer::Peer;
 use crate::registry::Registry;
 use crate::reply::Waiter;
-use crate::system::{Config, Event};
+use crate::system::Event;
 
 pub(crate) use crate::dead_letters::Undelivered;
 
@@ -215,8 +216,7 @@ impl Node {
             remembered.causes.remove(&oldest);
         }
         drop(remembered);
-        let removed =
-            self.actors.write().unwrap_or_else(PoisonError::into_inner).remove(&number);
+        let removed = self.actors.write().unwrap_or_else(PoisonError::into_inner).remove(&number);
         if let Some(cell) = removed {
             self.counts.handled.fetch_add(cell.handled(), Ordering::Relaxed);
         }
@@ -242,11 +242,7 @@ impl Node {
     }
 
     /// Runs a task where it belongs.
-    pub(crate) fn run(
-        &self,
-        on_dispatcher: bool,
-        task: impl Future<Output = ()> + Send + 'static,
-    ) {
+    pub(crate) fn run(&self, on_dispatcher: bool, task: impl Future<Output = ()> + Send + 'static) {
         match &self.shared {
             Some(shared) if on_dispatcher => shared.executor.spawn(task),
             _ => drop(self.runtime.spawn(task)),
@@ -371,9 +367,7 @@ impl Node {
 
     /// The way to a node.
     pub(crate) fn peer(&self, id: NodeId) -> Result<Arc<Peer>, TellError> {
-        if let Some(peer) =
-            self.peers.read().unwrap_or_else(PoisonError::into_inner).get(&id)
-        {
+        if let Some(peer) = self.peers.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
             return Ok(Arc::clone(peer));
         }
         let Some(me) = crate::current::node(self.id) else {
@@ -444,9 +438,8 @@ impl Node {
     }
 
     pub(crate) fn end_peers(&self) {
-        let peers = std::mem::take(
-            &mut *self.peers.write().unwrap_or_else(PoisonError::into_inner),
-        );
+        let peers =
+            std::mem::take(&mut *self.peers.write().unwrap_or_else(PoisonError::into_inner));
         peers.values().for_each(|peer| peer.end(&Cause::SystemStopped));
     }
 

@@ -137,7 +137,9 @@ async fn live<A: Actor>(actor: &mut A, context: &mut Context<A>) -> Cause {
 /// Waits for messages, signals, or the next timer.
 async fn next<A: Actor>(context: &mut Context<A>) -> Option<Found> {
     let cell = Arc::clone(&context.cell);
-    let mut looked = false;
+    // On the dispatcher's thread nothing can arrive meanwhile, and after a single message another
+    // one is not likely to be a moment away.
+    let mut looked = !cell.spins || !context.streams;
     poll_fn(|task| {
         if !looked {
             // A stream's next message is often a moment away, and a sleep costs far more.
@@ -149,6 +151,7 @@ async fn next<A: Actor>(context: &mut Context<A>) -> Option<Found> {
             }
         }
         if let Poll::Ready(found) = cell.mailbox.poll_take(task, &mut context.batch) {
+            context.streams = context.batch.len() > 1;
             return Poll::Ready(Some(found));
         }
         match context.next_sleep() {

@@ -127,13 +127,10 @@ mod tests {
 
     #[test]
     fn each_strategy_restarts_its_own_children() {
-        for (strategy, wanted) in [
-            (Strategy::OneForOne, 1..2),
-            (Strategy::OneForAll, 0..4),
-            (Strategy::RestForOne, 1..4),
-        ] {
-            let decision =
-                Restarts::new(strategy).ended(SECOND, 1, 4, Restart::Permanent, false);
+        for (strategy, wanted) in
+            [(Strategy::OneForOne, 1..2), (Strategy::OneForAll, 0..4), (Strategy::RestForOne, 1..4)]
+        {
+            let decision = Restarts::new(strategy).ended(SECOND, 1, 4, Restart::Permanent, false);
             assert_eq!(children(decision), wanted);
         }
     }
@@ -142,9 +139,8 @@ mod tests {
     fn more_failures_than_allowed_in_the_time_are_too_many() {
         let mut restarts = Restarts::new(Strategy::OneForOne);
         (restarts.most, restarts.within) = (2, 10 * SECOND);
-        let mut at = |seconds: u32| {
-            restarts.ended(SECOND * seconds, 0, 1, Restart::Permanent, false)
-        };
+        let mut at =
+            |seconds: u32| restarts.ended(SECOND * seconds, 0, 1, Restart::Permanent, false);
         children(at(0));
         children(at(5));
         assert_eq!(at(9), Decision::GiveUp);

@@ -11,12 +11,13 @@ use tokio::time::Instant;
 
 use crate::actor::Actor;
 use crate::address::{ActorId, NodeId};
+use crate::builder::new_node;
 use crate::cause::Cause;
 use crate::core::packet::Body;
 use crate::error::SystemError;
 use crate::process::deaths;
 use crate::strategy::{Backoff, Decision, Restart, Restarts, Strategy};
-use crate::system::{ActorSystem, Event, new_node};
+use crate::system::{ActorSystem, Event};
 use crate::worker::WorkerProcess;
 
 type Starting = Pin<Box<dyn Future<Output = Result<Running, SystemError>> + Send>>;
@@ -143,7 +144,13 @@ impl Supervisor {
                 })
             })
         };
-        self.children.push(Child { name, restart, start: Box::new(start), life: None, begun: false });
+        self.children.push(Child {
+            name,
+            restart,
+            start: Box::new(start),
+            life: None,
+            begun: false,
+        });
         self
     }
 
@@ -163,7 +170,13 @@ impl Supervisor {
             Box::pin(start_process(system.clone(), worker.clone()))
         };
         let name = name.into();
-        self.children.push(Child { name, restart, start: Box::new(start), life: None, begun: false });
+        self.children.push(Child {
+            name,
+            restart,
+            start: Box::new(start),
+            life: None,
+            begun: false,
+        });
         self
     }
 
@@ -207,10 +220,7 @@ impl std::fmt::Debug for Supervisor {
     }
 }
 
-async fn start_process(
-    system: ActorSystem,
-    worker: WorkerProcess,
-) -> Result<Running, SystemError> {
+async fn start_process(system: ActorSystem, worker: WorkerProcess) -> Result<Running, SystemError> {
     let fault = |error: std::io::Error| SystemError::Start(format!("{}: {error}", worker.role));
     let id = new_node()?;
     let mut events = system.events();

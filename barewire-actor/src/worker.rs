@@ -8,9 +8,10 @@ use std::time::Duration;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
 use crate::address::NodeId;
+use crate::builder::{Config, SystemBuilder};
 use crate::core::packet::Body;
 use crate::error::SystemError;
-use crate::system::{ActorSystem, Config, SystemBuilder};
+use crate::system::ActorSystem;
 
 const ROLE: &str = "BAREWIRE_WORKER";
 const SYSTEM: &str = "BAREWIRE_WORKER_SYSTEM";

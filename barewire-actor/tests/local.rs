@@ -131,7 +131,11 @@ async fn stopping_leaves_what_waits_and_draining_handles_it() {
         let (sender, mut seen) = unbounded_channel();
         let counter = system.spawn(Counter::seen_by(&sender));
         (1..=5).for_each(|n| counter.try_tell(Tally::Add(n)).expect("there is room"));
-        if drains { counter.drain() } else { counter.stop() }
+        if drains {
+            counter.drain()
+        } else {
+            counter.stop()
+        }
         assert_eq!(system.watch(counter.id()).await.cause, Cause::Stopped);
         let gone = TellError::Gone(Cause::Stopped);
         assert_eq!(counter.try_tell(Tally::Add(6)), Err(gone));

@@ -30,10 +30,21 @@ pub(crate) struct Settings {
 /// What the driver is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
-    Send { to: NodeId, packet: Packet },
-    Signal { target: u64, signal: Signal },
+    Send {
+        to: NodeId,
+        packet: Packet,
+    },
+    Signal {
+        target: u64,
+        signal: Signal,
+    },
     /// A watch has come to its end; it is gone, so this is said once.
-    Ended { watch: u64, watcher: u64, target: ActorId, cause: Cause },
+    Ended {
+        watch: u64,
+        watcher: u64,
+        target: ActorId,
+        cause: Cause,
+    },
     Unresponsive(NodeId),
     Responsive(NodeId),
     /// That node was given up, and is not heard again.
@@ -43,7 +54,11 @@ pub(crate) enum Action {
     /// That node has shut itself down.
     Left(NodeId),
     /// A question to that node has no answer.
-    Refused { node: NodeId, ask: u64, why: Refused },
+    Refused {
+        node: NodeId,
+        ask: u64,
+        why: Refused,
+    },
 }
 
 /// Why an actor of this node has ended; `None` while it lives.
@@ -277,14 +292,7 @@ impl Protocol {
         self.node_ended(node, &Cause::Unreachable);
     }
 
-    fn add_watcher(
-        &mut self,
-        now: Time,
-        node: NodeId,
-        watch: u64,
-        target: u64,
-        ended: Ended<'_>,
-    ) {
+    fn add_watcher(&mut self, now: Time, node: NodeId, watch: u64, target: u64, ended: Ended<'_>) {
         if let Some(cause) = ended(target) {
             self.tell_end(now, node, watch, cause);
         } else {

@@ -19,7 +19,7 @@ use crate::node::Node;
 
 enum Order {
     Observe { node: Weak<Node>, id: NodeId },
-    Start { node: Weak<Node>, id: NodeId, command: Command, started: oneshot::Sender<Started> },
+    Start { node: Weak<Node>, id: NodeId, command: Box<Command>, started: oneshot::Sender<Started> },
     Kill { id: NodeId },
 }
 
@@ -60,6 +60,7 @@ pub(crate) fn observe(node: &Arc<Node>, id: NodeId) {
 pub(crate) async fn start_child(node: &Arc<Node>, id: NodeId, command: Command) -> Started {
     let (started, answer) = oneshot::channel();
     let node = Arc::downgrade(node);
+    let command = Box::new(command);
     order(Order::Start { node, id, command, started });
     answer.await.unwrap_or_else(|_| Err(std::io::Error::other("no thread to start it")))
 }

@@ -103,8 +103,7 @@ fn sleep(inbox: &Lanes, patience: Duration) {
 /// Wakes the dispatcher of this process, which listens to its own inbox.
 pub(crate) fn ring(node: &Node) {
     if let Some(open) = node.shared.as_ref().and_then(Shared::open) {
-        let packet =
-            Packet { from: node.id, sequence: 0, acknowledged: 0, body: Body::Alive };
+        let packet = Packet { from: node.id, sequence: 0, acknowledged: 0, body: Body::Alive };
         let _ = open.inbox.system.try_enqueue(&packet);
     }
 }

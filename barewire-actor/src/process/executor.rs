@@ -114,9 +114,7 @@ impl Executor {
 
     /// Drops all tasks that are ready; what they hold goes with them.
     pub(crate) fn clear(&self) {
-        let left = std::mem::take(
-            &mut *self.ready.lock().unwrap_or_else(PoisonError::into_inner),
-        );
+        let left = std::mem::take(&mut *self.ready.lock().unwrap_or_else(PoisonError::into_inner));
         self.count.fetch_sub(left.len(), Ordering::Relaxed);
         drop(left);
     }

@@ -8,10 +8,10 @@ use barewire_runtime::{Error, Result};
 
 use super::frames::{Frame, Head, Large, Medium, Small, VOID};
 use crate::address::NodeId;
+use crate::builder::Memory;
 use crate::core::packet::Packet;
 use crate::error::TellError;
 use crate::message::{self, Known, Size, Value};
-use crate::system::Memory;
 
 /// Where the segments of a system are, and what they are called.
 #[derive(Debug, Clone)]

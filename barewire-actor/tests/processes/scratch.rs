@@ -12,7 +12,8 @@ impl Scratch {
     pub(crate) fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = PathBuf::from(format!("/dev/shm/barewire-actors-{}-{number}", std::process::id()));
+        let path =
+            PathBuf::from(format!("/dev/shm/barewire-actors-{}-{number}", std::process::id()));
         std::fs::create_dir(&path).expect("a new directory in /dev/shm");
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions(&path, private).expect("its owner may");

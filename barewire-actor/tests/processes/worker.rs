@@ -13,9 +13,16 @@ use barewire_derive::BareSchema;
 #[bare(crate = "::barewire_runtime")]
 pub(crate) enum Echo {
     /// Message number `number` of a sender, for that life of the echo.
-    Note { meant: ActorId, sender: u64, number: u64 },
+    Note {
+        meant: ActorId,
+        sender: u64,
+        number: u64,
+    },
     /// Answered with `number`.
-    Ask { meant: ActorId, number: u64 },
+    Ask {
+        meant: ActorId,
+        number: u64,
+    },
     /// Answered with the process id.
     Pid,
     /// How many notes came, if all were meant for this life and in order.
@@ -23,10 +30,18 @@ pub(crate) enum Echo {
     /// Never answered.
     Hang,
     /// Blocks the whole thread.
-    Block { millis: u64 },
-    Watch { actor: ActorId, report: ActorRef<Report> },
+    Block {
+        millis: u64,
+    },
+    Watch {
+        actor: ActorId,
+        report: ActorRef<Report>,
+    },
     /// Text of any length is answered by its length; see `Text`.
-    Forward { to: ActorRef<Report>, number: u64 },
+    Forward {
+        to: ActorRef<Report>,
+        number: u64,
+    },
 }
 
 impl Message for Echo {

@@ -20,17 +20,26 @@ pub enum Tally {
     Total,
     Fail,
     Panic,
-    Sleep { millis: u64 },
+    Sleep {
+        millis: u64,
+    },
     /// Sets everything but `Open` aside, until that comes.
     Shut,
     Open,
     Silent,
     Later,
     Tick,
-    Watch { actor: ActorId },
-    Link { actor: ActorId },
+    Watch {
+        actor: ActorId,
+    },
+    Link {
+        actor: ActorId,
+    },
     Stop,
-    Tell { to: ActorRef<Tally>, amount: u64 },
+    Tell {
+        to: ActorRef<Tally>,
+        amount: u64,
+    },
 }
 
 impl Message for Tally {

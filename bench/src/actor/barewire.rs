@@ -43,10 +43,7 @@ pub(super) fn tell_local(length: Length) -> Outcome<f64> {
     })
 }
 
-async fn tell(
-    adder: &ActorRef<Load>,
-    length: Length,
-) -> Result<f64, String> {
+async fn tell(adder: &ActorRef<Load>, length: Length) -> Result<f64, String> {
     let begun = Instant::now();
     for number in 0..length.messages {
         let told = adder.tell(Load::new(number, TELL)).await;
@@ -112,7 +109,8 @@ async fn with_worker<R>(
 ) -> Outcome<R> {
     let name = format!("bench-{}", std::process::id());
     let system = ActorSystem::builder(name).wait(wait(role)).start()?;
-    let supervisor = Supervisor::new(Strategy::OneForOne).process("worker", WorkerProcess::new(role));
+    let supervisor =
+        Supervisor::new(Strategy::OneForOne).process("worker", WorkerProcess::new(role));
     let supervision = supervisor.start(&system).await?;
     let adder = system.lookup::<Load>("adder")?;
     let found = measure(system.clone(), adder).await;

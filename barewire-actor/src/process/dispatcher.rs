@@ -17,6 +17,8 @@ const MOST_AT_ONCE: usize = 256;
 /// How often a thread that may spin looks before it sleeps, and between looks at the clock.
 const SPINS: u32 = 200;
 const LOOKS_BETWEEN_CLOCKS: u32 = 32;
+/// How many turns the small messages and answers get for one of the others.
+const TURNS_OF_SMALL_LANES: u32 = 4;
 
 /// What was taken out and has no room in its mailbox yet.
 struct Held {
@@ -35,6 +37,7 @@ struct Dispatcher<'n> {
     /// Of the three lanes of messages. While something is held of one, it is not emptied further,
     /// so that its senders wait in turn.
     held: [std::collections::VecDeque<Held>; 3],
+    turns: u32,
 }
 
 /// Runs until the node has stopped.
@@ -43,7 +46,7 @@ pub(crate) fn run(node: &Arc<Node>, shared: &Shared, finished: &AtomicBool) {
     let inbox = &open.inbox;
     let _tokio = node.runtime.enter();
     let tick = (node.config.heartbeat / 2).min(Duration::from_millis(20));
-    let mut dispatcher = Dispatcher { node, held: Default::default() };
+    let mut dispatcher = Dispatcher { node, held: Default::default(), turns: 0 };
     let mut next_tick = Instant::now();
     let (mut idle, mut looks) = (0_u32, 0_u32);
     let (mut pulse, mut pulsed) = (0, Instant::now());
@@ -70,7 +73,8 @@ pub(crate) fn run(node: &Arc<Node>, shared: &Shared, finished: &AtomicBool) {
         let stays = match node.config.wait {
             Wait::Spin => true,
             Wait::SpinThenPark => idle < SPINS,
-            Wait::Park => false,
+            // As many turns as it takes to look at everything once.
+            Wait::Park => idle < TURNS_OF_SMALL_LANES,
         };
         if stays {
             std::hint::spin_loop();
@@ -115,9 +119,14 @@ impl Dispatcher<'_> {
 
     /// Takes from each lane once; whether there was anything.
     fn turn(&mut self, inbox: &Lanes) -> bool {
-        let mut worked = self.signals(&inbox.system);
-        worked |= self.replies(&inbox.small_replies);
+        let mut worked = self.replies(&inbox.small_replies);
         worked |= self.messages(&inbox.small, 0);
+        // The others are looked at less often: each look costs the messages in a hurry a little.
+        self.turns = self.turns.wrapping_add(1);
+        if !self.turns.is_multiple_of(TURNS_OF_SMALL_LANES) {
+            return worked;
+        }
+        worked |= self.signals(&inbox.system);
         worked |= self.messages(&inbox.medium, 1);
         worked |= self.messages(&inbox.large, 2);
         worked | self.replies(&inbox.large_replies)

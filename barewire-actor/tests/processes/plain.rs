@@ -131,7 +131,7 @@ async fn a_killed_worker_is_gone_with_its_signal_and_started_again() {
     assert_eq!(one.try_tell(Echo::Pid), Err(TellError::Gone(cause)));
     let again = system.lookup_within::<Echo>("one", PATIENCE).await.expect("started again");
     assert_ne!(again.id(), one.id());
-    assert_ne!(again.ask(Echo::Pid, SECOND).await.expect("it answers"), pid);
+    assert_ne!(again.ask(Echo::Pid, PATIENCE).await.expect("it answers"), pid);
     assert_eq!(one.try_tell(Echo::Pid).map_err(|error| error.is_gone()), Err(true));
     assert_ne!(supervision.child("one"), before);
     end(scratch, system, supervision).await;

@@ -2,22 +2,28 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use barewire_actor::WorkerProcess;
 
 /// A directory on tmpfs that must be empty in the end.
-pub(crate) struct Scratch(PathBuf);
+///
+/// The tests that have one take turns: they measure how long things take.
+pub(crate) struct Scratch(PathBuf, MutexGuard<'static, ()>);
+
+static TURN: Mutex<()> = Mutex::new(());
 
 impl Scratch {
     pub(crate) fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path =
             PathBuf::from(format!("/dev/shm/barewire-actors-{}-{number}", std::process::id()));
         std::fs::create_dir(&path).expect("a new directory in /dev/shm");
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions(&path, private).expect("its owner may");
-        Self(path)
+        Self(path, turn)
     }
 
     pub(crate) fn path(&self) -> &Path {

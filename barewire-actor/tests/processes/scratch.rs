@@ -9,7 +9,7 @@ use barewire_actor::WorkerProcess;
 /// A directory on tmpfs that must be empty in the end.
 ///
 /// The tests that have one take turns: they measure how long things take.
-pub(crate) struct Scratch(PathBuf, MutexGuard<'static, ()>);
+pub(crate) struct Scratch(PathBuf, #[expect(dead_code, reason = "held")] MutexGuard<'static, ()>);
 
 static TURN: Mutex<()> = Mutex::new(());
 

@@ -19,12 +19,14 @@ use crate::node::Node;
 
 enum Order {
     Observe { node: Weak<Node>, id: NodeId },
-    Start { node: Weak<Node>, id: NodeId, command: Box<Command>, started: oneshot::Sender<Started> },
+    Start { node: Weak<Node>, id: NodeId, command: Box<Command>, started: Answer },
     Kill { id: NodeId },
 }
 
 /// A child that was started, and what will be heard of it.
 pub(crate) type Started = std::io::Result<oneshot::Receiver<Cause>>;
+
+type Answer = oneshot::Sender<Started>;
 
 struct Thread {
     orders: mpsc::Sender<Order>,

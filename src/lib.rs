@@ -65,6 +65,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
+//! | `actor` | the module `actor`: actors in this process and in others; needs tokio |
 //! | `json` | `Value::to_json` and `Value::from_json`, with only a schema; needs serde_json |
 //!
 //! # Attributes
@@ -186,6 +187,8 @@
 //! in the layout, and why not. `#[bare(compatible_with = "chat-v1.bare")]` makes a change that
 //! breaks the reading of old values a compile error, which names the field.
 
+#[cfg(feature = "actor")]
+pub use barewire_actor as actor;
 pub use barewire_derive::{BareSchema, schema};
 #[doc(hidden)]
 pub use barewire_runtime::__private;

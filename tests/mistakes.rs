@@ -86,14 +86,34 @@ fn told(case: &Path) -> Told {
     Told { line, message, help: help.trim().to_owned() }
 }
 
+/// A text in which `Vec<u8>` outside of code is no tag.
+fn prose(text: &str) -> String {
+    let mut in_code = false;
+    let mut shown = String::new();
+    for letter in text.chars() {
+        in_code ^= letter == '`';
+        if letter == '<' && !in_code {
+            shown.push('\\');
+        }
+        shown.push(letter);
+    }
+    shown
+}
+
 fn table() -> String {
     let mut table = HEAD.to_owned();
     for case in cases() {
         let Told { line, message, help } = told(&case);
         let cell = |text: &str| text.replace('|', "\\|");
         let code = format!("`` {line} ``");
-        writeln!(table, "| {} | {} | {} |", cell(&code), cell(&message), cell(&help))
-            .expect("a String takes everything");
+        writeln!(
+            table,
+            "| {} | {} | {} |",
+            cell(&code),
+            cell(&prose(&message)),
+            cell(&prose(&help))
+        )
+        .expect("a String takes everything");
     }
     table
 }

@@ -8,10 +8,11 @@ const MAX_COLUMNS: usize = 100;
 
 /// Each crate, where it stands, and those of the project that it may depend on.
 const ARROWS: &[(&str, &str, &[&str])] = &[
-    ("barewire", ".", &["barewire-runtime", "barewire-derive"]),
+    ("barewire", ".", &["barewire-runtime", "barewire-derive", "barewire-actor"]),
     ("barewire-schema", "barewire-schema", &[]),
     ("barewire-derive", "barewire-derive", &["barewire-schema"]),
     ("barewire-runtime", "barewire-runtime", &["barewire-schema"]),
+    ("barewire-actor", "barewire-actor", &["barewire-runtime", "barewire-derive"]),
     ("barewire-bench", "bench", &["barewire"]),
 ];
 

@@ -234,6 +234,10 @@ fn path_type(ty: &Type, path: &syn::TypePath, context: &Context<'_>) -> syn::Res
     if let ("Cow", [inner]) = (name.as_str(), arguments.as_slice()) {
         return cow_type(ty, path, inner, context);
     }
+    // A reference to an actor holds nothing of the messages that the actor takes.
+    if name == "ActorRef" {
+        return Ok(());
+    }
     for argument in &arguments {
         field_type(argument, context)?;
     }

@@ -5,6 +5,7 @@
 //! are inlined whether or not it marks them so, for peers and for barewire alike. Other release
 //! builds of the workspace do not become slower by it.
 
+mod actor;
 mod codec;
 mod control;
 mod floor;
@@ -43,6 +44,8 @@ enum Command {
     Ipc(Options),
     /// Codecs on the data sets of the public Rust serialization benchmark.
     Codec(codec::Options),
+    /// Actors in one process and between two.
+    Actor(actor::Options),
     /// A process of a row, as the program starts it.
     #[command(hide = true)]
     Peer {
@@ -66,11 +69,19 @@ struct Options {
 }
 
 fn main() -> ExitCode {
+    if let Some(worker) = barewire::actor::Worker::here() {
+        return exit(actor::work(worker));
+    }
     let done = match Arguments::parse().command {
         Command::Ipc(options) => run::run(&options),
         Command::Codec(options) => codec::run(&options),
+        Command::Actor(options) => actor::run(&options),
         Command::Peer { plan } => peer::run(&plan),
     };
+    exit(done)
+}
+
+fn exit(done: Outcome<()>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -63,6 +63,15 @@ impl<T: FixedLayout> RegionBuilder<T> {
         self
     }
 
+    /// Whether a region of that name exists that somebody alive is attached to.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidName`, `Untrusted` or `Io`.
+    pub fn exists(&self) -> Result<bool> {
+        Segment::exists(&self.plan())
+    }
+
     fn plan(&self) -> Plan<'_> {
         Plan { name: &self.name, place: self.place.clone(), kind: Kind::Region, ty: T::TYPE }
     }
@@ -151,7 +160,7 @@ impl<T: FixedLayout> SharedRegion<T> {
     ///
     /// `InvalidName`, `Untrusted` or `Io`.
     pub fn exists(name: impl Into<String>) -> Result<bool> {
-        Segment::exists(&Self::builder(name).plan())
+        Self::builder(name).exists()
     }
 
     fn attached(segment: Segment) -> Result<Self> {

@@ -13,6 +13,7 @@ mod piece;
 mod placed;
 pub(crate) mod rules;
 mod scalar;
+mod stands_for;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -1,0 +1,192 @@
+//! The thread that starts children, and learns from the kernel when a process has ended.
+//!
+//! One per program, and it never ends: a child is killed by the kernel when the thread that has
+//! started it ends (`PR_SET_PDEATHSIG`), so that no child outlives its parent.
+
+use std::io::{PipeReader, PipeWriter, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak, mpsc};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use tokio::sync::oneshot;
+
+use crate::address::NodeId;
+use crate::cause::Cause;
+use crate::node::Node;
+
+enum Order {
+    Observe { node: Weak<Node>, id: NodeId },
+    Start { node: Weak<Node>, id: NodeId, command: Box<Command>, started: Answer },
+    Kill { id: NodeId },
+}
+
+/// A child that was started, and what will be heard of it.
+pub(crate) type Started = std::io::Result<oneshot::Receiver<Cause>>;
+
+type Answer = oneshot::Sender<Started>;
+
+struct Thread {
+    orders: mpsc::Sender<Order>,
+    bell: PipeWriter,
+}
+
+static THREAD: OnceLock<Option<Mutex<Thread>>> = OnceLock::new();
+
+fn order(order: Order) -> bool {
+    let thread = THREAD.get_or_init(|| start().ok().map(Mutex::new));
+    let Some(thread) = thread else { return false };
+    let mut thread = thread.lock().unwrap_or_else(PoisonError::into_inner);
+    thread.orders.send(order).is_ok() && thread.bell.write_all(&[0]).is_ok()
+}
+
+fn start() -> std::io::Result<Thread> {
+    let (listener, bell) = std::io::pipe()?;
+    let (orders, inbox) = mpsc::channel();
+    std::thread::Builder::new()
+        .name("olivier-deaths".to_owned())
+        .spawn(move || Observer { observed: Vec::new() }.run(listener, &inbox))?;
+    Ok(Thread { orders, bell })
+}
+
+/// Learns of the end of a node's process, on behalf of another node.
+pub(crate) fn observe(node: &Arc<Node>, id: NodeId) {
+    if !order(Order::Observe { node: Arc::downgrade(node), id }) {
+        tracing::warn!(%id, "the thread that observes processes cannot be started");
+    }
+}
+
+/// Starts a child that will be the node `id`.
+pub(crate) async fn start_child(node: &Arc<Node>, id: NodeId, command: Command) -> Started {
+    let (started, answer) = oneshot::channel();
+    let node = Arc::downgrade(node);
+    let command = Box::new(command);
+    order(Order::Start { node, id, command, started });
+    answer.await.unwrap_or_else(|_| Err(std::io::Error::other("no thread to start it")))
+}
+
+/// Kills a child; nothing happens if it has ended.
+pub(crate) fn kill(id: NodeId) {
+    order(Order::Kill { id });
+}
+
+struct Observed {
+    id: NodeId,
+    handle: OwnedFd,
+    told: Vec<Weak<Node>>,
+    child: Option<(Child, oneshot::Sender<Cause>)>,
+}
+
+struct Observer {
+    observed: Vec<Observed>,
+}
+
+impl Observer {
+    fn run(mut self, mut listener: PipeReader, orders: &mpsc::Receiver<Order>) {
+        loop {
+            let ready = {
+                let mut files = vec![PollFd::from_borrowed_fd(listener.as_fd(), PollFlags::IN)];
+                for one in &self.observed {
+                    files.push(PollFd::from_borrowed_fd(one.handle.as_fd(), PollFlags::IN));
+                }
+                // An interrupted wait is begun again.
+                let _ = poll(&mut files, None);
+                files.iter().map(|file| !file.revents().is_empty()).collect::<Vec<_>>()
+            };
+            for index in (0..self.observed.len()).rev() {
+                if ready[index + 1] {
+                    self.observed.swap_remove(index).end();
+                }
+            }
+            if ready[0] {
+                let mut octets = [0; 64];
+                let _ = listener.read(&mut octets);
+                while let Ok(order) = orders.try_recv() {
+                    self.obey(order);
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Observe { node, id } => self.observe(&node, id),
+            Order::Start { node, id, mut command, started } => {
+                let begun = command.spawn().and_then(|child| {
+                    let handle = open(child.id().cast_signed())?;
+                    Ok((child, handle))
+                });
+                let answer = begun.map(|(child, handle)| {
+                    let (end, ended) = oneshot::channel();
+                    let child = Some((child, end));
+                    self.observed.push(Observed { id, handle, told: vec![node], child });
+                    ended
+                });
+                let _ = started.send(answer);
+            }
+            Order::Kill { id } => {
+                let found = self.observed.iter().find(|one| one.id == id && one.child.is_some());
+                if let Some(one) = found {
+                    let _ = pidfd_send_signal(&one.handle, Signal::KILL);
+                }
+            }
+        }
+    }
+
+    fn observe(&mut self, weak: &Weak<Node>, id: NodeId) {
+        let Some(node) = weak.upgrade() else { return };
+        if let Some(known) = self.observed.iter_mut().find(|one| one.id == id) {
+            known.told.retain(|other| other.strong_count() > 0);
+            if !known.told.iter().any(|other| other.ptr_eq(weak)) {
+                known.told.push(weak.clone());
+            }
+            return;
+        }
+        let Some(shared) = &node.shared else { return };
+        let table = node.registry.read().ok();
+        let entry = table.and_then(|table| table.nodes.into_iter().find(|one| one.id == id));
+        let handle = entry.and_then(|entry| open(entry.pid).ok());
+        // The node was alive after its process was opened, so it is its process that was opened.
+        match handle.filter(|_| shared.place.is_alive(id)) {
+            Some(handle) => {
+                let told = vec![weak.clone()];
+                self.observed.push(Observed { id, handle, told, child: None });
+            }
+            None => node.node_ended(id, &Cause::ProcessEnded),
+        }
+    }
+}
+
+impl Observed {
+    fn end(self) {
+        let mut cause = Cause::ProcessEnded;
+        if let Some((mut child, end)) = self.child {
+            if let Ok(status) = child.wait() {
+                cause = cause_of(status);
+            }
+            for node in self.told.iter().filter_map(Weak::upgrade) {
+                node.node_ended(self.id, &cause);
+            }
+            let _ = end.send(cause);
+            return;
+        }
+        for node in self.told.iter().filter_map(Weak::upgrade) {
+            node.node_ended(self.id, &cause);
+        }
+    }
+}
+
+fn cause_of(status: ExitStatus) -> Cause {
+    match (status.signal(), status.code()) {
+        (Some(signal), _) => Cause::Signalled { signal },
+        (None, Some(code)) => Cause::Exited { code },
+        (None, None) => Cause::ProcessEnded,
+    }
+}
+
+fn open(pid: i32) -> std::io::Result<OwnedFd> {
+    let pid = Pid::from_raw(pid).ok_or(std::io::ErrorKind::InvalidInput)?;
+    Ok(pidfd_open(pid, PidfdFlags::empty())?)
+}

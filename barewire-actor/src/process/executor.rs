@@ -1,0 +1,121 @@
+//! Tasks that run on the dispatcher's thread, where messages arrive.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Wake, Waker};
+
+/// Wakes the dispatcher's thread, wherever it sleeps.
+pub(crate) type Bell = Box<dyn Fn() + Send + Sync>;
+
+/// The tasks that are ready, and whether the thread that runs them sleeps.
+pub(crate) struct Executor {
+    ready: Mutex<VecDeque<Arc<Task>>>,
+    count: AtomicUsize,
+    asleep: AtomicBool,
+    bell: Mutex<Option<Bell>>,
+}
+
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+struct Task {
+    work: Mutex<Option<Work>>,
+    queued: AtomicBool,
+    executor: Arc<Executor>,
+}
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            Arc::clone(&self.executor).push(self);
+        }
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        Arc::clone(self).wake();
+    }
+}
+
+impl Executor {
+    pub(crate) fn new() -> Self {
+        Self {
+            ready: Mutex::default(),
+            count: AtomicUsize::new(0),
+            asleep: AtomicBool::new(false),
+            bell: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn set_bell(&self, bell: Option<Bell>) {
+        *self.bell.lock().unwrap_or_else(PoisonError::into_inner) = bell;
+    }
+
+    pub(crate) fn spawn(self: &Arc<Self>, work: impl Future<Output = ()> + Send + 'static) {
+        let task = Arc::new(Task {
+            work: Mutex::new(Some(Box::pin(work))),
+            queued: AtomicBool::new(false),
+            executor: Arc::clone(self),
+        });
+        task.wake();
+    }
+
+    fn push(&self, task: Arc<Task>) {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner).push_back(task);
+        self.count.fetch_add(1, Ordering::Relaxed);
+        // Pairs with the fence of `falls_asleep`: one of the two sees the other.
+        fence(Ordering::SeqCst);
+        if self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::AcqRel) {
+            self.ring();
+        }
+    }
+
+    /// Wakes the thread if it sleeps.
+    pub(crate) fn ring(&self) {
+        if let Some(bell) = &*self.bell.lock().unwrap_or_else(PoisonError::into_inner) {
+            bell();
+        }
+    }
+
+    /// Runs the tasks that are ready now; whether there were any.
+    pub(crate) fn run_ready(&self) -> bool {
+        let due = self.count.load(Ordering::Acquire);
+        for _ in 0..due {
+            let next = self.ready.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let Some(task) = next else { break };
+            self.count.fetch_sub(1, Ordering::Relaxed);
+            task.queued.store(false, Ordering::Release);
+            let waker = Waker::from(Arc::clone(&task));
+            let mut place = task.work.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(work) = &mut *place
+                && work.as_mut().poll(&mut Context::from_waker(&waker)).is_ready()
+            {
+                *place = None;
+            }
+        }
+        due > 0
+    }
+
+    /// Whether the thread may sleep: says so to others first, then looks once more.
+    pub(crate) fn falls_asleep(&self) -> bool {
+        self.asleep.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        if self.count.load(Ordering::Relaxed) > 0 {
+            self.wakes_up();
+            return false;
+        }
+        true
+    }
+
+    pub(crate) fn wakes_up(&self) {
+        self.asleep.store(false, Ordering::Relaxed);
+    }
+
+    /// Drops all tasks that are ready; what they hold goes with them.
+    pub(crate) fn clear(&self) {
+        let left = std::mem::take(&mut *self.ready.lock().unwrap_or_else(PoisonError::into_inner));
+        self.count.fetch_sub(left.len(), Ordering::Relaxed);
+        drop(left);
+    }
+}

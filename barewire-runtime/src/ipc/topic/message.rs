@@ -36,7 +36,7 @@ impl<'s, T: FixedLayout> TopicMessage<'s, T> {
     /// How many messages were missed between the one taken before and this one.
     #[must_use]
     pub fn missed(&self) -> u64 {
-        self.subscriber.reported
+        self.subscriber.missed_before()
     }
 
     /// Who published it, when, and which one it is.
@@ -115,7 +115,7 @@ impl<'s, T: FixedLayout> TopicBatch<'s, T> {
     /// How many messages were missed between the one taken before and the first of these.
     #[must_use]
     pub fn missed(&self) -> u64 {
-        self.found.map_or(0, |_| self.subscriber.reported)
+        self.found.map_or(0, |_| self.subscriber.missed_before())
     }
 
     /// The messages, in the order in which they were published.

@@ -65,7 +65,7 @@ pub struct Subscriber<T: FixedLayout> {
     /// Missed, but not yet told with a message.
     unreported: u64,
     /// Missed before what was found last.
-    pub(super) reported: u64,
+    reported: u64,
     /// Whether publishers were not told yet that there is room.
     untold: bool,
     /// Whether messages come one upon the other.
@@ -237,6 +237,11 @@ impl<T: FixedLayout> Subscriber<T> {
     ) -> Result<TopicBatch<'_, T>> {
         let found = self.wait(Instant::now().checked_add(timeout), Some(most as u64));
         Ok(TopicBatch::new(self, found))
+    }
+
+    /// How many messages were missed before what was found last.
+    pub(super) fn missed_before(&self) -> u64 {
+        self.reported
     }
 
     #[inline]

@@ -65,6 +65,9 @@
 //! | feature | adds |
 //! |---|---|
 //! | `json` | `Value::to_json` and `Value::from_json`, with only a schema; needs serde_json |
+//! | `farscape` | C libraries in processes of their own: the module and the macro `farscape` |
+//! | `farscape-sandbox` | rlimits, Landlock and seccomp for their processes |
+//! | `farscape-ffi` | their functions by signatures that are known only at run time |
 //!
 //! # Attributes
 //!
@@ -166,6 +169,10 @@
 //! breaks the reading of old values a compile error, which names the field.
 
 pub use barewire_derive::{BareSchema, schema};
+#[cfg(feature = "farscape")]
+pub use barewire_farscape as farscape;
+#[cfg(feature = "farscape")]
+pub use barewire_derive::farscape;
 #[doc(hidden)]
 pub use barewire_runtime::__private;
 pub use barewire_runtime::ipc::{

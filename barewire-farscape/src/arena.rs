@@ -90,8 +90,10 @@ impl Drop for Block {
 /// they are looked at, and no reference to them is lent.
 ///
 /// ```
-/// use barewire_farscape::Dynamic;
-/// let c = Dynamic::in_process(&["libc.so.6"], &["int abs(int n)"])?;
+/// use barewire_farscape::{Dynamic, Options};
+/// // SAFETY: this is the prototype of the C library.
+/// let options = unsafe { Options::in_process() };
+/// let c = Dynamic::start(&options, &["libc.so.6"], &["int abs(int n)"])?;
 /// let mut buffer = c.buffer(1 << 16)?;
 /// buffer.write(0, b"hello")?;
 /// assert_eq!(buffer.read(0, 5)?, b"hello");

@@ -48,8 +48,10 @@ struct Inner {
 /// What went wrong in a call or with a library.
 ///
 /// ```
-/// use barewire_farscape::{ErrorKind, Options, Dynamic};
-/// let error = Dynamic::in_process(&["libno-such.so.1"], &["int f(void)"]).unwrap_err();
+/// use barewire_farscape::{Dynamic, ErrorKind, Options};
+/// // SAFETY: there is no such library, so nothing of it is called.
+/// let options = unsafe { Options::in_process() };
+/// let error = Dynamic::start(&options, &["libno-such.so.1"], &["int f(void)"]).unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::NotFound);
 /// assert!(error.to_string().contains("libno-such.so.1"));
 /// ```

@@ -227,6 +227,13 @@ impl Instance {
         self.pool.level
     }
 
+    /// Ends all workers, those that have a call once it is done: their handles are stale, and the
+    /// next calls find fresh ones. For a library whose answers make no sense any more; in this
+    /// process it does nothing.
+    pub fn replace_workers(&self) {
+        self.pool.replace_all();
+    }
+
     /// How many spare workers are ready now.
     #[must_use]
     pub fn ready_spares(&self) -> usize {

@@ -72,6 +72,8 @@ impl Seat {
 struct State {
     idle: Vec<Seat>,
     busy: Vec<u64>,
+    /// Those of the busy that are not to have another call.
+    condemned: Vec<u64>,
     spares: Vec<Seat>,
     /// How many are being started, to have calls and to be spares.
     starting: usize,
@@ -229,7 +231,9 @@ impl Pool {
         let mut state = self.lock();
         let life = seat.life();
         state.busy.retain(|busy| *busy != life);
-        let dropped = if dead {
+        let condemned = state.condemned.contains(&life);
+        state.condemned.retain(|other| *other != life);
+        let dropped = if dead || condemned {
             Some(seat)
         } else {
             state.idle.push(seat);
@@ -240,6 +244,23 @@ impl Pool {
         }
         drop(state);
         drop(dropped);
+    }
+
+    /// Ends all workers, those with a call once it is done; the next calls find others.
+    pub(crate) fn replace_all(&self) {
+        let mut state = self.lock();
+        let old = std::mem::take(&mut state.idle);
+        let (local, remote): (Vec<_>, Vec<_>) =
+            old.into_iter().partition(|seat| matches!(seat, Seat::Local(_)));
+        if local.is_empty() {
+            state.condemned = state.busy.clone();
+        }
+        state.idle = local;
+        if state.waiting > 0 {
+            self.changed.notify_all();
+        }
+        drop(state);
+        drop(remote);
     }
 
     /// How many spares are ready.

@@ -231,15 +231,9 @@ fn lies_in_the_mailbox_harm_nobody() {
         let _ = nasty.endless().map(|text| text.map(|text| text.count_bytes()));
         let _ = nasty.make(1).map(|handle| handle.is_some());
         let _ = nasty.wild_length(&mut [0; 8]);
-        let _ = nasty.crash(0);
-        let mut tries = 0;
-        while nasty.add(2, 40).ok() != Some(42) {
-            tries += 1;
-            assert!(tries < 10, "a fresh worker answers rightly");
-            let _ = nasty.crash(0);
-            let _ = nasty.within(Duration::from_millis(20)).hang(0);
-            let _ = nasty.endless();
-        }
+        // What answers nonsense in the right form can be told by its meaning alone.
+        nasty.instance().replace_workers();
+        works(&nasty);
     }
 }
 

@@ -81,7 +81,7 @@ fn field(ty: &CType, core: &TokenStream) -> TokenStream {
 
 /// `enum Kind`, if BARE has it; otherwise constants.
 pub(super) fn enumeration(made: &Arc<EnumDefinition>, path: &TokenStream) -> TokenStream {
-    let core = quote!(#path::farscape::parts::core);
+    let (core, text) = (quote!(#path::farscape::parts::core), path.to_string());
     if made.name().is_empty() {
         return TokenStream::new();
     }
@@ -119,7 +119,7 @@ pub(super) fn enumeration(made: &Arc<EnumDefinition>, path: &TokenStream) -> Tok
         #[doc = #doc]
         #[allow(non_camel_case_types)]
         #[derive(#path::BareSchema, Debug, Clone, Copy, PartialEq, Eq)]
-        #[bare(crate = #path)]
+        #[bare(crate = #text)]
         #member_type
         pub enum #name { #(#variants,)* }
     }
@@ -132,7 +132,7 @@ pub(super) fn structure(
     path: &TokenStream,
     span: Span,
 ) -> Result<TokenStream, CError> {
-    let core = quote!(#path::farscape::parts::core);
+    let (core, text) = (quote!(#path::farscape::parts::core), path.to_string());
     let schema = made.schema()?;
     let names = made.field_names();
     let name = ident(made.name(), span);
@@ -174,7 +174,7 @@ pub(super) fn structure(
         #(#[doc = #docs])*
         #[allow(non_camel_case_types, non_snake_case)]
         #[derive(#path::BareSchema, Debug, Clone, PartialEq)]
-        #[bare(crate = #path)]
+        #[bare(crate = #text)]
         pub struct #name { #(#fields,)* }
         const _: () = #core::assert!(
             #core::mem::size_of::<<#name as #path::layout::FixedLayout>::Layout>() == #size
@@ -196,11 +196,12 @@ fn union(one: &CField, name: &syn::Ident, path: &TokenStream, core: &TokenStream
         Some(quote!(#[doc = #doc] #[bare(tag = #number)] #member(#ty)))
     });
     let doc = format!(" The union `{}` of C, with its tag.", one.name);
+    let text = path.to_string();
     quote! {
         #[doc = #doc]
         #[allow(non_camel_case_types)]
         #[derive(#path::BareSchema, Debug, Clone, PartialEq)]
-        #[bare(crate = #path)]
+        #[bare(crate = #text)]
         pub enum #name { #(#variants,)* }
     }
 }

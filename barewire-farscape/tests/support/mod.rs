@@ -6,17 +6,17 @@ use std::process::Command;
 use barewire::farscape::Options;
 
 /// Workers are this program again, in the test `child`.
-pub fn processes(workers: usize) -> Options {
+pub(crate) fn processes(workers: usize) -> Options {
     Options::processes(workers)
         .arguments(["child", "--exact", "--nocapture", "--test-threads=1"])
         .quiet()
 }
 
 /// Numbers that look random and are the same in every run (splitmix64, by Sebastiano Vigna).
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -24,23 +24,23 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    pub fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
     }
 }
 
 /// A folder of this test's own, removed at its end.
-pub struct Scratch(pub PathBuf);
+pub(crate) struct Scratch(pub(crate) PathBuf);
 
 impl Scratch {
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("farscape-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a folder for the test");
         Self(path)
     }
 
     /// Compiles C into a library or a program.
-    pub fn compile(&self, name: &str, source: &str, arguments: &[&str]) -> PathBuf {
+    pub(crate) fn compile(&self, name: &str, source: &str, arguments: &[&str]) -> PathBuf {
         let (input, output) = (self.0.join(format!("{name}.c")), self.0.join(name));
         std::fs::write(&input, source).expect("writable");
         let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());

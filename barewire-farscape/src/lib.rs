@@ -5,6 +5,7 @@ mod dynamic;
 mod engine;
 mod error;
 mod hello;
+mod import;
 mod instance;
 mod library;
 mod mailbox;
@@ -19,6 +20,7 @@ pub use barewire_schema::c;
 #[cfg(feature = "ffi")]
 pub use dynamic::{Argument, Dynamic, Outcome, Untyped};
 pub use error::{Error, ErrorKind, Result};
+pub use import::{Import, Imported, Missing};
 pub use instance::{Instance, Options};
 pub use library::Library;
 pub use mailbox::Wait;

@@ -115,6 +115,10 @@ fn receive(socket: &OwnedFd) -> Result<(Hello, Mapping, Mapping), Failure> {
             given.extend(descriptors);
         }
     }
+    if received == 0 {
+        // The caller was gone before it said a word.
+        exit(0);
+    }
     let hello = Hello::read(std::str::from_utf8(&text[..received])?);
     let mut maps = Vec::new();
     for descriptor in given {

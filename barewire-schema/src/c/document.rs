@@ -297,7 +297,7 @@ impl Whole<'_> {
         }
         let (returns, pure, errno) =
             if annotated { self.reader.prototype_notes()? } else { (None, false, false) };
-        let specifiers = self.reader.specifiers()?;
+        let mut specifiers = self.reader.specifiers()?;
         if self.reader.eat(';') {
             return Ok(());
         }
@@ -310,7 +310,7 @@ impl Whole<'_> {
             }
             if specifiers.typedef {
                 let found = (declared.token, declared.name);
-                self.alias(start, &docs, &specifiers, &attributes, found, declared.ty)?;
+                self.alias(start, &docs, &mut specifiers, &attributes, found, declared.ty)?;
             } else if let CType::Function(function) = &mut declared.ty {
                 let function = Arc::make_mut(function);
                 function.name = declared.name;
@@ -397,7 +397,7 @@ impl Whole<'_> {
         &mut self,
         start: usize,
         docs: &[String],
-        specifiers: &Specifiers,
+        specifiers: &mut Specifiers,
         attributes: &Attributes,
         (token, name): (usize, String),
         ty: CType,
@@ -414,11 +414,14 @@ impl Whole<'_> {
             CType::Struct(mut made) if made.tag.is_none() && made.alias.is_none() => {
                 Arc::make_mut(&mut made).alias = Some(name.clone());
                 self.push(start, docs, Declaration::Struct(made.clone()));
+                // `typedef struct { .. } a, *b;`: `b` points to an `a`.
+                specifiers.ty = CType::Struct(made.clone());
                 CType::Struct(made)
             }
             CType::Enum(mut made) if made.tag.is_none() && made.alias.is_none() => {
                 Arc::make_mut(&mut made).alias = Some(name.clone());
                 self.push(start, docs, Declaration::Enum(made.clone()));
+                specifiers.ty = CType::Enum(made.clone());
                 CType::Enum(made)
             }
             ty => ty,

@@ -4,6 +4,7 @@ mod arena;
 mod dynamic;
 mod engine;
 mod error;
+mod header;
 mod hello;
 mod import;
 mod instance;
@@ -12,6 +13,7 @@ mod mailbox;
 mod pool;
 mod remote;
 mod sandbox;
+mod shared;
 mod stage;
 mod worker;
 
@@ -20,11 +22,13 @@ pub use barewire_schema::c;
 #[cfg(feature = "ffi")]
 pub use dynamic::{Argument, Dynamic, Outcome, Untyped};
 pub use error::{Error, ErrorKind, Result};
+pub use header::c_header;
 pub use import::{Import, Imported, Missing};
 pub use instance::{Instance, Options};
 pub use library::Library;
 pub use mailbox::Wait;
 pub use sandbox::{Level, Sandbox};
+pub use shared::SharedStruct;
 pub use stage::{Handle, Input, Output};
 pub use worker::serve;
 

@@ -7,6 +7,7 @@
 
 mod codec;
 mod control;
+mod farscape;
 mod floor;
 mod json;
 mod loops;
@@ -43,6 +44,8 @@ enum Command {
     Ipc(Options),
     /// Codecs on the data sets of the public Rust serialization benchmark.
     Codec(codec::Options),
+    /// Calls of C libraries: direct, in this process, in another one, and over a socket.
+    Farscape(farscape::Options),
     /// A process of a row, as the program starts it.
     #[command(hide = true)]
     Peer {
@@ -66,9 +69,11 @@ struct Options {
 }
 
 fn main() -> ExitCode {
+    farscape::become_worker();
     let done = match Arguments::parse().command {
         Command::Ipc(options) => run::run(&options),
         Command::Codec(options) => codec::run(&options),
+        Command::Farscape(options) => farscape::run(&options),
         Command::Peer { plan } => peer::run(&plan),
     };
     match done {

@@ -56,7 +56,7 @@ impl CType {
             Self::Integer(integer) => Ok(scalar(integer.shape().0)),
             Self::Float => Ok(scalar(4)),
             Self::Double | Self::Pointer { .. } => Ok(scalar(8)),
-            Self::LongDouble => Ok(scalar(16)),
+            Self::LongDouble | Self::Float128 => Ok(scalar(16)),
             Self::Enum(definition) => Ok(scalar(definition.integer().shape().0)),
             Self::Struct(definition) => definition.layout(),
             Self::Array { item, len } => {

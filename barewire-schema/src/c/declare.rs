@@ -608,9 +608,10 @@ fn base_type(words: &[String]) -> std::result::Result<CType, String> {
         ["__uint128_t"] => CType::Integer(Integer::UnsignedInt128),
         ["void"] => CType::Void,
         ["_Bool" | "bool"] => CType::Bool,
-        ["float" | "_Float32"] => CType::Float,
-        ["double" | "_Float64" | "_Float32x"] => CType::Double,
-        ["double", "long"] | ["_Float128" | "__float128" | "_Float64x"] => CType::LongDouble,
+        ["float"] => CType::Float,
+        ["double"] => CType::Double,
+        ["double", "long"] => CType::LongDouble,
+        ["_Float128" | "__float128"] => CType::Float128,
         ["__builtin_va_list"] => CType::VaList,
         other => return Err(format!("the type `{}` is not understood", other.join(" "))),
     })

@@ -80,8 +80,10 @@ pub enum CType {
     Float,
     /// `double`
     Double,
-    /// `long double`, and what else takes 16 bytes.
+    /// `long double`
     LongDouble,
+    /// `_Float128`
+    Float128,
     /// `enum`
     Enum(Arc<EnumDefinition>),
     /// `struct` or `union`

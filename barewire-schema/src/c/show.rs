@@ -59,6 +59,7 @@ impl CType {
             Self::Float => spaced("float"),
             Self::Double => spaced("double"),
             Self::LongDouble => spaced("long double"),
+            Self::Float128 => spaced("_Float128"),
             Self::VaList => spaced("__builtin_va_list"),
             Self::Incomplete(base) => spaced(base),
             Self::Enum(made) => spaced(&made.c_name().unwrap_or_else(|| "unsigned int".to_owned())),

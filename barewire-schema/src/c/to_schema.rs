@@ -214,7 +214,9 @@ impl CType {
             },
             Self::Float => Ok(Type::F32),
             Self::Double => Ok(Type::F64),
-            Self::LongDouble => refuse("BARE has no `long double`", "use `double`"),
+            Self::LongDouble | Self::Float128 => {
+                refuse("BARE has no `long double`", "use `double`")
+            },
             Self::Enum(definition) => Ok(definition.bare()),
             Self::Struct(definition) => named(definition),
             Self::Array { len: 0, .. } => {

@@ -63,10 +63,10 @@ pub(crate) fn become_worker() {
 }
 
 fn answer_service(name: &str) -> Outcome<()> {
-    let service = Service::<Number, Number>::open(name)?;
-    let server = service.server()?;
+    let service = Service::<Number, Number>::builder(name).wait(barewire::Wait::Spin).open()?;
+    let mut server = service.server()?;
     loop {
-        let Some(call) = server.accept_timeout(Duration::from_secs(2))? else { return Ok(()) };
+        let Some(call) = server.next_timeout(Duration::from_secs(2))? else { return Ok(()) };
         let value = call.value;
         call.reply(&Number { value: value + 1 })?;
     }
@@ -252,13 +252,15 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
     compress(options, &mut figures, (&direct, &zlib_here, &zlib), &mut socket)?;
     drop((zlib, zlib_here, socket));
     empty(calls, &mut figures, (mine, others))?;
-    crashes(options, &mut figures)?;
+    crashes(options, &mut figures, &cores)?;
     summary(&figures);
     if let Some(path) = &options.json {
-        let rows: Vec<_> = figures.0.iter().map(|(name, system, spread)| {
-            json!({ "name": name, "system": system, "p50_ns": spread.p50_ns,
-                    "p99_ns": spread.p99_ns, "p999_ns": spread.p999_ns })
-        });
+        let row = |row: &(String, &str, Spread)| {
+            let of = row.2;
+            json!({ "name": row.0, "system": row.1, "p50_ns": of.p50_ns, "p99_ns": of.p99_ns,
+                    "p999_ns": of.p999_ns })
+        };
+        let rows: Vec<serde_json::Value> = figures.0.iter().map(row).collect();
         let document = json!({ "machine": machine::name(), "rows": rows });
         std::fs::write(path, serde_json::to_string_pretty(&document)?)?;
     }
@@ -326,9 +328,9 @@ fn empty(calls: usize, figures: &mut Figures, (mine, others): (usize, usize)) ->
     let mut server = child(&service).spawn()?;
     machine::pin(mine)?;
     let patience = Duration::from_secs(10);
-    client.call_timeout(&Number { value: 0 }, patience)?;
+    client.call(&Number { value: 0 }, patience)?;
     let trip = spread(calls, || {
-        let reply = client.call_timeout(&Number { value: 41 }, patience)?;
+        let reply = client.call(&Number { value: 41 }, patience)?;
         check(reply.value, 42)
     });
     drop(client);
@@ -339,9 +341,9 @@ fn empty(calls: usize, figures: &mut Figures, (mine, others): (usize, usize)) ->
 }
 
 /// From a crash to its error, and to the end of the next call.
-fn crashes(options: &Options, figures: &mut Figures) -> Outcome<()> {
+fn crashes(options: &Options, figures: &mut Figures, cores: &[usize]) -> Outcome<()> {
     // The workers and their successors run where there is room.
-    machine::unpin()?;
+    machine::pin_to(cores)?;
     let rounds = if options.quick { 50 } else { 200 };
     for (system, spares) in [("no spare", 0), ("warm spare", 1)] {
         let library = Libc::start(&Start::processes(1).spares(spares))?;

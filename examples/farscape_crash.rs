@@ -26,7 +26,8 @@ barewire::farscape! {
     library Crunch = "libcrunch.so";
 
     /// The sum of all bytes; a fault other than 0 is fatal.
-    unsigned int crunch(in len(length) const unsigned char *data, size_t length, unsigned int fault);
+    unsigned int crunch(
+        in len(length) const unsigned char *data, size_t length, unsigned int fault);
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

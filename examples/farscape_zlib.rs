@@ -40,7 +40,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Ok(packed)
     };
     let version = apart.zlibVersion()?.unwrap_or_default();
-    println!("zlib {} in process {:?}", version.to_string_lossy(), apart.instance().idle_processes());
+    println!(
+        "zlib {} in process {:?}",
+        version.to_string_lossy(),
+        apart.instance().idle_processes()
+    );
     let (mine, others) = (compressed(&here)?, compressed(&apart)?);
     assert_eq!(mine, others, "the same bytes, wherever zlib runs");
 

@@ -168,11 +168,11 @@
 //! in the layout, and why not. `#[bare(compatible_with = "chat-v1.bare")]` makes a change that
 //! breaks the reading of old values a compile error, which names the field.
 
+#[cfg(feature = "farscape")]
+pub use barewire_derive::farscape;
 pub use barewire_derive::{BareSchema, schema};
 #[cfg(feature = "farscape")]
 pub use barewire_farscape as farscape;
-#[cfg(feature = "farscape")]
-pub use barewire_derive::farscape;
 #[doc(hidden)]
 pub use barewire_runtime::__private;
 pub use barewire_runtime::ipc::{

@@ -135,8 +135,8 @@ mod with_ffi {
                 Returns::CStr(Lifetime::Free(free)) => Some(symbol(opened, free)?),
                 _ => None,
             };
-            let handle = (*signature.returned() == Returns::Opaque)
-                .then(|| type_kind(signature.result()));
+            let handle =
+                (*signature.returned() == Returns::Opaque).then(|| type_kind(signature.result()));
             functions.push(Loaded {
                 address: symbol(opened, signature.symbol())?,
                 slots: (0..signature.parameters().len()).map(|at| slot(&signature, at)).collect(),
@@ -357,9 +357,8 @@ mod with_ffi {
 
     /// Whether the arguments are what the prototype wants, and as long as they say.
     fn check(signature: &FunctionSignature, arguments: &[Argument<'_>]) -> Result<()> {
-        let fault = |detail: String| {
-            Err(Error::new(ErrorKind::InvalidArgument, signature.name(), detail))
-        };
+        let fault =
+            |detail: String| Err(Error::new(ErrorKind::InvalidArgument, signature.name(), detail));
         let parameters = signature.parameters();
         if parameters.len() != arguments.len() {
             let (expected, found) = (parameters.len(), arguments.len());
@@ -404,11 +403,12 @@ mod with_ffi {
         arguments: &[Argument<'_>],
         parameter: &barewire_schema::c::Parameter,
     ) -> Result<usize> {
-        let invalid = |detail: String| {
-            Error::new(ErrorKind::InvalidArgument, signature.name(), detail)
-        };
+        let invalid =
+            |detail: String| Error::new(ErrorKind::InvalidArgument, signature.name(), detail);
         let inner = parameter.ty.pointee().unwrap_or(&CType::Void);
-        let item = if *inner == CType::Void { 1 } else {
+        let item = if *inner == CType::Void {
+            1
+        } else {
             inner.layout().map_err(|error| invalid(error.to_string()))?.size
         };
         let (Pass::In { len } | Pass::InOut { len } | Pass::Out { cap: len }) = &parameter.pass
@@ -424,7 +424,8 @@ mod with_ffi {
             _ => None,
         };
         let bytes = count.and_then(|count| count.checked_mul(item));
-        bytes.and_then(|bytes| usize::try_from(bytes).ok())
+        bytes
+            .and_then(|bytes| usize::try_from(bytes).ok())
             .ok_or_else(|| invalid(format!("`{len}` is no length")))
     }
 

@@ -61,8 +61,8 @@ static inline int barewire_region_read(const void *segment, void *value, uint64_
 /// A schema as a header of C.
 ///
 /// Every type has its fixed layout, with a `_Static_assert` for its size, its alignment and each
-/// offset; what C has no word for (text, lists, optionals, unions) is a struct of its parts. With it
-/// come the layout of a segment and `barewire_region_read`.
+/// offset; what C has no word for (text, lists, optionals, unions) is a struct of its parts. With
+/// it come the layout of a segment and `barewire_region_read`.
 ///
 /// ```
 /// use barewire_farscape::c_header;

@@ -30,11 +30,14 @@ impl Hello {
         line("library", &self.library);
         self.files.iter().for_each(|file| line("file", file));
         self.prototypes.iter().for_each(|prototype| line("prototype", prototype));
-        line("wait", match self.wait {
-            Wait::Spin => "spin",
-            Wait::SpinThenSleep => "both",
-            Wait::Sleep => "sleep",
-        });
+        line(
+            "wait",
+            match self.wait {
+                Wait::Spin => "spin",
+                Wait::SpinThenSleep => "both",
+                Wait::Sleep => "sleep",
+            },
+        );
         for (key, value) in self.sandbox.lines() {
             line(key, &value);
         }

@@ -138,10 +138,10 @@ impl Import {
             let file = token.and_then(|token| tokens.files.get(token.file as usize));
             (file.cloned().unwrap_or_default(), token.map_or(0, |token| token.line))
         };
-        let found = document.items.into_iter().map(|item| Found {
-            file: place(item.token).0,
-            declaration: item.declaration,
-        });
+        let found = document
+            .items
+            .into_iter()
+            .map(|item| Found { file: place(item.token).0, declaration: item.declaration });
         let missing = document.left_out.into_iter().map(|left| {
             let (file, line) = place(left.token);
             Missing { name: left.name, file, line, reason: left.error.to_string() }
@@ -206,7 +206,8 @@ impl Imported {
     #[must_use]
     pub fn report(&self, file: &str) -> String {
         let functions: Vec<_> = self.functions_of(file).collect();
-        let mut text = format!("{} functions, {} structs\n", functions.len(), self.structs().count());
+        let mut text =
+            format!("{} functions, {} structs\n", functions.len(), self.structs().count());
         for function in functions {
             let silent = |pass: &Pass| *pass == Pass::Unstated;
             let names = function.parameters().iter().filter(|one| silent(&one.pass));

@@ -165,7 +165,7 @@ impl Instance {
     ///
     /// # Errors
     ///
-    /// `NotFound` if the library or a function is missing, `NotStarted` if there is no worker, `Io`.
+    /// `NotFound` if the library or a function is missing, `NotStarted` without a worker, `Io`.
     pub fn start(library: &'static Library, options: &Options) -> Result<Self> {
         let declared = library.files.iter().map(|file| (*file).to_owned());
         let files =
@@ -187,9 +187,8 @@ impl Instance {
     ) -> Result<Self> {
         let arena = Arena::new(options.arena_bytes)?;
         let pool = if options.in_process {
-            let functions = load(&files).map_err(|told| {
-                Error::new(ErrorKind::NotFound, name, told)
-            })?;
+            let functions =
+                load(&files).map_err(|told| Error::new(ErrorKind::NotFound, name, told))?;
             Pool::local(functions, arena)?
         } else {
             let (wait, sandbox) = (options.wait, options.sandbox.clone());

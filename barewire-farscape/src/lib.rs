@@ -2,10 +2,10 @@
 //!
 //! The macro `farscape!` takes prototypes of C, with a word before each pointer that says what it
 //! means, and makes a type with a method for each. Calls go to **workers**: processes that are this
-//! program again, in which [`serve`] never returns. A crash in the library is an `Err` here, and the
-//! next call finds another worker.
+//! program again, in which [`serve`] never returns. A crash in the library is an `Err` here, and
+//! the next call finds another worker.
 //!
-//! ```
+//! ```standalone_crate
 //! use barewire::farscape::{Options, serve};
 //!
 //! barewire::farscape! {
@@ -53,7 +53,7 @@
 //!
 //! | before a prototype | |
 //! |---|---|
-//! | `cstr static`, `cstr of(handle)`, `cstr free(function)` | an `Option<CString>`, copied at once |
+//! | `cstr static`, `cstr of(handle)`, `cstr free(function)` | an `Option<CString>`: a copy |
 //! | `opaque` | an `Option<Handle<T>>` |
 //! | `errno` | `errno` is yielded as well |
 //! | `pure` | after a crash the call is made once more |
@@ -61,19 +61,20 @@
 //! A method yields its result, then what the parameters yield in their order, then `errno`; as a
 //! tuple, if there are several. `void *` with a length counts bytes.
 //!
-//! Structs, enums and typedefs stand beside the prototypes. A struct becomes a Rust type that derives
-//! `BareSchema`, whose fixed layout is C's. Pointers and bit-fields in it are errors, with help. A
+//! Structs, enums and typedefs stand beside the prototypes. A struct becomes a Rust type that
+//! derives `BareSchema`, whose fixed layout is C's. Pointers and bit-fields in it are errors, with help. A
 //! union needs a field right before it that says which member is there:
 //! `int kind; tag(kind, 1 = number, 2 = value) union { int number; double value; } data;`.
 //!
 //! # What is promised
 //!
-//! - A worker that dies, hangs beyond the deadline or answers nonsense gives [`ErrorKind::Crashed`],
+//! - A worker that dies, hangs beyond the deadline or answers nonsense gives
+//!   [`Crashed`](ErrorKind::Crashed),
 //!   [`Exited`](ErrorKind::Exited), [`TimedOut`](ErrorKind::TimedOut) or
 //!   [`Violation`](ErrorKind::Violation), is ended and replaced. The kernel is asked who is dead.
 //! - Handles are of one worker. After it is gone they are [`StaleHandle`](ErrorKind::StaleHandle).
-//! - A function runs at most once for each call, unless it is `pure`. One that had not begun when its
-//!   worker died goes to another.
+//! - A function runs at most once for each call, unless it is `pure`. One that had not begun when
+//!   its worker died goes to another.
 //! - What comes back is copied out, then checked: lengths against the room that there was, values
 //!   against their type. A worker that scribbles over all shared memory can make answers wrong, and
 //!   no more; [`Instance::replace_workers`] ends one whose answers make no sense.
@@ -81,8 +82,8 @@
 //! - Workers die with their caller.
 //!
 //! [`Options::in_process`] has the same methods without a worker: to port first and isolate later.
-//! Signatures that are known only at run time go through [`Dynamic`], headers are read by [`Import`],
-//! [`c_header`] writes them, [`SharedStruct`] is a C struct that several programs have mapped.
+//! Signatures that are known only at run time go through `Dynamic` (with the feature `ffi`),
+//! headers are read by [`Import`], [`c_header`] writes them, [`SharedStruct`] is a C struct that several programs have mapped.
 //! [`Sandbox`] closes workers in, as far as the kernel lets it.
 //!
 //! The macro makes `unsafe` code: a module that uses it cannot `forbid(unsafe_code)`.

@@ -55,7 +55,9 @@ pub(crate) struct Remote {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// The worker is dead; whether the function had begun.
-    Dead { began: bool },
+    Dead {
+        began: bool,
+    },
     TimedOut,
 }
 
@@ -94,7 +96,8 @@ impl Remote {
         if program.quiet {
             command.stdout(Stdio::null());
         }
-        let child = command.spawn().map_err(|error| failed(&format!("{}: {error}", path.display())))?;
+        let child =
+            command.spawn().map_err(|error| failed(&format!("{}: {error}", path.display())))?;
         // Until it is waited for, the number is that of this child.
         drop(command);
         let number = Pid::from_child(&child);
@@ -106,7 +109,12 @@ impl Remote {
         Ok(made)
     }
 
-    fn tell(&self, hello: &Hello, mailbox: &std::fs::File, arena: &Arc<Arena>) -> rustix::io::Result<()> {
+    fn tell(
+        &self,
+        hello: &Hello,
+        mailbox: &std::fs::File,
+        arena: &Arc<Arena>,
+    ) -> rustix::io::Result<()> {
         let text = hello.write();
         let given = [mailbox.as_fd(), arena.file.as_fd()];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
@@ -119,10 +127,8 @@ impl Remote {
     /// Waits for the worker's first word.
     fn hear(&mut self, name: &str) -> Result<Level> {
         let failed = |detail: String| Error::new(ErrorKind::NotStarted, name, detail);
-        let mut fds = [
-            PollFd::new(&self.socket, PollFlags::IN),
-            PollFd::new(&self.death, PollFlags::IN),
-        ];
+        let mut fds =
+            [PollFd::new(&self.socket, PollFlags::IN), PollFd::new(&self.death, PollFlags::IN)];
         let waited = poll(&mut fds, Some(&timespec(PATIENCE)));
         let heard = fds[0].revents().contains(PollFlags::IN);
         if !heard || waited.is_err() {
@@ -140,8 +146,11 @@ impl Remote {
         match text.split_once(' ') {
             Some(("ready", bits)) => Ok(Level::of_bits(bits.parse().unwrap_or(0))),
             Some(("failed", told)) => Err(Error::new(ErrorKind::NotFound, name, told)),
-            _ => Err(failed("the worker ended before it was ready: does `main` call \
-                 `barewire::farscape::serve` first?".to_owned())),
+            _ => Err(failed(
+                "the worker ended before it was ready: does `main` call \
+                 `barewire::farscape::serve` first?"
+                    .to_owned(),
+            )),
         }
     }
 

@@ -123,9 +123,7 @@ fn close_files(readable: &[PathBuf]) -> bool {
     let closed = Ruleset::default()
         .handle_access(AccessFs::from_all(abi))
         .and_then(Ruleset::create)
-        .and_then(|rules| {
-            rules.add_rules(path_beneath_rules(readable, AccessFs::from_read(abi)))
-        })
+        .and_then(|rules| rules.add_rules(path_beneath_rules(readable, AccessFs::from_read(abi))))
         .and_then(landlock::RulesetCreated::restrict_self);
     closed.is_ok_and(|closed| closed.ruleset == RulesetStatus::FullyEnforced)
 }
@@ -164,12 +162,7 @@ fn close_system_calls() -> bool {
     ];
     let Ok(arch) = TargetArch::try_from(std::env::consts::ARCH) else { return false };
     let rules = closed.into_iter().map(|call| (call, Vec::new())).collect();
-    let filter = SeccompFilter::new(
-        rules,
-        SeccompAction::Allow,
-        SeccompAction::KillProcess,
-        arch,
-    );
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::KillProcess, arch);
     let program: Result<BpfProgram, _> = match filter {
         Ok(filter) => filter.try_into(),
         Err(error) => Err(error),

@@ -63,7 +63,8 @@ impl SharedStruct {
 
     fn mapped(file: &File, path: &Path, schema: Schema) -> Result<Self> {
         let shown = path.display().to_string();
-        let map = Mapping::new(file).map_err(|error| Error::io(&shown, "cannot be mapped", error))?;
+        let map =
+            Mapping::new(file).map_err(|error| Error::io(&shown, "cannot be mapped", error))?;
         Ok(Self { map, schema })
     }
 
@@ -76,7 +77,8 @@ impl SharedStruct {
         let path = path.as_ref();
         let shown = path.display().to_string();
         let (schema, size) = Self::shape(definition)?;
-        let made = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path);
+        let made =
+            OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path);
         let file = made.map_err(|error| Error::io(&shown, "cannot be made", error))?;
         let none = rustix::fs::FallocateFlags::empty();
         rustix::fs::fallocate(&file, none, 0, size)
@@ -125,7 +127,9 @@ impl SharedStruct {
     pub fn get(&self, path: &str) -> Result<Value> {
         let (offset, ty) = self.place(path)?;
         let mut bytes = vec![0; ty.layout().map_or(0, |layout| layout.size as usize)];
-        self.copy(offset, bytes.len(), |at, place| bytes[at..at + place.len()].copy_from_slice(place));
+        self.copy(offset, bytes.len(), |at, place| {
+            bytes[at..at + place.len()].copy_from_slice(place)
+        });
         Value::load(&ty, &bytes)
             .map_err(|error| Error::new(ErrorKind::InvalidValue, path, error.to_string()))
     }

@@ -1,4 +1,4 @@
-//! One call: its arguments are laid out in shared memory, it is made, and what came back is checked.
+//! One call: arguments are laid out in shared memory, it is made, what came back is checked.
 
 use std::ffi::{CStr, CString};
 use std::fmt;
@@ -173,12 +173,14 @@ impl<'i> Stage<'i> {
     pub fn counted(&self, counts: &[usize], name: &str, bytes: u64, signed: bool) -> Result<u64> {
         let first = counts.first().copied().unwrap_or(0);
         if let Some(other) = counts.iter().find(|count| **count != first) {
-            let detail = format!("`{name}` counts items of {first} and of {other}: make them equal");
+            let detail =
+                format!("`{name}` counts items of {first} and of {other}: make them equal");
             return Err(Error::new(ErrorKind::InvalidArgument, "", detail));
         }
         let bits = (bytes * 8) as u32 - u32::from(signed);
         if bits < 64 && first as u64 >= 1 << bits {
-            let detail = format!("{first} items, and `{name}` counts up to {}", (1_u64 << bits) - 1);
+            let detail =
+                format!("{first} items, and `{name}` counts up to {}", (1_u64 << bits) - 1);
             return Err(Error::new(ErrorKind::InvalidArgument, "", detail));
         }
         Ok(first as u64)
@@ -200,7 +202,8 @@ impl<'i> Stage<'i> {
     pub fn lay_one<T: FixedLayout>(&mut self, value: &T) -> Result<Area> {
         let invalid =
             |told: &dyn fmt::Display| Error::new(ErrorKind::InvalidArgument, "", told.to_string());
-        let mut layout = T::Layout::new_box_zeroed().map_err(|_| invalid(&"no memory for a copy"))?;
+        let mut layout =
+            T::Layout::new_box_zeroed().map_err(|_| invalid(&"no memory for a copy"))?;
         value.store(&mut layout).map_err(|error| invalid(&error))?;
         self.lay_bytes(layout.as_bytes())
     }
@@ -249,7 +252,8 @@ impl<'i> Stage<'i> {
         self.fault = Some(fault);
         let died = self.seat.as_mut().map_or(ErrorKind::Violation, Seat::end);
         if fault == Fault::TimedOut {
-            let detail = format!("the call took more than {:?}; its worker was ended", self.timeout);
+            let detail =
+                format!("the call took more than {:?}; its worker was ended", self.timeout);
             return Error::new(ErrorKind::TimedOut, "", detail);
         }
         let detail = match died {
@@ -304,7 +308,8 @@ impl<'i> Stage<'i> {
     pub fn fetch_one<T: FixedLayout>(&mut self, area: &Area) -> Result<T> {
         let invalid =
             |told: &dyn fmt::Display| Error::new(ErrorKind::InvalidValue, "", told.to_string());
-        let mut layout = T::Layout::new_box_zeroed().map_err(|_| invalid(&"no memory for a copy"))?;
+        let mut layout =
+            T::Layout::new_box_zeroed().map_err(|_| invalid(&"no memory for a copy"))?;
         self.read(area, layout.as_mut_bytes());
         T::load(&layout).map_err(|error| invalid(&error))
     }

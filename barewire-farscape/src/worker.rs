@@ -8,9 +8,7 @@ use std::sync::atomic::Ordering;
 
 use barewire_runtime::shared_memory::{Mapping, is_sealed};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, recvmsg, send,
-};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, recvmsg, send};
 
 use crate::engine::{Answer, Engine};
 use crate::hello::{Hello, MAX_HELLO};
@@ -107,8 +105,7 @@ fn receive(socket: &OwnedFd) -> Result<(Hello, Mapping, Mapping), Failure> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::CMSG_CLOEXEC;
-    let received =
-        recvmsg(socket, &mut [IoSliceMut::new(&mut text)], &mut ancillary, flags)?.bytes;
+    let received = recvmsg(socket, &mut [IoSliceMut::new(&mut text)], &mut ancillary, flags)?.bytes;
     let mut given = Vec::new();
     for message in ancillary.drain() {
         if let RecvAncillaryMessage::ScmRights(descriptors) = message {
@@ -153,13 +150,8 @@ fn load(
 
 /// Takes calls until the caller is gone.
 fn calls(mut engine: Engine, map: &Mapping, socket: &OwnedFd, hello: &Hello) {
-    let side = Side {
-        map,
-        word: REQUEST,
-        sleeps: WORKER_SLEEPS,
-        socket: socket.as_fd(),
-        death: None,
-    };
+    let side =
+        Side { map, word: REQUEST, sleeps: WORKER_SLEEPS, socket: socket.as_fd(), death: None };
     let mut last = 0;
     loop {
         if side.wait(|number| number != last, hello.wait, None) == Woken::Gone {

@@ -100,7 +100,8 @@ fn c_reads_a_region_that_rust_changes() {
     }
     // With another schema the layout id tells them apart.
     let other = SharedRegion::<u64>::builder("other").directory(&folder).create(&1).expect("one");
-    let entries = std::fs::read_dir(&folder).expect("it is there").map(|one| one.expect("one").path());
+    let entries =
+        std::fs::read_dir(&folder).expect("it is there").map(|one| one.expect("one").path());
     let other_file = entries.into_iter().find(|path| *path != file).expect("the other segment");
     let output = Command::new(&program).arg(other_file).output().expect("it runs");
     assert_eq!(output.status.code(), Some(2));
@@ -162,7 +163,10 @@ fn c_and_rust_change_a_struct_at_once() {
     set("turns", Value::I64(1000));
     let output = child.wait_with_output().expect("it ends");
     assert!(output.status.success());
-    assert_eq!(String::from_utf8_lossy(&output.stdout), format!("77 4 -300 {} 0.125\n", 1_u64 << 40));
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        format!("77 4 -300 {} 0.125\n", 1_u64 << 40)
+    );
     assert_eq!(ours.get("axes[0].gain").expect("gain"), Value::F32(0.25));
     assert_eq!(ours.get("mode").expect("mode"), Value::Enum(5));
     assert_eq!(ours.get("id[0]").expect("id"), Value::U8(200));

@@ -23,10 +23,35 @@ const LIBRARIES: &[(&str, &str, &[&str])] = &[
 
 /// The headers of the C standard library.
 const STANDARD: &[&str] = &[
-    "assert.h", "complex.h", "ctype.h", "errno.h", "fenv.h", "float.h", "inttypes.h", "iso646.h",
-    "limits.h", "locale.h", "math.h", "setjmp.h", "signal.h", "stdalign.h", "stdarg.h",
-    "stdatomic.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "stdnoreturn.h",
-    "string.h", "tgmath.h", "threads.h", "time.h", "uchar.h", "wchar.h", "wctype.h",
+    "assert.h",
+    "complex.h",
+    "ctype.h",
+    "errno.h",
+    "fenv.h",
+    "float.h",
+    "inttypes.h",
+    "iso646.h",
+    "limits.h",
+    "locale.h",
+    "math.h",
+    "setjmp.h",
+    "signal.h",
+    "stdalign.h",
+    "stdarg.h",
+    "stdatomic.h",
+    "stdbool.h",
+    "stddef.h",
+    "stdint.h",
+    "stdio.h",
+    "stdlib.h",
+    "stdnoreturn.h",
+    "string.h",
+    "tgmath.h",
+    "threads.h",
+    "time.h",
+    "uchar.h",
+    "wchar.h",
+    "wctype.h",
 ];
 
 fn import(headers: &[&str]) -> Option<Imported> {
@@ -143,7 +168,8 @@ fn judge(name: &str, headers: &[&str], imported: &Imported) {
     let errors = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success(), "{name}:\n{errors}");
     println!(
-        "{name}: {structs} structs and unions, {functions} functions, {} assertions hold, {} left out",
+        "{name}: {structs} structs and unions, {functions} functions, {} assertions hold, \
+         {} left out",
         asserts.count,
         imported.missing().len()
     );

@@ -40,7 +40,8 @@ int move(struct state *state, const struct point *by) {
     state->at.x += by->x; state->at.y += by->y; state->mood = SAD; state->id[0]++; return 0;
 }
 int spoil(struct state *state) { state->mood = 77; return 0; }
-int wild_length(unsigned char *out, size_t *length) { out[0] = 1; *length = (size_t)1 << 60; return 0; }
+int wild_length(unsigned char *out, size_t *length) {
+    out[0] = 1; *length = (size_t)1 << 60; return 0; }
 int one_more(unsigned char *out, size_t *length) { *length += 1; return 0; }
 const char *endless(void) {
     static char text[100000]; memset(text, 'x', sizeof text - 1); return text;

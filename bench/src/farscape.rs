@@ -64,7 +64,7 @@ pub(crate) fn become_worker() {
 
 fn answer_service(name: &str) -> Outcome<()> {
     let service = Service::<Number, Number>::builder(name).wait(barewire::Wait::Spin).open()?;
-    let mut server = service.server()?;
+    let server = service.server()?;
     loop {
         let Some(call) = server.next_timeout(Duration::from_secs(2))? else { return Ok(()) };
         let value = call.value;
@@ -127,7 +127,8 @@ impl Direct {
 /// The other end of the socket: a byte for the function, four for the length, the bytes.
 fn answer_socket() -> Outcome<()> {
     let zlib = Direct::load()?;
-    let mut socket = UnixStream::from(std::os::fd::AsFd::as_fd(&std::io::stdin()).try_clone_to_owned()?);
+    let mut socket =
+        UnixStream::from(std::os::fd::AsFd::as_fd(&std::io::stdin()).try_clone_to_owned()?);
     let (mut source, mut out) = (Vec::new(), vec![0; 2 * MIB]);
     loop {
         let mut head = [0; 5];
@@ -371,9 +372,8 @@ fn crashes(options: &Options, figures: &mut Figures, cores: &[usize]) -> Outcome
 }
 
 fn summary(figures: &Figures) {
-    let ratio = |name: &str, one: &str, other: &str| {
-        figures.p50(name, one) / figures.p50(name, other)
-    };
+    let ratio =
+        |name: &str, one: &str, other: &str| figures.p50(name, one) / figures.p50(name, other);
     let compress = "farscape/call/compress2-1MiB";
     println!("empty call / service {:.2}", ratio("farscape/call/empty", "process", "service"));
     println!("1 MiB, copied / direct {:.3}", ratio(compress, "process", "direct"));

@@ -269,8 +269,7 @@ fn length(
         _ => (8, false),
     };
     let room = format_ident!("room{}", at);
-    let counted =
-        quote!(let #room = stage.counted(&[#(#all),*], #text, #bytes, #signed)?;);
+    let counted = quote!(let #room = stage.counted(&[#(#all),*], #text, #bytes, #signed)?;);
     if parameter.ty.pointee().is_none() {
         parts.lay.push(quote!(#counted stage.value(#room);));
         return;

@@ -27,7 +27,8 @@ pub(super) fn library(
         methods.push(calls::method(function, table.len(), &item.docs, &farscape));
         table.push(entry(function, source.linked, &parts));
     }
-    let files: Vec<&String> = if source.linked { Vec::new() } else { source.files.iter().collect() };
+    let files: Vec<&String> =
+        if source.linked { Vec::new() } else { source.files.iter().collect() };
     let externs = if source.linked { externs(document, source) } else { TokenStream::new() };
     let doc = format!(" The library `{text}`: started once, then called as if it were here.");
     quote! {
@@ -192,9 +193,10 @@ fn trampoline(function: &FunctionSignature, parts: &TokenStream) -> TokenStream 
     }
     let (result, bits) = match function.result() {
         CType::Void => (quote!(()), quote!({ #core::mem::drop(result); 0 })),
-        CType::Pointer { .. } => {
-            (pointer, quote!(#core::primitive::u64::try_from(result.expose_provenance()).unwrap_or(0)))
-        }
+        CType::Pointer { .. } => (
+            pointer,
+            quote!(#core::primitive::u64::try_from(result.expose_provenance()).unwrap_or(0)),
+        ),
         ty => {
             let bits = calls::to_bits(ty, &quote!(result), &core);
             (types::number(ty, &core), bits)

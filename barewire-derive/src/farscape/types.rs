@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use barewire_schema::c::{
-    CError, CField, CType, Document, EnumDefinition, Integer, Item, Pass, Returns,
-    StructDefinition,
+    CError, CField, CType, Document, EnumDefinition, Integer, Item, Pass, Returns, StructDefinition,
 };
 use barewire_schema::{Type, is_member_name};
 use proc_macro2::{Span, TokenStream};
@@ -92,13 +91,20 @@ pub(super) fn enumeration(made: &Arc<EnumDefinition>, path: &TokenStream) -> Tok
         let integer = number(&ty, &core);
         let constants = made.members().iter().map(|(member, value)| {
             let doc = format!("`{member}` of `enum {}`.", made.name());
-            let (member, value) = (
-                ident(member, Span::call_site()),
-                proc_macro2::Literal::i128_unsuffixed(*value),
-            );
-            quote!(#[doc = #doc] #[allow(non_upper_case_globals)] pub const #member: #integer = #value;)
+            let (member, value) =
+                (ident(member, Span::call_site()), proc_macro2::Literal::i128_unsuffixed(*value));
+            quote! {
+                #[doc = #doc]
+                #[allow(non_upper_case_globals)]
+                pub const #member: #integer = #value;
+            }
         });
-        return quote!(#[doc = #doc] #[allow(non_camel_case_types)] pub type #name = #integer; #(#constants)*);
+        return quote! {
+            #[doc = #doc]
+            #[allow(non_camel_case_types)]
+            pub type #name = #integer;
+            #(#constants)*
+        };
     }
     let mut members = made.members().to_vec();
     members.sort_by_key(|member| member.1);

@@ -33,9 +33,8 @@ impl Reader<'_> {
     pub(super) fn unsigned(&mut self) -> Result<u64> {
         let start = self.at;
         let value = self.constant()?;
-        u64::try_from(value).map_err(|_| {
-            CError::new(start, format!("expected a number from 0, found {value}"), "")
-        })
+        u64::try_from(value)
+            .map_err(|_| CError::new(start, format!("expected a number from 0, found {value}"), ""))
     }
 
     /// A constant expression.

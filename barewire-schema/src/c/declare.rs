@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::attributes::Attributes;
 use super::lex::{Kind, Token};
 use super::model::{
     CError, CField, CType, EnumDefinition, FunctionSignature, Integer, Parameter, Pass,
@@ -21,26 +22,6 @@ pub(super) struct Specifiers {
     pub(super) typedef: bool,
     pub(super) constant: bool,
     pub(super) attributes: Attributes,
-}
-
-/// What attributes change about a type.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Attributes {
-    pub(super) packed: bool,
-    pub(super) align: Option<u64>,
-    /// An attribute that changes the type in a way that is not understood.
-    pub(super) refused: Option<String>,
-    /// The name that the linker knows.
-    pub(super) symbol: Option<String>,
-}
-
-impl Attributes {
-    pub(super) fn join(&mut self, other: Self) {
-        self.packed |= other.packed;
-        self.align = self.align.max(other.align);
-        self.refused = self.refused.take().or(other.refused);
-        self.symbol = self.symbol.take().or(other.symbol);
-    }
 }
 
 /// One step from the base type to that of the declared name, the nearest to the base first.
@@ -151,81 +132,6 @@ impl Reader<'_> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return self.error("declarations are nested too deeply", "");
-        }
-        Ok(())
-    }
-
-    /// `__attribute__((..))`, `asm("..")`, `_Alignas(..)`, `[[..]]`, and words that change nothing.
-    pub(super) fn attributes(&mut self) -> Result<Attributes> {
-        let mut found = Attributes::default();
-        loop {
-            match self.word() {
-                Some("__attribute__" | "__attribute") => {
-                    self.at += 1;
-                    self.expect('(')?;
-                    self.expect('(')?;
-                    self.attribute_list(&mut found)?;
-                    self.expect(')')?;
-                    self.expect(')')?;
-                }
-                Some("asm" | "__asm__" | "__asm") => {
-                    self.at += 1;
-                    self.expect('(')?;
-                    let mut name = String::new();
-                    while let Some(Kind::Text(part)) = self.kind() {
-                        name.push_str(part);
-                        self.at += 1;
-                    }
-                    found.symbol = Some(name);
-                    self.expect(')')?;
-                }
-                Some("_Alignas" | "alignas") => {
-                    self.at += 1;
-                    self.expect('(')?;
-                    let align = match self.starts_type() {
-                        true => self.type_name()?.layout()?.align,
-                        false => self.unsigned()?,
-                    };
-                    found.align = found.align.max(Some(align));
-                    self.expect(')')?;
-                }
-                Some("__extension__" | "_Noreturn" | "__restrict" | "restrict") => self.at += 1,
-                _ if self.is('[') && self.kind_at(1) == Some(&Kind::Mark('[')) => {
-                    self.skip_group()?;
-                }
-                _ => return Ok(found),
-            }
-        }
-    }
-
-    fn attribute_list(&mut self, found: &mut Attributes) -> Result<()> {
-        while !self.is(')') {
-            let Some(word) = self.word().map(|word| word.trim_matches('_').to_owned()) else {
-                if self.eat(',') {
-                    continue;
-                }
-                return self.error(format!("expected an attribute, found {}", self.shown()), "");
-            };
-            self.at += 1;
-            match word.as_str() {
-                "packed" => found.packed = true,
-                "aligned" if self.is('(') => {
-                    self.at += 1;
-                    let align = self.unsigned()?;
-                    found.align = found.align.max(Some(align));
-                    self.expect(')')?;
-                    continue;
-                }
-                "aligned" => found.align = Some(16),
-                "mode" | "vector_size" | "ms_struct" | "scalar_storage_order"
-                | "transparent_union" | "address_space" => {
-                    found.refused = Some(format!("the attribute `{word}` changes the type"));
-                }
-                _ => {}
-            }
-            if self.is('(') {
-                self.skip_group()?;
-            }
         }
         Ok(())
     }
@@ -553,9 +459,7 @@ impl Reader<'_> {
         self.attributes()?;
         // As C does with parameters: arrays and functions are pointers.
         let ty = match declared.ty {
-            CType::Array { item, .. } => {
-                CType::Pointer { to: item, constant: declared.constant }
-            }
+            CType::Array { item, .. } => CType::Pointer { to: item, constant: declared.constant },
             CType::Function(function) => CType::Function(function).pointer(),
             ty => ty,
         };
@@ -571,17 +475,56 @@ impl Reader<'_> {
 
 /// Words that change no type.
 const QUALIFIERS: &[&str] = &[
-    "const", "__const", "__const__", "volatile", "__volatile__", "__volatile", "restrict",
-    "__restrict", "__restrict__", "register", "static", "extern", "inline", "__inline",
-    "__inline__", "typedef", "__extension__", "__attribute__", "_Alignas",
+    "const",
+    "__const",
+    "__const__",
+    "volatile",
+    "__volatile__",
+    "__volatile",
+    "restrict",
+    "__restrict",
+    "__restrict__",
+    "register",
+    "static",
+    "extern",
+    "inline",
+    "__inline",
+    "__inline__",
+    "typedef",
+    "__extension__",
+    "__attribute__",
+    "_Alignas",
 ];
 
 /// Words that base types are made of.
 const BASES: &[&str] = &[
-    "void", "char", "short", "int", "long", "float", "double", "signed", "__signed__",
-    "__signed", "unsigned", "_Bool", "bool", "__int128", "__int128_t", "__uint128_t",
-    "_Complex", "__complex__", "_Float128", "__float128", "_Float64x", "_Float32", "_Float64",
-    "_Float32x", "_Float16", "__bf16", "__builtin_va_list",
+    "void",
+    "char",
+    "short",
+    "int",
+    "long",
+    "float",
+    "double",
+    "signed",
+    "__signed__",
+    "__signed",
+    "unsigned",
+    "_Bool",
+    "bool",
+    "__int128",
+    "__int128_t",
+    "__uint128_t",
+    "_Complex",
+    "__complex__",
+    "_Float128",
+    "__float128",
+    "_Float64x",
+    "_Float32",
+    "_Float64",
+    "_Float32x",
+    "_Float16",
+    "__bf16",
+    "__builtin_va_list",
 ];
 
 fn base_type(words: &[String]) -> std::result::Result<CType, String> {

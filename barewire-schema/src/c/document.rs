@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::declare::{Attributes, Reader, Specifiers};
+use super::attributes::Attributes;
+use super::declare::{Reader, Specifiers};
 use super::lex::{Kind, Tokens};
-use super::model::{
-    CError, CType, EnumDefinition, FunctionSignature, StructDefinition,
-};
+use super::model::{CError, CType, EnumDefinition, FunctionSignature, StructDefinition};
 
 /// Who wrote the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -67,9 +67,10 @@ impl FunctionSignature {
             errors.push(CError::new(self.token, message, help));
         };
         match (&self.returns, &self.result) {
-            (Returns::Unstated, _) => {
-                push(format!("the pointer that `{}` returns is unstated", self.name), RESULT_CHOICES)
-            }
+            (Returns::Unstated, _) => push(
+                format!("the pointer that `{}` returns is unstated", self.name),
+                RESULT_CHOICES,
+            ),
             (Returns::CStr(lifetime), CType::Pointer { to, .. }) if is_text(to) => {
                 if let Lifetime::Of(handle) = lifetime
                     && !self.find(handle).is_some_and(|p| p.pass == Pass::Opaque)
@@ -101,7 +102,9 @@ impl FunctionSignature {
                     Pass::Value | Pass::Unstated => {
                         said(&format!("of type `{ty}` cannot be passed by value"), "pass a pointer")
                     }
-                    _ => said("is no pointer, so nothing needs to be said of it", "remove the word"),
+                    _ => {
+                        said("is no pointer, so nothing needs to be said of it", "remove the word")
+                    }
                 };
             }
         };
@@ -172,6 +175,5 @@ pub(super) fn is_number(ty: &CType) -> bool {
 
 /// Whether it is a character.
 fn is_text(ty: &CType) -> bool {
-    matches!(ty, CType::Char)
-        || matches!(ty, CType::Integer(integer) if integer.shape().0 == 1)
+    matches!(ty, CType::Char) || matches!(ty, CType::Integer(integer) if integer.shape().0 == 1)
 }

@@ -20,6 +20,7 @@
 //! ```
 
 mod abi;
+mod attributes;
 mod constant;
 mod declare;
 mod document;

@@ -234,7 +234,8 @@ impl StructDefinition {
     ///
     /// ```
     /// use barewire_schema::c::{CType, StructDefinition};
-    /// let value = StructDefinition::union("value").field("i", CType::INT).field("d", CType::Double);
+    /// let value = StructDefinition::union("value");
+    /// let value = value.field("i", CType::INT).field("d", CType::Double);
     /// let event = StructDefinition::new("event")
     ///     .field("kind", CType::UNSIGNED)
     ///     .tagged_union("value", value, "kind", [(1, "i"), (2, "d")]);
@@ -460,8 +461,7 @@ impl PartialEq for FunctionSignature {
         mine.eq(others)
             && (&self.name, &self.result, &self.returns, &self.symbol)
                 == (&other.name, &other.result, &other.returns, &other.symbol)
-            && (self.variadic, self.pure, self.errno)
-                == (other.variadic, other.pure, other.errno)
+            && (self.variadic, self.pure, self.errno) == (other.variadic, other.pure, other.errno)
     }
 }
 

@@ -120,7 +120,9 @@ impl Reader<'_> {
     /// `tag(kind, 1 = a, 2 = b)` before a union in a struct: the field that says which member is
     /// there, and the number of each.
     pub(super) fn union_tag(&mut self) -> Result<Option<(String, Vec<(u64, String)>)>> {
-        if !self.annotated || self.word() != Some("tag") || self.kind_at(1) != Some(&Kind::Mark('('))
+        if !self.annotated
+            || self.word() != Some("tag")
+            || self.kind_at(1) != Some(&Kind::Mark('('))
         {
             return Ok(None);
         }

@@ -216,7 +216,7 @@ impl CType {
             Self::Double => Ok(Type::F64),
             Self::LongDouble | Self::Float128 => {
                 refuse("BARE has no `long double`", "use `double`")
-            },
+            }
             Self::Enum(definition) => Ok(definition.bare()),
             Self::Struct(definition) => named(definition),
             Self::Array { len: 0, .. } => {

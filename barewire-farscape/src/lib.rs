@@ -62,8 +62,8 @@
 //! tuple, if there are several. `void *` with a length counts bytes.
 //!
 //! Structs, enums and typedefs stand beside the prototypes. A struct becomes a Rust type that
-//! derives `BareSchema`, whose fixed layout is C's. Pointers and bit-fields in it are errors, with help. A
-//! union needs a field right before it that says which member is there:
+//! derives `BareSchema`, whose fixed layout is C's. Pointers and bit-fields in it are errors, with
+//! help. A union needs a field right before it that says which member is there:
 //! `int kind; tag(kind, 1 = number, 2 = value) union { int number; double value; } data;`.
 //!
 //! # What is promised
@@ -83,7 +83,8 @@
 //!
 //! [`Options::in_process`] has the same methods without a worker: to port first and isolate later.
 //! Signatures that are known only at run time go through `Dynamic` (with the feature `ffi`),
-//! headers are read by [`Import`], [`c_header`] writes them, [`SharedStruct`] is a C struct that several programs have mapped.
+//! headers are read by [`Import`], [`c_header`] writes them, [`SharedStruct`] is a C struct that
+//! several programs have mapped.
 //! [`Sandbox`] closes workers in, as far as the kernel lets it.
 //!
 //! The macro makes `unsafe` code: a module that uses it cannot `forbid(unsafe_code)`.

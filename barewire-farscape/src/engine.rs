@@ -81,7 +81,7 @@ impl Handles {
                 let index = match self.free.pop() {
                     Some(index) => index,
                     None if self.entries.len() < MAX_HANDLES => {
-                        let entry = Entry { generation: 0, kind: 0, pointer: pointer };
+                        let entry = Entry { generation: 0, kind: 0, pointer };
                         self.entries.push(entry);
                         self.entries.len() - 1
                     }

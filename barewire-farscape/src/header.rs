@@ -99,7 +99,7 @@ pub fn c_header(name: &str, schema: &Schema) -> Result<String> {
     let id = named_id(schema).0;
     let bytes: Vec<String> = id.iter().map(|byte| format!("0x{byte:02x}")).collect();
     let root = schema.root_name();
-    write!(text, "#define BAREWIRE_LAYOUT_ID_{root} {{{}}}\n", bytes.join(", ")).unwrap_or(());
+    writeln!(text, "#define BAREWIRE_LAYOUT_ID_{root} {{{}}}", bytes.join(", ")).unwrap_or(());
     text += "#endif\n";
     Ok(text)
 }

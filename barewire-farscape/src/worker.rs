@@ -27,10 +27,8 @@ pub(crate) const VARIABLE: &str = "BAREWIRE_FARSCAPE_WORKER";
 /// program that was started by a user it does nothing.
 ///
 /// ```
-/// fn main() {
-///     barewire_farscape::serve(&[]);
-///     // the program itself
-/// }
+/// barewire_farscape::serve(&[]); // `&[Zlib::LIBRARY]`, with what the macro has made
+/// // the program itself
 /// ```
 pub fn serve(libraries: &[&'static Library]) {
     let Some(value) = std::env::var_os(VARIABLE) else { return };

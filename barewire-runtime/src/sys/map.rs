@@ -40,6 +40,7 @@ impl Mapping {
         Ok(Self { start, len, last_u64, last_u32, _whole: Arc::new(whole) })
     }
 
+    #[expect(clippy::len_without_is_empty, reason = "a mapping is never empty")]
     /// The length of the mapping in bytes.
     pub fn len(&self) -> usize {
         self.len

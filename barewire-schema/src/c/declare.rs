@@ -7,7 +7,7 @@ use super::attributes::Attributes;
 use super::lex::{Kind, Token};
 use super::model::{
     CError, CField, CType, EnumDefinition, FunctionSignature, Integer, Parameter, Pass,
-    StructDefinition,
+    StructDefinition, Tag,
 };
 
 type Result<T> = std::result::Result<T, CError>;
@@ -291,11 +291,7 @@ impl Reader<'_> {
         Ok(fields)
     }
 
-    fn field(
-        &mut self,
-        specifiers: &Specifiers,
-        tag: Option<(String, Vec<(u64, String)>)>,
-    ) -> Result<CField> {
+    fn field(&mut self, specifiers: &Specifiers, tag: Option<Tag>) -> Result<CField> {
         let mut attributes = specifiers.attributes.clone();
         let declared = match self.is(':') {
             true => Declared {

@@ -39,5 +39,5 @@ pub use function::MAX_PARAMETERS;
 pub use lex::{Kind, Token, Tokens};
 pub use model::{
     CError, CField, CType, EnumDefinition, FunctionSignature, Integer, Lifetime, Parameter, Pass,
-    Returns, StructDefinition,
+    Returns, StructDefinition, Tag,
 };

@@ -156,6 +156,9 @@ impl CType {
     }
 }
 
+/// The field that tags a union, and the number of each member there.
+pub type Tag = (String, Vec<(u64, String)>);
+
 /// One member of a struct or union.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CField {
@@ -169,7 +172,7 @@ pub struct CField {
     pub align: Option<u64>,
     /// For a union: the field before it that says which member is there, and for each member its
     /// number there.
-    pub tag: Option<(String, Vec<(u64, String)>)>,
+    pub tag: Option<Tag>,
 }
 
 /// A `struct` or a `union`.

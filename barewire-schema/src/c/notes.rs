@@ -2,7 +2,7 @@
 
 use super::declare::Reader;
 use super::lex::Kind;
-use super::model::{CError, Lifetime, Pass, Returns};
+use super::model::{CError, Lifetime, Pass, Returns, Tag};
 
 type Result<T> = std::result::Result<T, CError>;
 
@@ -119,7 +119,7 @@ impl Reader<'_> {
 
     /// `tag(kind, 1 = a, 2 = b)` before a union in a struct: the field that says which member is
     /// there, and the number of each.
-    pub(super) fn union_tag(&mut self) -> Result<Option<(String, Vec<(u64, String)>)>> {
+    pub(super) fn union_tag(&mut self) -> Result<Option<Tag>> {
         if !self.annotated
             || self.word() != Some("tag")
             || self.kind_at(1) != Some(&Kind::Mark('('))

@@ -115,7 +115,7 @@ pub(super) fn method(
         #[doc = "# Errors"]
         #[doc = ""]
         #[doc = "What became of the call: see `farscape::ErrorKind`."]
-        #[allow(non_snake_case, clippy::too_many_arguments, unused_variables)]
+        #[allow(non_snake_case, unused_variables, clippy::all)]
         pub fn #name(&self, #(#arguments),*) -> #farscape::Result<#types> {
             self.0.call(#index, #route, |stage| {
                 #(#lay)*

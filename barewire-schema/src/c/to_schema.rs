@@ -94,8 +94,11 @@ impl StructDefinition {
         };
         if self.union {
             let help = "a union can be shared in a struct whose field before it says which member \
-                        is there: `tagged_union`";
-            let message = format!("{}: a union that no field tags", self.name());
+                        is there: `tag(kind, 1 = a, 2 = b)` before it, or `tagged_union`";
+            let message = match self.name() {
+                "" => "a union that no field tags".to_owned(),
+                name => format!("{name}: a union that no field tags"),
+            };
             return Err(CError::new(0, message, help));
         }
         let layout = self.layout()?;

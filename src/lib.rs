@@ -67,6 +67,9 @@
 //! |---|---|
 //! | `actor` | the module `actor`: actors in this process and in others; needs tokio |
 //! | `json` | `Value::to_json` and `Value::from_json`, with only a schema; needs serde_json |
+//! | `farscape` | C libraries in processes of their own: the module and the macro `farscape` |
+//! | `farscape-sandbox` | rlimits, Landlock and seccomp for their processes |
+//! | `farscape-ffi` | their functions by signatures that are known only at run time |
 //!
 //! # Attributes
 //!
@@ -189,7 +192,11 @@
 
 #[cfg(feature = "actor")]
 pub use barewire_actor as actor;
+#[cfg(feature = "farscape")]
+pub use barewire_derive::farscape;
 pub use barewire_derive::{BareSchema, schema};
+#[cfg(feature = "farscape")]
+pub use barewire_farscape as farscape;
 #[doc(hidden)]
 pub use barewire_runtime::__private;
 pub use barewire_runtime::ipc::{

@@ -20,3 +20,10 @@ fn what_is_right_compiles_under_any_names() {
     let cases = trybuild::TestCases::new();
     cases.pass("tests/ui/pass/*.rs");
 }
+
+#[cfg(feature = "farscape")]
+#[test]
+fn each_mistake_in_a_declaration_of_c_gives_one_error() {
+    let cases = trybuild::TestCases::new();
+    cases.compile_fail("tests/ui/farscape/*.rs");
+}

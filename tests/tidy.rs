@@ -8,11 +8,16 @@ const MAX_COLUMNS: usize = 100;
 
 /// Each crate, where it stands, and those of the project that it may depend on.
 const ARROWS: &[(&str, &str, &[&str])] = &[
-    ("barewire", ".", &["barewire-runtime", "barewire-derive", "barewire-actor"]),
+    (
+        "barewire",
+        ".",
+        &["barewire-runtime", "barewire-derive", "barewire-actor", "barewire-farscape"],
+    ),
     ("barewire-schema", "barewire-schema", &[]),
     ("barewire-derive", "barewire-derive", &["barewire-schema"]),
     ("barewire-runtime", "barewire-runtime", &["barewire-schema"]),
     ("barewire-actor", "barewire-actor", &["barewire-runtime", "barewire-derive"]),
+    ("barewire-farscape", "barewire-farscape", &["barewire-runtime", "barewire-schema"]),
     ("barewire-bench", "bench", &["barewire"]),
 ];
 
@@ -24,6 +29,7 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         "the schema knows neither an operating system nor the compiler",
     ),
     ("barewire-runtime", &["syn", "quote", "proc-macro2"], "the runtime never links syn"),
+    ("barewire-farscape", &["syn", "quote", "proc-macro2"], "what runs never links syn"),
 ];
 
 fn root() -> &'static Path {

@@ -9,6 +9,8 @@ mod caps;
 mod check;
 mod dsl;
 mod emit;
+#[cfg(feature = "farscape")]
+mod farscape;
 mod files;
 mod instance;
 mod model;
@@ -44,6 +46,16 @@ pub fn derive_bare_schema(input: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn schema(input: TokenStream) -> TokenStream {
     dsl::expand(input.into()).into()
+}
+
+/// Declares functions and structs of a C library, to be called in processes of their own.
+///
+/// The language is C's, with a word before each pointer that says what it means; the module
+/// `barewire::farscape` describes it.
+#[cfg(feature = "farscape")]
+#[proc_macro]
+pub fn farscape(input: TokenStream) -> TokenStream {
+    farscape::expand(input.into()).into()
 }
 
 fn derive(input: proc_macro2::TokenStream) -> proc_macro2::TokenStream {

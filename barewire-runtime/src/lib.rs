@@ -9,6 +9,12 @@ pub mod ipc;
 pub mod layout;
 pub mod memory;
 pub mod segment;
+/// What the other crates of the project share with this one; not for people.
+#[doc(hidden)]
+pub mod shared_memory {
+    pub use crate::sys::file::{create_sealed, is_sealed};
+    pub use crate::sys::map::Mapping;
+}
 mod sync;
 mod sys;
 pub mod value;

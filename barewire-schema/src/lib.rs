@@ -14,6 +14,8 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+#[cfg(feature = "c")]
+pub mod c;
 pub mod check;
 mod compatibility;
 mod difference;

@@ -35,10 +35,17 @@ pub(crate) fn cores() -> Outcome<Vec<usize>> {
 
 /// Keeps this thread on one core.
 pub(crate) fn pin(core: usize) -> Outcome<()> {
+    pin_to(&[core])
+}
+
+/// Keeps this thread on one of these cores.
+pub(crate) fn pin_to(cores: &[usize]) -> Outcome<()> {
     // SAFETY: a set of cores is plain bits; all zeroes is the empty set.
     let mut set: libc::cpu_set_t = unsafe { MaybeUninit::zeroed().assume_init() };
-    // SAFETY: the core comes from the kernel's own set, so it is below the set's size.
-    unsafe { libc::CPU_SET(core, &mut set) };
+    for core in cores {
+        // SAFETY: the core comes from the kernel's own set, so it is below the set's size.
+        unsafe { libc::CPU_SET(*core, &mut set) };
+    }
     // SAFETY: the set is as large as said, and 0 is this thread.
     let result = unsafe { libc::sched_setaffinity(0, size_of_val(&set), &raw const set) };
     if result != 0 {

@@ -8,6 +8,7 @@
 mod actor;
 mod codec;
 mod control;
+mod farscape;
 mod floor;
 mod json;
 mod loops;
@@ -46,6 +47,8 @@ enum Command {
     Codec(codec::Options),
     /// Actors in one process and between two.
     Actor(actor::Options),
+    /// Calls of C libraries: direct, in this process, in another one, and over a socket.
+    Farscape(farscape::Options),
     /// A process of a row, as the program starts it.
     #[command(hide = true)]
     Peer {
@@ -72,10 +75,12 @@ fn main() -> ExitCode {
     if let Some(worker) = barewire::actor::Worker::here() {
         return exit(actor::work(worker));
     }
+    farscape::become_worker();
     let done = match Arguments::parse().command {
         Command::Ipc(options) => run::run(&options),
         Command::Codec(options) => codec::run(&options),
         Command::Actor(options) => actor::run(&options),
+        Command::Farscape(options) => farscape::run(&options),
         Command::Peer { plan } => peer::run(&plan),
     };
     exit(done)

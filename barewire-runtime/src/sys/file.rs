@@ -76,7 +76,7 @@ pub(crate) fn reserve(file: &File, bytes: u64) -> io::Result<()> {
 }
 
 /// A file that no directory knows, its space reserved; nobody can change its length any more.
-pub(crate) fn create_sealed(name: &str, bytes: u64) -> io::Result<File> {
+pub fn create_sealed(name: &str, bytes: u64) -> io::Result<File> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     let made = match fs::memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL) {
         // Not known before Linux 6.3.
@@ -90,7 +90,7 @@ pub(crate) fn create_sealed(name: &str, bytes: u64) -> io::Result<File> {
 }
 
 /// Whether nobody can change the file's length.
-pub(crate) fn is_sealed(file: impl AsFd) -> bool {
+pub fn is_sealed(file: impl AsFd) -> bool {
     let length = SealFlags::SHRINK | SealFlags::GROW;
     fs::fcntl_get_seals(file).is_ok_and(|seals| seals.contains(length))
 }

@@ -12,7 +12,7 @@ use memmap2::MmapRaw;
 /// Every access names an offset that is checked against the mapping's own length. Clones are the
 /// same mapping, which lasts as long as any of them.
 #[derive(Debug, Clone)]
-pub(crate) struct Mapping {
+pub struct Mapping {
     /// Where it starts and how long it is, at hand without following the pointer below.
     start: *mut u8,
     len: usize,
@@ -30,7 +30,7 @@ unsafe impl Sync for Mapping {}
 
 impl Mapping {
     /// Maps all of `file`, readable, writable and shared.
-    pub(crate) fn new(file: &File) -> io::Result<Self> {
+    pub fn new(file: &File) -> io::Result<Self> {
         let whole = MmapRaw::map_raw(file)?;
         let (start, len) = (whole.as_mut_ptr(), whole.len());
         if len < 8 {
@@ -40,14 +40,15 @@ impl Mapping {
         Ok(Self { start, len, last_u64, last_u32, _whole: Arc::new(whole) })
     }
 
+    #[expect(clippy::len_without_is_empty, reason = "a mapping is never empty")]
     /// The length of the mapping in bytes.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.len
     }
 
     /// The address of `len` bytes from `offset`, which must lie inside the mapping.
     #[inline]
-    pub(crate) fn bytes(&self, offset: usize, len: usize) -> *mut u8 {
+    pub fn bytes(&self, offset: usize, len: usize) -> *mut u8 {
         assert!(offset <= self.len() && len <= self.len() - offset, "offset outside the mapping");
         // SAFETY: the assertion keeps the result inside the mapping.
         unsafe { self.start.add(offset) }
@@ -55,7 +56,7 @@ impl Mapping {
 
     /// The 64-bit word at `offset`, a multiple of 8.
     #[inline]
-    pub(crate) fn u64(&self, offset: usize) -> &AtomicU64 {
+    pub fn u64(&self, offset: usize) -> &AtomicU64 {
         // The low bits of an offset that is no multiple of 8 end up at the top: one comparison
         // finds both faults.
         assert!(offset.rotate_right(3) <= self.last_u64, "misaligned, or outside the mapping");
@@ -80,7 +81,7 @@ impl Mapping {
 
     /// The 32-bit word at `offset`, a multiple of 4.
     #[inline]
-    pub(crate) fn u32(&self, offset: usize) -> &AtomicU32 {
+    pub fn u32(&self, offset: usize) -> &AtomicU32 {
         // As in `u64`.
         assert!(offset.rotate_right(2) <= self.last_u32, "misaligned, or outside the mapping");
         // SAFETY: the assertion keeps the word inside the mapping.
@@ -90,7 +91,7 @@ impl Mapping {
     }
 
     /// Copies bytes out that others may be writing just now: whatever stands there.
-    pub(crate) fn read_volatile(&self, offset: usize, target: &mut [u8]) {
+    pub fn read_volatile(&self, offset: usize, target: &mut [u8]) {
         let source = self.bytes(offset, target.len());
         let (words, rest) = target.as_chunks_mut::<8>();
         let tail = words.len() * 8;
@@ -109,7 +110,7 @@ impl Mapping {
     }
 
     /// Copies bytes in that others may be reading or writing just now.
-    pub(crate) fn write_volatile(&self, offset: usize, source: &[u8]) {
+    pub fn write_volatile(&self, offset: usize, source: &[u8]) {
         let target = self.bytes(offset, source.len());
         let (words, rest) = source.as_chunks::<8>();
         let tail = words.len() * 8;

@@ -1,0 +1,5 @@
+barewire::farscape! {
+    int abs(int n);
+}
+
+fn main() {}

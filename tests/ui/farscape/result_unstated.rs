@@ -1,0 +1,6 @@
+barewire::farscape! {
+    library Text = "libtext.so";
+    const char *version(void);
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+barewire::farscape! {
+    struct part { char *name; int count; };
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+barewire::farscape! {
+    library Text = "libtext.so";
+    int length(uLong size);
+}
+
+fn main() {}

@@ -127,7 +127,7 @@ pub(super) fn park() {
     there.enqueue(&LAST).expect("there is room");
     echo.finish(Duration::from_secs(30));
     assert_eq!(lost, 0, "wakes were lost");
-    assert!(slept > rounds / 2, "only {slept} of {rounds} waits were sleeps");
+    assert!(slept > rounds / 10, "only {slept} of {rounds} waits were sleeps");
 }
 
 /// As `park`, with a task on each side.

@@ -177,7 +177,7 @@ impl<S: BareSchema, R: BareSchema> PipeServer<S, R> {
 
     fn accept_within(&mut self, patience: Patience) -> Result<Option<NamedPipe<S, R>>> {
         loop {
-            self.expire()?;
+            self.make_room()?;
             let due = self.meetings.values().filter_map(|meeting| meeting.deadline).min();
             let due = due.map(|due| due.saturating_duration_since(Instant::now()));
             let left = patience.left();
@@ -193,22 +193,35 @@ impl<S: BareSchema, R: BareSchema> PipeServer<S, R> {
                         return Ok(Some(pipe));
                     }
                 }
-                None if left.is_some_and(|left| left.is_zero()) => return Ok(None),
-                None => {}
+                // Only now: if the server was busy elsewhere, its clients have not been late.
+                None => {
+                    self.expire()?;
+                    if left.is_some_and(|left| left.is_zero()) {
+                        return Ok(None);
+                    }
+                }
             }
         }
     }
 
-    /// Gives up a client whose time is over.
+    /// Gives up the oldest client if there are too many.
+    fn make_room(&mut self) -> Result<()> {
+        self.give_up(|server, _| server.meetings.len() > MOST_MEETINGS)
+    }
+
+    /// Gives up a client whose time is over. Those that came first are late first.
     fn expire(&mut self) -> Result<()> {
         let now = Instant::now();
-        let late = |meeting: &Meeting| meeting.deadline.is_some_and(|deadline| now >= deadline);
-        let full = self.meetings.len() > MOST_MEETINGS;
-        // Those that came first are late first.
-        match self.meetings.first_entry() {
-            Some(first) if full || late(first.get()) => Err(first.remove().timed_out()),
-            _ => Ok(()),
+        self.give_up(|_, meeting| meeting.deadline.is_some_and(|deadline| now >= deadline))
+    }
+
+    /// Gives up the client that came first, if it should be.
+    fn give_up(&mut self, should: impl FnOnce(&Self, &Meeting) -> bool) -> Result<()> {
+        let Some((&number, meeting)) = self.meetings.first_key_value() else { return Ok(()) };
+        if !should(self, meeting) {
+            return Ok(());
         }
+        self.meetings.remove(&number).map_or(Ok(()), |meeting| Err(meeting.timed_out()))
     }
 
     /// Begins the handshake with a client that has come.

@@ -196,7 +196,9 @@ impl Dispatcher<'_> {
     /// Delivers in order, as far as there is room; how many.
     fn deliver(&self, mut arrivals: Vec<Arrival<'_>>) -> usize {
         for arrival in arrivals.iter_mut().filter(|arrival| arrival.ask != 0) {
-            arrival.back = self.node.peer(arrival.from.node()).ok();
+            let asker = arrival.from.node();
+            let unreached = |error| tracing::warn!(%asker, %error, "no way back to who asks");
+            arrival.back = self.node.peer(asker).map_err(unreached).ok();
         }
         let mut taken = 0;
         while let Some(first) = arrivals.get(taken) {

@@ -243,7 +243,7 @@ impl StructDefinition {
     ///     .field("kind", CType::UNSIGNED)
     ///     .tagged_union("value", value, "kind", [(1, "i"), (2, "d")]);
     /// let text = event.schema()?.root().to_string();
-    /// assert_eq!(text, "struct { value: union { i32 = 1 | f64 = 2 } }");
+    /// assert_eq!(text, "struct { value: union { i32 = 1 | f64 } }");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

@@ -256,6 +256,8 @@ fn decode_at(item: &Item, paths: &Paths, may_be_plain: bool) -> Option<TokenStre
     let Shape::Struct(fields) = &item.shape else { return None };
     let made: Vec<_> = (0..fields.fields.len() + fields.skipped.len()).map(binding).collect();
     let (known, skipped) = made.split_at(fields.fields.len());
+    // SAFETY: of what is emitted: `__at` is where the whole value is to stand, and each field of it
+    // is made once.
     let part =
         |member: &syn::Member| quote!(unsafe { #private::Place::part(&raw mut (*__at).#member) });
     let each = fields.fields.iter().zip(known).map(|(field, binding)| {

@@ -31,7 +31,7 @@
 /// The first eight bytes of every segment.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"BAREWIRE");
 /// Changes whenever a byte of any kind of segment changes its meaning.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 /// The most participants of one segment at a time.
 pub const MAX_PARTICIPANTS: usize = 128;
 /// The longest schema text that a segment can carry.

@@ -93,10 +93,10 @@ impl Found {
     /// Stands where there is nothing, and is not looked at.
     pub(super) const NOTHING: Self = Self { position: 0, span: NonZeroU64::MIN };
 
-    /// `None` if `count` is 0.
+    /// `None` if `count` is 0; it is less than 2³².
     #[inline]
     fn new(lane: usize, position: u64, count: u64) -> Option<Self> {
-        let count = NonZeroU64::new(count & u64::from(u32::MAX))?;
+        let count = NonZeroU64::new(count)?;
         Some(Self { position, span: count | (lane as u64) << 32 })
     }
 
@@ -355,7 +355,8 @@ impl<T: FixedLayout> Subscriber<T> {
         let reader = &mut self.readers[number];
         match most {
             None => lane.ready(reader, look == Look::Both).min(1),
-            Some(most) => lane.ready_many(reader, most),
+            // As many as `Found` can say.
+            Some(most) => lane.ready_many(reader, most.min(u64::from(u32::MAX))),
         }
     }
 

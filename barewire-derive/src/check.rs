@@ -371,6 +371,17 @@ pub(crate) fn float(ty: &Type) -> Option<bool> {
 }
 
 /// Whether a type is an `Option`.
+/// Whether it is a list or a map, which have no fixed layout without a cap.
+pub(crate) fn is_list(ty: &Type) -> bool {
+    named(ty).is_some_and(|(name, _)| matches!(name.as_str(), "Vec" | "BTreeMap" | "HashMap"))
+}
+
+/// Whether it holds values of another type, as far as its name says.
+pub(crate) fn is_container(ty: &Type) -> bool {
+    let held = |(_, arguments): (String, Vec<&Type>)| !arguments.is_empty();
+    matches!(peel(ty), Type::Array(_)) || named(ty).is_some_and(held)
+}
+
 pub(crate) fn is_option(ty: &Type) -> bool {
     named(ty).is_some_and(|(name, arguments)| name == "Option" && arguments.len() == 1)
 }

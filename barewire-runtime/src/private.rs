@@ -14,8 +14,8 @@ pub use crate::codec::{
 };
 pub use crate::layout::rules::{Refusal, Verdict, rule};
 pub use crate::layout::{
-    Access, Aligned, AlignedWord, Assign, FixedLayout, Layout, LayoutError, LayoutErrorKind, Parts,
-    Piece, Placed, Unbounded, Whole, Word,
+    Access, Aligned, AlignedWord, Assign, AssignPiece, FixedLayout, Layout, LayoutError,
+    LayoutErrorKind, Parts, Piece, Placed, Unbounded, Whole, Word,
 };
 pub use crate::sync::set_longest_sleep;
 

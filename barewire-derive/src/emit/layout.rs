@@ -7,7 +7,7 @@ use syn::{Attribute, Ident, Visibility};
 use super::fields::{at_type, construct, place, respan};
 use super::{Parts, Paths, Subject};
 use crate::check;
-use crate::model::{Field, Fields};
+use crate::model::{Caps, Field, Fields};
 
 /// A layout struct, apart from the type that it is the layout of.
 pub(super) struct Sibling<'s> {
@@ -83,6 +83,10 @@ impl Sibling<'_> {
             #[repr(C #most)]
             #[allow(dead_code, non_camel_case_types, unreachable_pub)]
             #visibility struct #ident {
+                // Takes no room. If a field's type is a mistake, so is this, which the compiler has
+                // told by then: without it, it would go on to tell that the next has no layout.
+                #[doc(hidden)]
+                __known: [#core::primitive::u8; #pads[0] - #pads[0]],
                 #(#members)*
             }
             #[allow(dead_code, non_camel_case_types, unreachable_pub)]
@@ -133,10 +137,20 @@ impl Sibling<'_> {
         let write = format!("Writes `{}`, checked.", field.name);
         let taken = self.fields.fields.iter().any(|other| other.ident == set);
         let check = paths.check_place(field, &quote!(self.#name));
+        // What it is without a cap is known, whatever it holds.
+        let uncapped = matches!(field.caps, Caps::None) && check::is_list(&field.ty);
+        let ty = &if uncapped { quote!(#private::Unbounded) } else { ty.clone() };
         // A number is there in any case. Of another type it is known only where the accessor is
         // called whether it has a cap, which a condition with a lifetime leaves until then.
         let cap = (!check::is_scalar(&field.ty))
             .then(|| quote!(where for<'__unused> #ty: #private::Access));
+        // Of a container it is asked of the type: of one that holds what is not derived no layout
+        // is known.
+        let contains = paths.of_piece(field).filter(|_| check::is_container(&field.ty));
+        let (of, assign) = match contains {
+            None => (ty.clone(), quote!(#private::Assign<__Value>)),
+            Some((ty, caps)) => (ty, quote!(#private::AssignPiece<#caps, __Value>)),
+        };
         let setter = (!taken).then(|| {
             quote! {
                 #[doc = #write]
@@ -146,9 +160,9 @@ impl Sibling<'_> {
                     value: __Value,
                 ) -> #core::result::Result<(), #error>
                 where
-                    #ty: #private::Assign<__Value>,
+                    #of: #assign,
                 {
-                    <#ty as #private::Assign<__Value>>::assign(&mut self.#name, value)
+                    <#of as #assign>::assign(&mut self.#name, value)
                 }
             }
         });
@@ -258,6 +272,7 @@ pub(super) fn newtype(subject: &Subject, field: &Field, paths: &Paths) -> TokenS
             decode: quote!(#decode #ok(())),
         },
     );
+    let implementation = at_type(field, implementation);
     quote! {
         #[doc = #doc]
         #[allow(dead_code, non_camel_case_types, unreachable_pub)]
@@ -309,6 +324,7 @@ pub(super) fn fixed_layout(
         // SAFETY: it has nothing of its own.
         unsafe impl #generics #private::Piece<#caps> for #ty {
             type Layout = #layout;
+            type Place<'__a> = &'__a #layout;
         }
         #[automatically_derived]
         impl #generics #private::FixedLayout<#caps> for #ty {

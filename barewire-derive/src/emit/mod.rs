@@ -95,15 +95,21 @@ impl Paths {
     ) -> TokenStream {
         let (private, carrier) = (&self.private, self.carrier(field));
         let span = fields::place(field);
-        if self.borrows || field.varint.is_some() || check::is_plain(&field.ty) {
+        let Some((carrier, caps)) = self.of_piece(field) else {
             let item = Ident::new(item, span);
             return quote_spanned!(span=> <#carrier as #private::#known>::#item);
-        }
-        // The tokens of the type too: the compiler would tell its mistake over all of them there,
-        // and over the first one elsewhere.
-        let (carrier, caps) = (fields::respan(carrier, span), self.caps(&field.caps));
+        };
         let item = Ident::new(of_piece, span);
         quote_spanned!(span=> <#carrier as #private::Piece<#caps>>::#item)
+    }
+
+    /// The type and the caps of a field of which everything is asked of one trait. The tokens of
+    /// the type stand at one place too: the compiler would tell its mistake over all of them
+    /// there, and over the first one elsewhere.
+    fn of_piece(&self, field: &Field) -> Option<(TokenStream, TokenStream)> {
+        let known = self.borrows || field.varint.is_some() || check::is_plain(&field.ty);
+        let at_place = || fields::respan(self.carrier(field), fields::place(field));
+        (!known).then(|| (at_place(), self.caps(&field.caps)))
     }
 
     fn schema_of(&self, field: &Field) -> TokenStream {
@@ -125,6 +131,13 @@ impl Paths {
 
     fn layout_of(&self, field: &Field) -> TokenStream {
         self.fixed(field, "Layout")
+    }
+
+    /// A reference to the layout of a field of which everything is asked of one trait.
+    fn place_of(&self, field: &Field) -> Option<TokenStream> {
+        let ((ty, caps), private) = (self.of_piece(field)?, &self.private);
+        let span = fields::place(field);
+        Some(quote_spanned!(span=> <#ty as #private::Piece<#caps>>::Place<'__a>))
     }
 
     /// A `&carrier` made of a `&field`.
@@ -384,6 +397,7 @@ pub(crate) fn stub(input: &DeriveInput, crate_path: &syn::Path) -> TokenStream {
             // SAFETY: it has nothing of its own.
             unsafe impl #head #private::Piece<()> for #ident #tail #clause {
                 type Layout = #private::Unbounded;
+                type Place<'__a> = &'__a #private::Unbounded;
             }
             impl #head #private::FixedLayout<()> for #ident #tail #clause {
                 type Layout = #private::Unbounded;

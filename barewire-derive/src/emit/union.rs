@@ -4,7 +4,7 @@ use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote};
 use syn::Ident;
 
-use super::fields::{binding, construct, pattern};
+use super::fields::{at_type, binding, construct, pattern};
 use super::layout::{Bodies, Sibling, fixed_layout, parts_name};
 use super::{Parts, Paths, Subject, number};
 use crate::model::{Field, Fields, Payload, Variant};
@@ -44,6 +44,14 @@ impl Union<'_> {
 
     fn sibling_name(&self, variant: &Variant) -> Ident {
         format_ident!("{}{}Layout", self.subject.stem, variant.ident)
+    }
+
+    /// Code that names what a variant holds, where its type stands if it is of a type of its own.
+    fn at_member(variant: &Variant, code: TokenStream) -> TokenStream {
+        match &variant.payload {
+            Payload::Single(field) => at_type(field, code),
+            Payload::Struct(_) | Payload::Void => code,
+        }
     }
 
     fn member_layout(&self, variant: &Variant) -> Option<TokenStream> {
@@ -124,7 +132,14 @@ impl Union<'_> {
             let text = format!("`{stem}::{ident}`, read in place.");
             let docs = if docs.is_empty() { quote!(#[doc = #text]) } else { quote!(#(#docs)*) };
             match self.member_layout(variant) {
-                Some(member) => quote!(#docs #ident(&'__a #member)),
+                Some(member) => {
+                    let place = match &variant.payload {
+                        Payload::Single(field) => self.paths.place_of(field),
+                        _ => None,
+                    };
+                    let place = place.unwrap_or_else(|| quote!(&'__a #member));
+                    quote!(#docs #ident(#place))
+                }
                 None => quote!(#docs #ident),
             }
         });
@@ -154,8 +169,9 @@ impl Union<'_> {
             let (ident, tag) = (&variant.ident, number(variant.tag));
             match self.member_layout(variant) {
                 Some(member) => {
-                    let member = self.member(&member, &tag);
-                    quote!(#tag => #ok(#view::#ident(#member)),)
+                    let member = self.member(variant, &member, &tag);
+                    let view = Self::at_member(variant, quote!(#view::#ident(#member)));
+                    quote!(#tag => #ok(#view),)
                 }
                 None => quote!(#tag => #ok(#view::#ident),),
             }
@@ -193,10 +209,10 @@ impl Union<'_> {
     }
 
     /// The payload as a `&member`: it is aligned and large enough for each.
-    fn member(&self, member: &TokenStream, tag: &Literal) -> TokenStream {
+    fn member(&self, variant: &Variant, member: &TokenStream, tag: &Literal) -> TokenStream {
         let (Paths { private, core, .. }, name) = (self.paths, &self.subject.name);
         let result = quote!(#core::result::Result);
-        quote! {
+        let code = quote! {
             match <#member as #private::zerocopy::FromBytes>::ref_from_prefix(
                 #private::zerocopy::IntoBytes::as_bytes(&__layout.__payload),
             ) {
@@ -205,21 +221,28 @@ impl Union<'_> {
                     return #result::Err(#private::LayoutError::unknown_tag(#name, #tag));
                 }
             }
-        }
+        };
+        Self::at_member(variant, code)
     }
 
     /// The payload as a `&mut member`; `otherwise` is what to return if it did not fit.
-    fn member_mut(&self, member: &TokenStream, otherwise: &TokenStream) -> TokenStream {
+    fn member_mut(
+        &self,
+        variant: &Variant,
+        member: &TokenStream,
+        otherwise: &TokenStream,
+    ) -> TokenStream {
         let Paths { private, core, .. } = self.paths;
         let result = quote!(#core::result::Result);
-        quote! {
+        let code = quote! {
             let __member = match <#member as #private::zerocopy::FromBytes>::mut_from_prefix(
                 #private::zerocopy::IntoBytes::as_mut_bytes(&mut __layout.__payload),
             ) {
                 #result::Ok((__member, _)) => __member,
                 #result::Err(_) => return #result::Err(#otherwise),
             };
-        }
+        };
+        Self::at_member(variant, code)
     }
 
     /// The arm of a tag that no member has.
@@ -282,8 +305,11 @@ impl Union<'_> {
             return quote!(Self::#ident => __layout.__tag = #tag,);
         };
         let name = &self.subject.name;
-        let cast =
-            self.member_mut(&member, &quote!(#private::LayoutError::unknown_tag(#name, #tag)));
+        let cast = self.member_mut(
+            variant,
+            &member,
+            &quote!(#private::LayoutError::unknown_tag(#name, #tag)),
+        );
         let (pattern, stores) = match &variant.payload {
             Payload::Single(field) => {
                 let (binding, place, name) = (binding(0), quote!(*__member), &field.member);
@@ -309,7 +335,7 @@ impl Union<'_> {
         let Some(member) = self.member_layout(variant) else {
             return quote!(#tag => #ok(Self::#ident),);
         };
-        let member = self.member(&member, &tag);
+        let member = self.member(variant, &member, &tag);
         let value = match &variant.payload {
             Payload::Void => TokenStream::new(),
             Payload::Single(field) => {
@@ -333,7 +359,7 @@ impl Union<'_> {
         let Some(member) = self.member_layout(variant) else {
             return quote!(#number => { #tag });
         };
-        let member = self.member(&member, &number);
+        let member = self.member(variant, &member, &number);
         let encodes = match &variant.payload {
             Payload::Void => TokenStream::new(),
             Payload::Single(field) if field.rule.is_some() => {
@@ -341,7 +367,7 @@ impl Union<'_> {
             }
             Payload::Single(field) => {
                 let encode = self.paths.fixed(field, "encode_layout");
-                quote!(#encode(__member, __out)?;)
+                at_type(field, quote!(#encode(__member, __out)?;))
             }
             Payload::Struct(fields) => {
                 let each = fields.fields.iter();
@@ -360,14 +386,14 @@ impl Union<'_> {
         };
         let name = &self.subject.name;
         let otherwise = quote!(#private::DecodeError::unknown_tag(__offset, #name, __tag));
-        let cast = self.member_mut(&member, &otherwise);
+        let cast = self.member_mut(variant, &member, &otherwise);
         let decodes = match &variant.payload {
             Payload::Single(field) if field.rule.is_some() => {
                 self.paths.decode_layout(field, &quote!(*__member))
             }
             Payload::Single(field) => {
                 let decode = self.paths.fixed(field, "decode_layout");
-                quote!(#decode(__input, __member)?;)
+                at_type(field, quote!(#decode(__input, __member)?;))
             }
             Payload::Struct(fields) => {
                 let each = fields.fields.iter();

@@ -27,7 +27,7 @@ pub use fixed::FixedLayout;
 pub use list::{Data, List};
 pub use map::{Map, Pair};
 pub use optional::Optional;
-pub use piece::Piece;
+pub use piece::{AssignPiece, Piece};
 pub use placed::{Parts, Placed, Whole};
 pub use scalar::{Bool, Unbounded};
 pub use text::Str;

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use barewire_schema::{BareSchema, Max, PairCaps, Type};
 
-use super::{FixedLayout, Layout, LayoutError, Uuid};
+use super::{Assign, FixedLayout, Layout, LayoutError, Uuid};
 use crate::codec::{
     Decode, DecodeError, Decoder, Encode, Encoder, Int, Made, Place, Plain, Sink, Steady, UInt,
 };
@@ -30,6 +30,10 @@ use crate::codec::{
 pub unsafe trait Piece<C>: FixedLayout<C> + Encode + for<'de> Decode<'de> {
     /// As in [`FixedLayout`].
     type Layout: Layout;
+    /// A reference to it. It is asked for by this name where a type holds one: that the layout
+    /// outlives the reference need not be shown then, which would be a mistake of its own where
+    /// no layout is known.
+    type Place<'a>: Copy;
     /// As in [`BareSchema`].
     const TYPE: &'static Type = <Self as BareSchema<C>>::TYPE;
     /// As in [`Decode`].
@@ -153,11 +157,35 @@ pub unsafe trait Piece<C>: FixedLayout<C> + Encode + for<'de> Decode<'de> {
     }
 }
 
+/// Writes a value to where a [`Piece`] is laid out: [`Assign`] of its layout, asked of the piece.
+pub trait AssignPiece<C, V>: Sized {
+    /// As in [`Assign`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    fn assign(place: &mut <Self as Piece<C>>::Layout, value: V) -> Result<(), LayoutError>
+    where
+        Self: Piece<C>;
+}
+
+impl<T, C, V> AssignPiece<C, V> for T
+where
+    T: Piece<C>,
+    <T as Piece<C>>::Layout: Assign<V>,
+{
+    #[inline(always)]
+    fn assign(place: &mut <T as Piece<C>>::Layout, value: V) -> Result<(), LayoutError> {
+        place.assign(value)
+    }
+}
+
 macro_rules! pieces {
     ($([$($generics:tt)*] $rust:ty, $caps:ty;)*) => {$(
         // SAFETY: it has nothing of its own.
         unsafe impl<$($generics)*> Piece<$caps> for $rust {
             type Layout = <$rust as FixedLayout<$caps>>::Layout;
+            type Place<'a> = &'a <$rust as FixedLayout<$caps>>::Layout;
         }
     )*};
 }

@@ -373,7 +373,9 @@ pub(crate) fn float(ty: &Type) -> Option<bool> {
 /// Whether a type is an `Option`.
 /// Whether it is a list or a map, which have no fixed layout without a cap.
 pub(crate) fn is_list(ty: &Type) -> bool {
-    named(ty).is_some_and(|(name, _)| matches!(name.as_str(), "Vec" | "BTreeMap" | "HashMap"))
+    named(ty).is_some_and(|(name, held)| {
+        !held.is_empty() && matches!(name.as_str(), "Vec" | "BTreeMap" | "HashMap")
+    })
 }
 
 /// Whether it holds values of another type, as far as its name says.

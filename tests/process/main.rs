@@ -5,12 +5,13 @@
 //! in a release build: `BAREWIRE_EVERY_INSTRUCTION=1 cargo test --release --test process steps`.
 //!
 //! `pipes` sends a million messages each way between 100 clients and a server, or as many as
-//! `BAREWIRE_PIPE_MESSAGES` says.
+//! `BAREWIRE_PIPE_MESSAGES` says; `opening` kills 1,000 processes, or `BAREWIRE_KILLS` of them.
 
 mod bad_input;
 mod handover;
 mod harness;
 mod kills;
+mod opening;
 mod pipes;
 mod queue;
 mod region;
@@ -29,6 +30,7 @@ fn child() {
         ("produce", queue::produce),
         ("consume", queue::consume),
         ("churn", kills::churn),
+        ("attach", opening::attach),
         ("upgrade_produce", upgrade::produce),
         ("upgrade_consume", upgrade::consume),
         ("update", region::update),

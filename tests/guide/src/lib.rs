@@ -3,6 +3,8 @@
 //!
 //! `build.rs` finds the pages; `tests/commands.rs` runs their command lines.
 
+pub mod plot;
+
 use std::path::PathBuf;
 
 #[cfg(doctest)]

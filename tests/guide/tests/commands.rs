@@ -2,16 +2,15 @@
 //!
 //! An example is run as it stands there, but for `--release`: that would build everything a second
 //! time. `BAREWIRE_AS_WRITTEN=1` runs that as well. Commands that take minutes, or that would begin
-//! these very tests anew, are not run: [`HEAVY`] has them, and what is checked instead is said
-//! there.
+//! these very tests anew, are not run: they are in [`HEAVY`], which says what is checked instead.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Commands that are not run, by how they begin; of the packages, examples and subcommands that they
-/// name it is checked that they exist.
+/// Commands that are not run, by how they begin; of the packages and subcommands that they name, it
+/// is checked that they exist.
 const HEAVY: &[&str] = &[
     "cargo test",                             // these tests
     "cargo run --release -p barewire-bench ", // builds the peers, and measures for minutes

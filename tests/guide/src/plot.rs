@@ -121,8 +121,8 @@ pub fn svg(document: &Value) -> String {
     }
     let machine = document["machine"].as_str().unwrap_or_default();
     let note = format!(
-        "{machine}, two cores, one run of `barewire-bench ipc --quick`; hollow: the machine moved \
-         its cores during that row"
+        "{machine}, two cores, one run of `barewire-bench ipc --quick`; hollow: not steady, the \
+         cores moved or were shared"
     );
     let at = height - 8.0;
     put(&mut out, format_args!("<text class=\"small\" x=\"8\" y=\"{at}\">{note}</text>\n</svg>"));

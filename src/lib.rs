@@ -47,9 +47,9 @@
 //! | messages, without shared memory | [`NamedPipe`], [`Fifo`], and files of values |
 //! | several of these, in one thread | [`WaitSet`], or futures |
 //!
-//! They look alike. A builder makes or opens one; each call that may wait has a form with a deadline
-//! (`…_timeout`), one that never waits (`try_…`), and a future (`…_async`); values are read in place,
-//! and [`Error`] says what is wrong, with a [kind](Error::kind) to match and `is_…` to ask.
+//! They look alike. A builder makes or opens one; calls that may wait have a form with a deadline
+//! (`…_timeout`), one that never waits (`try_…`), and a future (`…_async`); values are read in
+//! place, and [`Error`] says what is wrong, with a [kind](Error::kind) to match and `is_…` to ask.
 //!
 //! ```
 //! use std::time::Duration;

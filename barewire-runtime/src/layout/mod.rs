@@ -210,8 +210,8 @@ pub trait Access {
 #[diagnostic::on_unimplemented(
     message = "this field cannot be set to a value of that type",
     label = "not a value of the field's type",
-    note = "the place of a string, a list or data without a cap is `Unbounded`: give the field one, \
-            #[bare(max = 64)], or send the whole value"
+    note = "the place of a string, a list or data without a cap is `Unbounded`: give the field \
+            one, #[bare(max = 64)], or send the whole value"
 )]
 pub trait Assign<V> {
     /// Replaces what stands there.

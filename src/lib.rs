@@ -33,8 +33,9 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A segment lives for as long as a process is attached to it; nobody has to clean up. A process may
-//! be killed at any instruction: what it held is given back, what it was reading is delivered again.
+//! A segment lives for as long as a process is attached to it; nobody has to clean up. A process
+//! may be killed at any instruction: what it held is given back, what it was reading is delivered
+//! again.
 //!
 //! # Which one
 //!
@@ -78,9 +79,9 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A type without a largest size, such as a `String` without `max`, goes through queues, topics and
-//! services as BARE octets, in slots whose size the builder is told (`slot_bytes`); through pipes it
-//! goes as it is. The guide in `docs/guide` has one page an idea.
+//! A type without a largest size, such as a `String` without `max`, goes through queues, topics
+//! and services as BARE octets, in slots whose size the builder is told (`slot_bytes`); through
+//! pipes it goes as it is. The guide in `docs/guide` has one page an idea.
 //!
 //! # Encoding
 //!

@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("barewire-actor", "barewire-actor", &["barewire-runtime", "barewire-derive"]),
     ("barewire-farscape", "barewire-farscape", &["barewire-runtime", "barewire-schema"]),
     ("barewire-bench", "bench", &["barewire"]),
+    ("barewire-guide", "tests/guide", &["barewire"]),
 ];
 
 /// Crates that a crate must not depend on, and why.

@@ -76,6 +76,27 @@ impl<T: FixedLayout> RegionBuilder<T> {
         Plan { name: &self.name, place: self.place.clone(), kind: Kind::Region, ty: T::TYPE }
     }
 
+    /// Opens the region, or makes it with its first value if nobody has: what every participant can
+    /// do that may be the first. If it exists, it has the value that it has.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open) and [`create`](Self::create).
+    ///
+    /// ```
+    /// use barewire_runtime::ipc::SharedRegion;
+    ///
+    /// # fn main() -> barewire_runtime::Result<()> {
+    /// let name = format!("docs-region-either-{}", std::process::id());
+    /// let first = SharedRegion::<u64>::builder(&name).open_or_create(&1)?;
+    /// let second = SharedRegion::<u64>::builder(&name).open_or_create(&2)?;
+    /// assert_eq!((first.read()?, second.read()?), (1, 1));
+    /// # Ok(()) }
+    /// ```
+    pub fn open_or_create(self, initial: &T) -> Result<SharedRegion<T>> {
+        crate::segment::open_or_create(|| self.attach(), || self.make(initial))
+    }
+
     /// Makes the region with its first value.
     ///
     /// # Errors
@@ -83,6 +104,10 @@ impl<T: FixedLayout> RegionBuilder<T> {
     /// `AlreadyExists`, `InvalidName`, `TooLarge` if the value exceeds a cap, `NoSpace`,
     /// `Untrusted` for the directory, `Io`.
     pub fn create(self, initial: &T) -> Result<SharedRegion<T>> {
+        self.make(initial)
+    }
+
+    fn make(&self, initial: &T) -> Result<SharedRegion<T>> {
         const { check::assert_bounded(T::TYPE) };
         let stride = size_of::<T::Layout>().next_multiple_of(64) as u64;
         let mut geometry = Geometry::default();
@@ -105,6 +130,10 @@ impl<T: FixedLayout> RegionBuilder<T> {
     /// `NotFound`, `SchemaMismatch` with the difference, `Malformed`, `Untrusted`, `InvalidName`,
     /// `TooManyParticipants`, `Io`.
     pub fn open(self) -> Result<SharedRegion<T>> {
+        self.attach()
+    }
+
+    fn attach(&self) -> Result<SharedRegion<T>> {
         const { check::assert_bounded(T::TYPE) };
         SharedRegion::attached(Segment::open(&self.plan(), &sweep_segment)?)
     }

@@ -286,6 +286,15 @@ impl<Request: FixedLayout, R: FixedLayout> Service<Request, R> {
         }
     }
 
+    /// Makes a service for 32 clients in the standard directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceBuilder::create`].
+    pub fn create(name: impl Into<String>) -> Result<Self> {
+        Self::builder(name).create()
+    }
+
     /// Opens a service in the standard directory.
     ///
     /// # Errors

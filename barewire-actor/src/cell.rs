@@ -19,8 +19,8 @@ pub(crate) struct ActorCell<M: Message> {
     pub(crate) mailbox: Mailbox<M>,
     pub(crate) handled: AtomicU64,
     pub(crate) name: Option<String>,
-    /// Whether it may look for another message for a moment before it sleeps.
-    pub(crate) spins: bool,
+    /// Whether it runs on the thread that takes messages of other processes.
+    pub(crate) on_dispatcher: bool,
 }
 
 /// An actor, whatever it takes.

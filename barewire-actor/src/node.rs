@@ -188,6 +188,11 @@ impl Node {
         self.actors.write().unwrap_or_else(PoisonError::into_inner).insert(number, cell);
     }
 
+    /// Takes an actor out: one that ends, or that nobody knows of yet.
+    pub(crate) fn remove(&self, number: u64) -> Option<Arc<dyn Cell>> {
+        self.actors.write().unwrap_or_else(PoisonError::into_inner).remove(&number)
+    }
+
     pub(crate) fn cells(&self) -> Vec<(u64, Arc<dyn Cell>)> {
         let actors = self.actors.read().unwrap_or_else(PoisonError::into_inner);
         actors.iter().map(|(number, cell)| (*number, Arc::clone(cell))).collect()
@@ -216,8 +221,7 @@ impl Node {
             remembered.causes.remove(&oldest);
         }
         drop(remembered);
-        let removed = self.actors.write().unwrap_or_else(PoisonError::into_inner).remove(&number);
-        if let Some(cell) = removed {
+        if let Some(cell) = self.remove(number) {
             self.counts.handled.fetch_add(cell.handled(), Ordering::Relaxed);
         }
     }

@@ -139,7 +139,7 @@ async fn next<A: Actor>(context: &mut Context<A>) -> Option<Found> {
     let cell = Arc::clone(&context.cell);
     // On the dispatcher's thread nothing can arrive meanwhile, and after a single message another
     // one is not likely to be a moment away.
-    let mut looked = !cell.spins || !context.streams;
+    let mut looked = cell.on_dispatcher || !context.streams;
     poll_fn(|task| {
         if !looked {
             // A stream's next message is often a moment away, and a sleep costs far more.

@@ -74,8 +74,10 @@ impl<M: Message> Cell for ActorCell<M> {
                 match (&gone, message) {
                     (Some(why), _) => refused.push((arrival, why.clone())),
                     (None, Some(Ok(message))) => {
-                        let back = arrival.back.clone();
-                        let reply = back.map(|peer| ReplyTo::there(peer, arrival.ask));
+                        let reply = (arrival.ask != 0).then(|| {
+                            let node = Arc::clone(&self.node);
+                            ReplyTo::there(node, arrival.from.node(), arrival.ask)
+                        });
                         let sender = (arrival.from.number() != 0).then_some(arrival.from);
                         return Some(Envelope { message, reply, sender, trace: arrival.trace });
                     }

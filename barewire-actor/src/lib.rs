@@ -109,6 +109,7 @@ mod mailbox;
 mod message;
 mod node;
 mod process;
+mod random;
 mod reference;
 mod registry;
 mod reply;

@@ -16,12 +16,12 @@ use crate::cause::Cause;
 use crate::cell::Cell;
 use crate::core::Time;
 use crate::core::asks::Asks;
-use crate::core::packet::{Body, Packet, Signal};
+use crate::core::packet::{Body, Packet, Refused, Signal};
 use crate::core::protocol::{Action, Protocol, Settings};
 use crate::dead_letters::DeadLetter;
 use crate::error::{AskError, TellError};
 use crate::mailbox::System;
-use crate::message::Message;
+use crate::message::{Message, Value};
 use crate::process::executor::Executor;
 use crate::process::frames::Arrival;
 use crate::process::inbox::{Lanes, Place};
@@ -68,6 +68,9 @@ impl Shared {
         *self.open.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
+
+/// The memory of another process that has ended; dropping it gives it back.
+pub(crate) struct Remains(#[expect(dead_code, reason = "held")] Option<Arc<Lanes>>);
 
 #[derive(Default)]
 struct Remembered {
@@ -259,13 +262,19 @@ impl Node {
     pub(crate) fn protocol<R>(&self, work: impl FnOnce(&mut Protocol, Time) -> R) -> R {
         let mut protocol = locked(&self.protocol);
         let result = work(&mut protocol, self.now());
+        let mut left = Vec::new();
         while let Some(action) = protocol.next_action() {
-            self.perform(action);
+            self.perform(action, &mut left);
+        }
+        drop(protocol);
+        for (node, remains) in left {
+            self.forget(node, &Cause::SystemStopped);
+            drop(remains);
         }
         result
     }
 
-    fn perform(&self, action: Action) {
+    fn perform(&self, action: Action, left: &mut Vec<(NodeId, Remains)>) {
         match action {
             Action::Send { to, packet } => {
                 let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
@@ -292,11 +301,10 @@ impl Node {
             Action::Responsive(node) => self.tell(Event::Responsive(node)),
             Action::Quarantined(node) => {
                 self.tell(Event::Quarantined(node));
-                self.end_peer(node, &Cause::Unreachable);
+                drop(self.end_peer(node, &Cause::Unreachable));
             }
             Action::Left(node) => {
-                self.end_peer(node, &Cause::SystemStopped);
-                self.forget(node, &Cause::SystemStopped);
+                left.push((node, self.end_peer(node, &Cause::SystemStopped)));
             }
             Action::Ready(node) => self.tell(Event::Ready(node)),
             Action::Shutdown(node) => {
@@ -384,7 +392,9 @@ impl Node {
         let peer = match opened {
             Ok(peer) => Arc::new(peer),
             Err(TellError::Gone(cause)) => {
-                self.node_ended(id, &cause);
+                if self.node_ended(id, &cause).is_some() {
+                    self.forget(id, &cause);
+                }
                 return Err(TellError::Gone(cause));
             }
             Err(error) => return Err(error),
@@ -406,19 +416,21 @@ impl Node {
                 TellError::Gone(cause) => cause,
                 _ => Cause::Unreachable,
             };
-            Arc::new(Peer::ended(self, id, cause))
+            Arc::new(Peer::ended(self, cause))
         })
     }
 
     /// The process of a node has ended: everybody who waits for anything of it is told.
-    pub(crate) fn node_ended(&self, id: NodeId, cause: &Cause) {
-        self.end_peer(id, cause);
-        if self.protocol(|protocol, _| protocol.node_ended(id, cause)) {
-            self.forget(id, cause);
-        }
+    ///
+    /// What is left of it is for [`forget`](Self::forget), and takes longer. `None` if its end is
+    /// known already.
+    pub(crate) fn node_ended(&self, id: NodeId, cause: &Cause) -> Option<Remains> {
+        let remains = self.end_peer(id, cause);
+        self.protocol(|protocol, _| protocol.node_ended(id, cause)).then_some(remains)
     }
 
-    fn forget(&self, id: NodeId, cause: &Cause) {
+    /// Removes the names of a node that has ended.
+    pub(crate) fn forget(&self, id: NodeId, cause: &Cause) {
         if let Err(error) = self.registry.remove_node(id) {
             tracing::warn!(node = %id, %error, "the names of a node that ended are left");
         }
@@ -430,21 +442,20 @@ impl Node {
         self.asks_changed.notify_one();
     }
 
-    fn end_peer(&self, id: NodeId, cause: &Cause) {
+    fn end_peer(&self, id: NodeId, cause: &Cause) -> Remains {
         let peer = self.peers.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
-        if let Some(peer) = peer {
-            peer.end(cause);
-        }
+        let remains = Remains(peer.and_then(|peer| peer.end(cause)));
         let waiting = locked(&self.asks).node_ended(id);
         for waiter in waiting {
             waiter.fail(AskError::Gone(cause.clone()));
         }
+        remains
     }
 
     pub(crate) fn end_peers(&self) {
         let peers =
             std::mem::take(&mut *self.peers.write().unwrap_or_else(PoisonError::into_inner));
-        peers.values().for_each(|peer| peer.end(&Cause::SystemStopped));
+        peers.values().for_each(|peer| drop(peer.end(&Cause::SystemStopped)));
     }
 
     // ---- questions ----
@@ -465,6 +476,25 @@ impl Node {
 
     pub(crate) fn end_ask(&self, ask: u64) -> Option<Arc<dyn Waiter>> {
         locked(&self.asks).end(ask)
+    }
+
+    /// Answers a question of another process.
+    pub(crate) fn answer<R: Value>(&self, asker: NodeId, ask: u64, reply: &R) {
+        match self.peer(asker) {
+            Ok(peer) => {
+                if let Err(error) = peer.answer(ask, reply) {
+                    self.refuse(asker, ask, &error);
+                }
+            }
+            // Who has ended does not wait any more.
+            Err(TellError::Gone(_)) => {}
+            Err(error) => tracing::warn!(%asker, %error, "no way back to who asks"),
+        }
+    }
+
+    /// Lets another process know that a question of it has no answer.
+    pub(crate) fn refuse(&self, asker: NodeId, ask: u64, error: &AskError) {
+        self.say(asker, Body::Refused { ask, why: Refused::of(error) });
     }
 
     /// Ends questions whose deadline has passed; runs as long as the node does.
@@ -503,10 +533,8 @@ impl Node {
 
     /// A message from another process that nobody takes.
     pub(crate) fn undelivered(&self, to: ActorId, arrival: &Arrival<'_>, why: Undelivered) {
-        if arrival.ask != 0
-            && let Ok(peer) = self.peer(arrival.from.node())
-        {
-            peer.refuse(arrival.ask, &why.as_ask_error());
+        if arrival.ask != 0 {
+            self.refuse(arrival.from.node(), arrival.ask, &why.as_ask_error());
         }
         let from = (arrival.from.number() != 0).then_some(arrival.from);
         self.publish(DeadLetter { to, from, why, message_type: None, octets: None });

@@ -127,8 +127,6 @@ pub(crate) struct Arrival<'a> {
     pub(crate) length: usize,
     pub(crate) filled: bool,
     pub(crate) payload: &'a [u8],
-    /// The way back, of a question.
-    pub(crate) back: Option<std::sync::Arc<super::peer::Peer>>,
 }
 
 impl<'a> Arrival<'a> {
@@ -142,7 +140,6 @@ impl<'a> Arrival<'a> {
             length: (head.length as usize).min(payload.len()),
             filled: head.kind == FILLED,
             payload,
-            back: None,
         }
     }
 }

@@ -6,7 +6,7 @@ use super::frames::Head;
 use super::inbox::{Lanes, Place};
 use crate::address::{ActorId, NodeId};
 use crate::cause::Cause;
-use crate::core::packet::{Body, Packet, Refused};
+use crate::core::packet::{Packet, Refused};
 use crate::error::{AskError, TellError};
 use crate::message::{Known, Message, Value};
 use crate::node::Node;
@@ -16,7 +16,6 @@ const TRIES: u32 = 200;
 
 pub(crate) struct Peer {
     me: NodeId,
-    pub(crate) id: NodeId,
     home: Weak<Node>,
     /// Given back when the process has ended, whoever still holds a reference.
     lanes: RwLock<Option<Arc<Lanes>>>,
@@ -35,7 +34,6 @@ impl Peer {
         })?;
         Ok(Self {
             me: home.id,
-            id,
             home: Arc::downgrade(home),
             lanes: RwLock::new(Some(Arc::new(lanes))),
             gone: OnceLock::new(),
@@ -43,19 +41,19 @@ impl Peer {
     }
 
     /// One that had ended before anything could be sent to it.
-    pub(crate) fn ended(home: &Arc<Node>, id: NodeId, cause: Cause) -> Self {
+    pub(crate) fn ended(home: &Arc<Node>, cause: Cause) -> Self {
         let (home, me) = (Arc::downgrade(home), home.id);
-        Self { me, id, home, lanes: RwLock::new(None), gone: OnceLock::from(cause) }
+        Self { me, home, lanes: RwLock::new(None), gone: OnceLock::from(cause) }
     }
 
     pub(crate) fn home(&self) -> Option<Arc<Node>> {
         self.home.upgrade()
     }
 
-    /// Nothing can be sent to it from now on.
-    pub(crate) fn end(&self, cause: &Cause) {
+    /// Nothing can be sent to it from now on; its memory is the caller's to give back.
+    pub(crate) fn end(&self, cause: &Cause) -> Option<Arc<Lanes>> {
         let _ = self.gone.set(cause.clone());
-        *self.lanes.write().unwrap_or_else(PoisonError::into_inner) = None;
+        self.lanes.write().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     pub(crate) fn gone(&self) -> Option<&Cause> {
@@ -123,27 +121,19 @@ impl Peer {
         }
     }
 
-    /// Answers a question of that process.
-    pub(crate) fn answer<R: Value>(&self, ask: u64, reply: &R) {
+    /// Answers a question of that process; if that cannot be, why it is to be refused.
+    pub(crate) fn answer<R: Value>(&self, ask: u64, reply: &R) -> Result<(), AskError> {
         let head = self.head(ask, 0);
-        let sent = self.lanes().and_then(|lanes| lanes.answer(head, reply));
-        match sent {
-            Ok(()) | Err(TellError::Gone(_)) => {}
-            Err(TellError::TooLarge(why)) => self.refuse(ask, &AskError::Invalid(why)),
-            Err(_) => self.refuse(ask, &AskError::Full),
+        match self.lanes().and_then(|lanes| lanes.answer(head, reply)) {
+            Ok(()) | Err(TellError::Gone(_)) => Ok(()),
+            Err(TellError::TooLarge(why)) => Err(AskError::Invalid(why)),
+            Err(_) => Err(AskError::Full),
         }
-    }
-
-    /// Lets that process know that a question of it has no answer.
-    pub(crate) fn refuse(&self, ask: u64, error: &AskError) {
-        let Some(home) = self.home() else { return };
-        let why = Refused::of(error);
-        home.say(self.id, Body::Refused { ask, why });
     }
 }
 
 impl Refused {
-    fn of(error: &AskError) -> Self {
+    pub(crate) fn of(error: &AskError) -> Self {
         match error {
             AskError::Gone(cause) | AskError::NotSent(TellError::Gone(cause)) => {
                 Self::Gone(cause.clone())

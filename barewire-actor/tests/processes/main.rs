@@ -1,14 +1,23 @@
 //! Actors of several processes: this program again as a worker.
 
 mod faults;
+mod floor;
+mod groups;
 mod plain;
+mod pressure;
+#[path = "../../../tests/support/random.rs"]
+mod random;
 mod scratch;
+mod supervised;
 #[path = "../support/mod.rs"]
 mod support;
+mod traces;
 mod worker;
 
-/// Not a test of its own: what the workers run.
+/// Not a test of its own: what the workers run, and a parent that is to be killed.
 #[test]
 fn worker() {
-    worker::run_if_worker();
+    if !worker::run_if_worker() {
+        supervised::run_if_parent();
+    }
 }

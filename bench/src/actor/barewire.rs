@@ -7,7 +7,7 @@ use barewire::actor::{
     Worker, WorkerProcess,
 };
 
-use super::{ASK, Length, Load, Seen, TELL, Trips, rate, runtime};
+use super::{ASK, Length, Load, PAUSE, Seen, TELL, Trips, parked, rate, runtime};
 use crate::Outcome;
 use crate::stats::Spread;
 
@@ -24,9 +24,10 @@ impl Actor for Adder {
     type Message = Load;
 
     async fn handle(&mut self, load: Load, context: &mut Context<Self>) -> Handled {
-        let answer = self.0.add(&load);
         if load.kind == ASK {
-            context.reply(answer);
+            context.reply(self.0.answer(&load));
+        } else {
+            self.0.add(&load);
         }
         Ok(())
     }
@@ -127,10 +128,27 @@ pub(super) fn tell_process(length: Length) -> Outcome<f64> {
 }
 
 /// Both sides run on their dispatchers, as it is meant for the shortest way.
-pub(super) fn ask_process(length: Length, role: &str) -> Outcome<Spread> {
-    let questions = if role == "park" { length.questions / 10 } else { length.questions };
-    runtime()?.block_on(with_worker(role, async |system, adder| {
-        let asked = system.on_dispatcher(ask(adder, questions)).await;
+pub(super) fn ask_process(length: Length) -> Outcome<Spread> {
+    runtime()?.block_on(with_worker("spin", async |system, adder| {
+        let asked = system.on_dispatcher(ask(adder, length.questions)).await;
         Ok(asked.ok_or("the system has ended")??)
+    }))
+}
+
+/// Nobody spins, and both sides sleep when a question is asked.
+pub(super) fn ask_parked(length: Length) -> Outcome<Spread> {
+    runtime()?.block_on(with_worker("park", async |system, adder| {
+        let asked = system.on_dispatcher(async move {
+            let mut trips = Trips::new(parked(length));
+            while !trips.is_full() {
+                tokio::time::sleep(PAUSE).await;
+                trips.begin();
+                let answer = adder.ask(Load::new(1, ASK), PATIENCE).await;
+                trips.end();
+                answer.map_err(|error| error.to_string())?;
+            }
+            trips.spread().map_err(|error| error.to_string())
+        });
+        Ok(asked.await.ok_or("the system has ended")??)
     }))
 }

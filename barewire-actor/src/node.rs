@@ -16,16 +16,18 @@ use crate::cause::Cause;
 use crate::cell::Cell;
 use crate::core::Time;
 use crate::core::asks::Asks;
+use crate::core::order::{Incoming, Outgoing};
 use crate::core::packet::{Body, Packet, Refused, Signal};
 use crate::core::protocol::{Action, Protocol, Settings};
 use crate::dead_letters::DeadLetter;
 use crate::error::{AskError, TellError};
+use crate::gateway::Line;
 use crate::mailbox::System;
 use crate::message::{Message, Value};
 use crate::process::executor::Executor;
 use crate::process::frames::Arrival;
 use crate::process::inbox::{Lanes, Place};
-use crate::process::peer::Peer;
+use crate::process::peer::{Peer, Way};
 use crate::registry::Registry;
 use crate::reply::Waiter;
 use crate::system::Event;
@@ -70,7 +72,7 @@ impl Shared {
 }
 
 /// The memory of another process that has ended; dropping it gives it back.
-pub(crate) struct Remains(#[expect(dead_code, reason = "held")] Option<Arc<Lanes>>);
+pub(crate) struct Remains(#[expect(dead_code, reason = "held")] Option<Way>);
 
 #[derive(Default)]
 struct Remembered {
@@ -110,6 +112,8 @@ pub(crate) struct Node {
     asks_wake_at: AtomicU64,
     asks_changed: Notify,
     peers: RwLock<HashMap<NodeId, Arc<Peer>>>,
+    outgoing: Mutex<Outgoing>,
+    incoming: Mutex<Incoming>,
     stopped: AtomicBool,
     pub(crate) parent: OnceLock<NodeId>,
 }
@@ -158,6 +162,8 @@ impl Node {
             asks_wake_at: AtomicU64::new(Time::MAX),
             asks_changed: Notify::new(),
             peers: RwLock::default(),
+            outgoing: Mutex::default(),
+            incoming: Mutex::default(),
             stopped: AtomicBool::new(false),
             parent: OnceLock::new(),
             config,
@@ -388,25 +394,58 @@ impl Node {
         let Some(shared) = self.shared.as_ref().filter(|_| !self.is_stopped()) else {
             return Err(TellError::Gone(Cause::Unknown));
         };
-        let opened = Peer::open(&me, &shared.place, id);
-        let peer = match opened {
-            Ok(peer) => Arc::new(peer),
-            Err(TellError::Gone(cause)) => {
-                if self.node_ended(id, &cause).is_some() {
-                    self.forget(id, &cause);
+        let way = match Lanes::open(&shared.place, id) {
+            Ok(lanes) => Way::Memory(Arc::new(lanes)),
+            Err(error) if error.is_not_found() => match self.line(id) {
+                Some(line) => Way::Line(line),
+                None => {
+                    let cause = Cause::ProcessEnded;
+                    if self.node_ended(id, &cause).is_some() {
+                        self.forget(id, &cause);
+                    }
+                    return Err(TellError::Gone(cause));
                 }
-                return Err(TellError::Gone(cause));
-            }
-            Err(error) => return Err(error),
+            },
+            Err(error) => return Err(TellError::Transport(error.to_string())),
         };
+        let in_memory = matches!(way, Way::Memory(_));
+        let peer = Arc::new(Peer::new(&me, way));
         let mut peers = self.peers.write().unwrap_or_else(PoisonError::into_inner);
         let peer = Arc::clone(peers.entry(id).or_insert(peer));
         drop(peers);
-        crate::process::deaths::observe(&me, id);
+        if in_memory {
+            crate::process::deaths::observe(&me, id);
+        }
         if peer.gone().is_none() {
             self.protocol(|protocol, now| protocol.meet(now, id));
         }
         Ok(peer)
+    }
+
+    /// The line to a node that shares no memory with this one, unless that has ended.
+    fn line(&self, node: NodeId) -> Option<Line> {
+        let gateway = self.config.gateway.as_ref()?;
+        let gone = self.protocol(|protocol, _| protocol.is_gone(node));
+        let leads = !gone && gateway.0.leads_to(node);
+        leads.then(|| Line { gateway: Arc::clone(&gateway.0), node })
+    }
+
+    /// Sends something with the next stamp for a node; if it is sent, the stamp is used.
+    pub(crate) fn stamped<E>(
+        &self,
+        to: NodeId,
+        send: impl FnOnce(u64) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut outgoing = locked(&self.outgoing);
+        send(outgoing.next(to))?;
+        outgoing.stamp(to);
+        Ok(())
+    }
+
+    /// Whether a message from behind a gateway may be delivered.
+    pub(crate) fn accepts(&self, from: NodeId, stamp: u64) -> bool {
+        let gone = self.protocol(|protocol, _| protocol.is_gone(from));
+        !gone && locked(&self.incoming).accepts(from, stamp)
     }
 
     /// The way to a node, which may be known to have ended.
@@ -445,6 +484,8 @@ impl Node {
     fn end_peer(&self, id: NodeId, cause: &Cause) -> Remains {
         let peer = self.peers.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
         let remains = Remains(peer.and_then(|peer| peer.end(cause)));
+        locked(&self.outgoing).forget(id);
+        locked(&self.incoming).forget(id);
         let waiting = locked(&self.asks).node_ended(id);
         for waiter in waiting {
             waiter.fail(AskError::Gone(cause.clone()));

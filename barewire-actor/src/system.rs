@@ -117,6 +117,7 @@ impl ActorSystem {
             most_unacknowledged: 100_000,
             node: None,
             parent: None,
+            gateway: None,
         })
     }
 

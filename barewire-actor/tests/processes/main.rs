@@ -2,6 +2,7 @@
 
 mod faults;
 mod floor;
+mod gateway;
 mod groups;
 mod plain;
 mod pressure;
@@ -14,10 +15,8 @@ mod support;
 mod traces;
 mod worker;
 
-/// Not a test of its own: what the workers run, and a parent that is to be killed.
+/// Not a test of its own: what the workers run, and other processes that tests start.
 #[test]
 fn worker() {
-    if !worker::run_if_worker() {
-        supervised::run_if_parent();
-    }
+    let _ = worker::run_if_worker() || supervised::run_if_parent() || gateway::run_if_far();
 }

@@ -67,9 +67,9 @@ fn texts(texts: &[&str]) -> Vec<String> {
 
 const PARENT: &str = "BAREWIRE_TEST_PARENT_IN";
 
-/// This program as a parent of two workers, in the directory that it is told.
-pub(crate) fn run_if_parent() {
-    let Some(directory) = std::env::var_os(PARENT) else { return };
+/// This program as a parent of two workers, in the directory that it is told; false if it is not.
+pub(crate) fn run_if_parent() -> bool {
+    let Some(directory) = std::env::var_os(PARENT) else { return false };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
     runtime.block_on(async {
         let system = ActorSystem::builder("orphans").directory(directory).start();
@@ -84,6 +84,7 @@ pub(crate) fn run_if_parent() {
         }
         std::future::pending::<()>().await;
     });
+    true
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -185,9 +185,9 @@ impl Actor for Measurer {
     }
 }
 
-/// What the mailbox and the inbox of a worker that is called `NARROW` hold.
+/// A worker whose mailbox and inbox hold little.
 pub(crate) const NARROW: &str = "narrow";
-pub(crate) const NARROW_MAILBOX: usize = 8;
+const NARROW_MAILBOX: usize = 8;
 pub(crate) const NARROW_INBOX: usize = 64;
 
 async fn set_up(system: ActorSystem, name: String) -> Result<(), SystemError> {

@@ -77,7 +77,7 @@ pub type Outcome = Result<(), Failure>;
 
 /// Why an actor cannot go on.
 ///
-/// Every error becomes one with `?`, and so does a text with `Failure::new`.
+/// Every error becomes one with `?`, and so does a text: `Err("no room left")?`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure(String);
 
@@ -100,9 +100,9 @@ impl fmt::Display for Failure {
     }
 }
 
-impl<E: std::error::Error> From<E> for Failure {
+impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self(error.to_string())
+        Self(error.into().to_string())
     }
 }
 

@@ -112,3 +112,46 @@ impl<M: Message> ActorCell<M> {
         self.node.dead_letter::<M>(self.id, envelope.sender, why.clone(), &envelope.message);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use barewire_derive::BareSchema;
+    use zerocopy::IntoBytes;
+
+    use super::*;
+    use crate::process::frames::Head;
+    use crate::testkit::Probe;
+    use crate::{ActorSystem, NodeId, Nothing};
+
+    #[derive(BareSchema, Debug, PartialEq)]
+    #[bare(crate = "::barewire_runtime")]
+    enum Signal {
+        Red,
+        Green,
+    }
+
+    impl Message for Signal {
+        type Reply = Nothing;
+    }
+
+    #[tokio::test]
+    async fn what_is_no_message_is_a_dead_letter_and_not_silence() {
+        let system = ActorSystem::builder("cell").local().start().expect("it needs nothing");
+        let mut dead = system.dead_letters();
+        let mut probe = Probe::<Signal>::new(&system);
+        let (to, from) = (probe.actor().id(), ActorId::new(NodeId::from_u128(7), 1));
+        let head = Head { length: 8, ..Head::new(to.number(), from, 0, 0) };
+        let payloads = [1_u64, 77];
+        let arrivals = payloads.each_ref().map(|word| Arrival::new(&head, word.as_bytes()));
+        let cell = system.node.cell(to.number()).expect("it lives");
+        assert_eq!(cell.deliver(&arrivals), 2, "both are dealt with");
+        let second = Duration::from_secs(1);
+        let (got, _) = probe.next(second).await.expect("one of them is a message");
+        assert_eq!(got, Signal::Green);
+        let letter = dead.next().await.expect("the system lives");
+        assert_eq!((letter.to, letter.from), (to, Some(from)));
+        assert!(matches!(letter.why, Undelivered::Invalid(_)), "{:?}", letter.why);
+    }
+}

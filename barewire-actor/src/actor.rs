@@ -65,7 +65,8 @@ pub trait Actor: Sized + Send + 'static {
         async { Ok(()) }
     }
 
-    /// Runs when the actor has ended, unless it was killed.
+    /// Its last work: runs when it takes no more messages, unless it was killed, and until it is.
+    /// Those who watch it are told afterwards, and its name is free only then.
     fn stopped(&mut self, cause: &Cause) -> impl Future<Output = ()> + Send {
         let _ = cause;
         async {}

@@ -218,9 +218,26 @@ impl Node {
         Err(remembered.causes.get(&number).cloned().unwrap_or(Cause::Unknown))
     }
 
-    /// An actor takes nothing any more: from here on others learn the cause.
-    pub(crate) fn actor_ending(&self, id: ActorId, cause: &Cause) {
-        let number = id.number();
+    /// An actor has ended, with its last work; who watches it is told.
+    pub(crate) fn actor_ended(&self, id: ActorId, name: Option<&str>, cause: &Cause) {
+        if let Err(error) = self.registry.remove_actor(id) {
+            tracing::warn!(actor = %id, %error, "the names of an actor that ended are left");
+        }
+        if !cause.is_normal() {
+            tracing::info!(actor = %id, name, %cause, "an actor has ended");
+        }
+        self.counts.ended.fetch_add(1, Ordering::Relaxed);
+        self.protocol(|protocol, now| {
+            // Who watches it from here on is told at once, and all others by the last line.
+            self.remember(id.number(), cause);
+            protocol.actor_ended(now, id.number(), cause);
+        });
+        if !self.has_actors() {
+            self.all_ended.notify_waiters();
+        }
+    }
+
+    fn remember(&self, number: u64, cause: &Cause) {
         let mut remembered = locked(&self.remembered);
         remembered.causes.insert(number, cause.clone());
         remembered.order.push_back(number);
@@ -232,21 +249,6 @@ impl Node {
         drop(remembered);
         if let Some(cell) = self.remove(number) {
             self.counts.handled.fetch_add(cell.handled(), Ordering::Relaxed);
-        }
-    }
-
-    /// An actor has ended; who watches it is told.
-    pub(crate) fn actor_ended(&self, id: ActorId, name: Option<&str>, cause: &Cause) {
-        if let Err(error) = self.registry.remove_actor(id) {
-            tracing::warn!(actor = %id, %error, "the names of an actor that ended are left");
-        }
-        if !cause.is_normal() {
-            tracing::info!(actor = %id, name, %cause, "an actor has ended");
-        }
-        self.counts.ended.fetch_add(1, Ordering::Relaxed);
-        self.protocol(|protocol, now| protocol.actor_ended(now, id.number(), cause));
-        if self.actors.read().unwrap_or_else(PoisonError::into_inner).is_empty() {
-            self.all_ended.notify_waiters();
         }
     }
 

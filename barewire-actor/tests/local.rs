@@ -57,7 +57,9 @@ async fn who_finds_a_name_finds_the_actor() {
             while !over.load(std::sync::atomic::Ordering::Relaxed) {
                 match system.lookup::<Tally>("counter") {
                     Ok(counter) => match counter.try_tell(Tally::Add(1)) {
-                        Ok(()) | Err(TellError::Gone(Cause::Killed)) => found += 1,
+                        Ok(()) | Err(TellError::Full | TellError::Gone(Cause::Killed)) => {
+                            found += 1;
+                        }
                         Err(error) => panic!("{error}"),
                     },
                     Err(LookupError::Unknown { .. } | LookupError::Gone(Cause::Killed)) => {}
@@ -75,6 +77,41 @@ async fn who_finds_a_name_finds_the_actor() {
     }
     over.store(true, std::sync::atomic::Ordering::Relaxed);
     assert!(finder.join().expect("an actor of a name that was found is there") > 0);
+}
+
+#[tokio::test]
+async fn an_actor_has_ended_when_it_has_done_its_last_work() {
+    let system = system();
+    for shuts_down in [false, true] {
+        let (sender, mut seen) = unbounded_channel();
+        let counter = system.actor(Counter::seen_by(&sender)).name("counter").spawn();
+        let counter = counter.expect("the name is free");
+        counter.ask(Tally::Linger { millis: 30 }, SECOND).await.expect("it lives");
+        if shuts_down {
+            system.shutdown().await;
+        } else {
+            counter.stop();
+            // From when it takes no more, and long before its last work is done.
+            while counter.try_tell(Tally::Add(1)).is_ok() {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(system.watch(counter.id()).await.cause, Cause::Stopped);
+        }
+        let mut last = seen.try_recv();
+        while let Ok(next) = seen.try_recv() {
+            last = Ok(next);
+        }
+        assert_eq!(last, Ok(Seen::Stopped(Cause::Stopped)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_that_never_ends_its_last_work_is_killed() {
+    let system = system();
+    let counter = system.spawn(Counter::new());
+    counter.ask(Tally::Linger { millis: 1 << 40 }, SECOND).await.expect("it lives");
+    let cause = tokio::time::timeout(PATIENCE, system.stop(counter.id(), SECOND)).await;
+    assert_eq!(cause, Ok(Cause::Stopped), "why it stopped is not changed by that");
 }
 
 #[tokio::test]
@@ -157,9 +194,11 @@ async fn a_full_mailbox_does_what_it_was_made_for() {
         }
         if overflow == Overflow::Block {
             counter.tell(Tally::Add(100)).await.expect("it waits for room");
-            (1..=4).for_each(|_| counter.try_tell(Tally::Add(1)).expect("there is room"));
+            let sum = 1 + 2 + 3 + 4 + 100;
+            assert_eq!(counter.ask(Tally::Total, SECOND).await, Ok(sum));
+            let more = (0..).take_while(|_| counter.try_tell(Tally::Add(1)).is_ok()).count();
             let total = counter.ask(Tally::Total, SECOND).await;
-            assert_eq!(total, Ok(1 + 2 + 3 + 4 + 100 + 4), "a question waits for room as well");
+            assert_eq!(total, Ok(sum + more as u64), "a question waits for room as well");
         }
         if overflow == Overflow::Reject {
             assert_eq!(counter.ask(Tally::Total, SECOND).await, Err(AskError::Full));

@@ -93,7 +93,8 @@ pub(crate) fn run(node: &Arc<Node>, shared: &Shared, finished: &AtomicBool) {
 }
 
 fn sleep(inbox: &Lanes, patience: Duration) {
-    let mut set = WaitSet::new();
+    // The dispatcher has looked already, and may have woken somebody who is to run on this core.
+    let mut set = WaitSet::new().sleep_at_once();
     // A set takes more than a hundred, and there are six.
     let _ = set.add(&inbox.system, ());
     let _ = set.add(&inbox.small, ());

@@ -7,10 +7,11 @@ use barewire::actor::{
     Worker, WorkerProcess,
 };
 
-use super::{ASK, Length, Load, PAUSE, Seen, TELL, Trips, parked, rate, runtime};
+use super::{ASK, Length, Load, PAUSE, Pinned, Seen, TELL, Trips, parked, rate, runtime};
 use crate::Outcome;
 use crate::stats::Spread;
 
+const PARK: &str = "park";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Message for Load {
@@ -88,7 +89,7 @@ pub(super) fn ask_local(length: Length) -> Outcome<Spread> {
 fn wait(role: &str) -> Wait {
     match role {
         "spin" => Wait::Spin,
-        "park" => Wait::Park,
+        PARK => Wait::Park,
         _ => Wait::SpinThenPark,
     }
 }
@@ -96,6 +97,9 @@ fn wait(role: &str) -> Wait {
 /// A worker of the rows between processes.
 pub(crate) fn work(worker: Worker) -> Outcome<()> {
     let wait = wait(worker.role());
+    if wait == Wait::Park {
+        Pinned::far()?;
+    }
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = builder.worker_threads(1).enable_all().build()?;
     runtime.block_on(worker.with(|builder| builder.wait(wait)).run(|system| async move {
@@ -135,13 +139,15 @@ pub(super) fn ask_process(length: Length) -> Outcome<Spread> {
     }))
 }
 
-/// Nobody spins, and both sides sleep when a question is asked.
+/// Nobody spins: the other side sleeps when a question is asked, and this one until it is answered.
 pub(super) fn ask_parked(length: Length) -> Outcome<Spread> {
-    runtime()?.block_on(with_worker("park", async |system, adder| {
+    runtime()?.block_on(with_worker(PARK, async |system, adder| {
         let asked = system.on_dispatcher(async move {
+            let _near = Pinned::near().map_err(|error| error.to_string())?;
             let mut trips = Trips::new(parked(length));
             while !trips.is_full() {
-                tokio::time::sleep(PAUSE).await;
+                // On the dispatcher's own thread, as the floor does it.
+                std::thread::sleep(PAUSE);
                 trips.begin();
                 let answer = adder.ask(Load::new(1, ASK), PATIENCE).await;
                 trips.end();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
 
-use super::{Length, PAUSE, Trips, parked};
+use super::{Length, PAUSE, Pinned, Trips, parked};
 use crate::Outcome;
 use crate::floor::{sleep, wake};
 use crate::stats::Spread;
@@ -59,6 +59,7 @@ pub(super) fn trips(length: Length) -> Outcome<Spread> {
         .spawn()?;
     let child = Ended(child);
     sleep(near, 0);
+    let _near = Pinned::near()?;
     let mut trips = Trips::new(parked(length));
     let mut turn = 1;
     while !trips.is_full() {
@@ -76,6 +77,7 @@ pub(super) fn trips(length: Length) -> Outcome<Spread> {
 
 /// The other side: it is woken, and wakes.
 pub(super) fn echo(process: u32, descriptor: i32) -> Outcome<()> {
+    Pinned::far()?;
     let path = format!("/proc/{process}/fd/{descriptor}");
     let words = Words::map(&File::options().read(true).write(true).open(path)?)?;
     let (near, far) = (words.word(0), words.word(FAR_AT));

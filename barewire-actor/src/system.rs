@@ -296,7 +296,7 @@ impl ActorSystem {
 
     /// Runs a future on the thread that takes messages of other processes, and waits for it. An
     /// answer that arrives there costs no change of threads. A local system has no such thread;
-    /// there it runs as a task.
+    /// there it runs as a task. `None` if it panics, or the system ends first.
     pub async fn on_dispatcher<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,

@@ -115,6 +115,18 @@ async fn an_actor_that_never_ends_its_last_work_is_killed() {
 }
 
 #[tokio::test]
+async fn what_panics_on_the_dispatcher_ends_alone() {
+    let name = format!("dispatcher-{}", std::process::id());
+    let system = ActorSystem::builder(name).start().expect("shared memory can be made");
+    let counter = system.actor(Counter::new()).on_dispatcher().spawn().expect("it has no name");
+    assert_eq!(system.on_dispatcher(async { panic!("as it was told") }).await, None::<()>);
+    assert_eq!(system.on_dispatcher(async { 7 }).await, Some(7));
+    counter.tell(Tally::Add(3)).await.expect("it lives");
+    assert_eq!(counter.ask(Tally::Total, PATIENCE).await, Ok(3));
+    system.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_registry_that_cannot_be_read_is_an_error_and_not_an_unknown_name() {
     let name = format!("registry-{}", std::process::id());
     let system = ActorSystem::builder(name).start().expect("shared memory can be made");

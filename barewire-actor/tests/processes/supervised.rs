@@ -2,8 +2,11 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use barewire_actor::{ActorRef, ActorSystem, News, Strategy, Supervisor};
+use barewire_actor::{
+    ActorRef, ActorSystem, Cause, News, Strategy, Supervision, Supervisor, WorkerProcess,
+};
 use rustix::process::{PidfdFlags, Signal, pidfd_open};
 
 use crate::plain::{begin, begin_as, end};
@@ -59,6 +62,46 @@ async fn each_strategy_starts_its_own_processes_again_in_order() {
     let ends = ["two ended", "three ended", "one ended"];
     let wanted = texts(&[&ends[..], &["one started", "two started", "three started"]].concat());
     assert_eq!((told, same), (wanted, [false; 3]));
+}
+
+async fn supervise(scratch: &Scratch, child: WorkerProcess) -> (ActorSystem, Supervision) {
+    let system = ActorSystem::builder("supervised")
+        .directory(scratch.path())
+        .heartbeat(Duration::from_millis(20))
+        .liveness(Duration::from_millis(200))
+        .start()
+        .expect("shared memory can be made");
+    let supervisor = Supervisor::new(Strategy::OneForOne).process("one", child);
+    let supervision = supervisor.start(&system).await.expect("the worker starts");
+    (system, supervision)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unresponsive_worker_is_started_again_if_that_is_wanted() {
+    let scratch = Scratch::new();
+    let (system, supervision) = supervise(&scratch, worker("one").kill_unresponsive()).await;
+    let one: ActorRef<Echo> = system.lookup("one").expect("it is there");
+    let process = one.ask(Echo::Pid, SECOND).await.expect("it answers");
+    let watch = system.watch(one.id());
+    signal(process, Signal::STOP);
+    assert_eq!(watch.await.cause, Cause::Signalled { signal: 9 });
+    let again = system.lookup_within::<Echo>("one", PATIENCE).await.expect("it comes back");
+    assert_ne!(again.ask(Echo::Pid, PATIENCE).await.expect("it answers"), process);
+    end(scratch, system, supervision).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_does_not_stop_is_killed() {
+    let scratch = Scratch::new();
+    let patience = Duration::from_millis(200);
+    let (system, supervision) = supervise(&scratch, worker("one").stop_deadline(patience)).await;
+    let one: ActorRef<Echo> = system.lookup("one").expect("it is there");
+    one.ask(Echo::Pid, SECOND).await.expect("it answers");
+    one.tell(Echo::Block { millis: 60_000 }).await.expect("it lives");
+    let watch = system.watch(one.id());
+    tokio::time::timeout(PATIENCE, supervision.stop()).await.expect("it is stopped");
+    assert_eq!(watch.await.cause, Cause::Signalled { signal: 9 });
+    end(scratch, system, supervision).await;
 }
 
 fn texts(texts: &[&str]) -> Vec<String> {

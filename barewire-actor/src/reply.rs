@@ -127,11 +127,7 @@ pub(crate) struct Answer<R: Value> {
 
 impl<R: Value> Answer<R> {
     /// Opens a question.
-    pub(crate) fn open(
-        node: Arc<Node>,
-        target: NodeId,
-        deadline: std::time::Duration,
-    ) -> Self {
+    pub(crate) fn open(node: Arc<Node>, target: NodeId, deadline: std::time::Duration) -> Self {
         let slot = Arc::new(Slot(Mutex::new(State::Open(None))));
         let ask = node.begin_ask(target, deadline, Arc::clone(&slot) as Arc<dyn Waiter>);
         Self { slot, node, ask }

@@ -211,9 +211,7 @@ pub(crate) fn run_if_worker() -> bool {
         .build()
         .expect("a runtime starts");
     let worker = worker.with(|builder| match role.as_str() {
-        NARROW => {
-            builder.memory(Memory { small_messages: NARROW_INBOX, ..Memory::default() })
-        }
+        NARROW => builder.memory(Memory { small_messages: NARROW_INBOX, ..Memory::default() }),
         _ => builder,
     });
     if role.starts_with("traced") {

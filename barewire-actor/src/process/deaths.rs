@@ -203,6 +203,13 @@ impl Ended {
         if let Some(parent) = self.parent {
             let _ = parent.send(self.cause);
         }
+        for (node, remains) in self.told {
+            drop(remains);
+            let removed = node.shared.as_ref().map(|shared| shared.place.remove_abandoned());
+            if let Some(Err(error)) = removed {
+                tracing::warn!(node = %self.id, %error, "what a process that ended had is left");
+            }
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! One actor system in one process: its actors, what it knows of others, and what it counts.
 
+mod questions;
+mod ways;
+
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,15 +20,11 @@ use crate::cell::Cell;
 use crate::core::Time;
 use crate::core::asks::Asks;
 use crate::core::order::{Incoming, Outgoing};
-use crate::core::packet::{Body, Packet, Refused, Signal};
+use crate::core::packet::{Body, Packet, Signal};
 use crate::core::protocol::{Action, Protocol, Settings};
 use crate::dead_letters::DeadLetter;
-use crate::error::{AskError, TellError};
-use crate::gateway::Line;
 use crate::mailbox::System;
-use crate::message::{Message, Value};
 use crate::process::executor::Executor;
-use crate::process::frames::Arrival;
 use crate::process::inbox::{Lanes, Place};
 use crate::process::peer::{Peer, Way};
 use crate::registry::Registry;
@@ -381,211 +380,5 @@ impl Node {
         if node != self.id {
             let _ = self.peer(node);
         }
-    }
-
-    // ---- other processes ----
-
-    /// The way to a node.
-    pub(crate) fn peer(&self, id: NodeId) -> Result<Arc<Peer>, TellError> {
-        if let Some(peer) = self.peers.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
-            return Ok(Arc::clone(peer));
-        }
-        let Some(me) = crate::current::node(self.id) else {
-            return Err(TellError::Gone(Cause::SystemStopped));
-        };
-        let Some(shared) = self.shared.as_ref().filter(|_| !self.is_stopped()) else {
-            return Err(TellError::Gone(Cause::Unknown));
-        };
-        let way = match Lanes::open(&shared.place, id) {
-            Ok(lanes) => Way::Memory(Arc::new(lanes)),
-            Err(error) if error.is_not_found() => match self.line(id) {
-                Some(line) => Way::Line(line),
-                None => {
-                    let cause = Cause::ProcessEnded;
-                    if self.node_ended(id, &cause).is_some() {
-                        self.forget(id, &cause);
-                    }
-                    return Err(TellError::Gone(cause));
-                }
-            },
-            Err(error) => return Err(TellError::Transport(error.to_string())),
-        };
-        let in_memory = matches!(way, Way::Memory(_));
-        let peer = Arc::new(Peer::new(&me, way));
-        let mut peers = self.peers.write().unwrap_or_else(PoisonError::into_inner);
-        let peer = Arc::clone(peers.entry(id).or_insert(peer));
-        drop(peers);
-        if in_memory {
-            crate::process::deaths::observe(&me, id);
-        }
-        if peer.gone().is_none() {
-            self.protocol(|protocol, now| protocol.meet(now, id));
-        }
-        Ok(peer)
-    }
-
-    /// The line to a node that shares no memory with this one, unless that has ended.
-    fn line(&self, node: NodeId) -> Option<Line> {
-        let gateway = self.config.gateway.as_ref()?;
-        let gone = self.protocol(|protocol, _| protocol.is_gone(node));
-        let leads = !gone && gateway.0.leads_to(node);
-        leads.then(|| Line { gateway: Arc::clone(&gateway.0), node })
-    }
-
-    /// Sends something with the next stamp for a node; if it is sent, the stamp is used.
-    pub(crate) fn stamped<E>(
-        &self,
-        to: NodeId,
-        send: impl FnOnce(u64) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut outgoing = locked(&self.outgoing);
-        send(outgoing.next(to))?;
-        outgoing.stamp(to);
-        Ok(())
-    }
-
-    /// Whether a message from behind a gateway may be delivered.
-    pub(crate) fn accepts(&self, from: NodeId, stamp: u64) -> bool {
-        let gone = self.protocol(|protocol, _| protocol.is_gone(from));
-        !gone && locked(&self.incoming).accepts(from, stamp)
-    }
-
-    /// The way to a node, which may be known to have ended.
-    pub(crate) fn peer_or_ended(self: &Arc<Self>, id: NodeId) -> Arc<Peer> {
-        self.peer(id).unwrap_or_else(|error| {
-            let cause = match error {
-                TellError::Gone(cause) => cause,
-                _ => Cause::Unreachable,
-            };
-            Arc::new(Peer::ended(self, cause))
-        })
-    }
-
-    /// The process of a node has ended: everybody who waits for anything of it is told.
-    ///
-    /// What is left of it is for [`forget`](Self::forget), and takes longer. `None` if its end is
-    /// known already.
-    pub(crate) fn node_ended(&self, id: NodeId, cause: &Cause) -> Option<Remains> {
-        let remains = self.end_peer(id, cause);
-        self.protocol(|protocol, _| protocol.node_ended(id, cause)).then_some(remains)
-    }
-
-    /// Removes the names of a node that has ended.
-    pub(crate) fn forget(&self, id: NodeId, cause: &Cause) {
-        if let Err(error) = self.registry.remove_node(id) {
-            tracing::warn!(node = %id, %error, "the names of a node that ended are left");
-        }
-        self.tell(Event::NodeEnded { node: id, cause: cause.clone() });
-    }
-
-    /// Lets the task that ends questions see that the node has stopped.
-    pub(crate) fn wake_askers(&self) {
-        self.asks_changed.notify_one();
-    }
-
-    fn end_peer(&self, id: NodeId, cause: &Cause) -> Remains {
-        let peer = self.peers.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
-        let remains = Remains(peer.and_then(|peer| peer.end(cause)));
-        locked(&self.outgoing).forget(id);
-        locked(&self.incoming).forget(id);
-        let waiting = locked(&self.asks).node_ended(id);
-        for waiter in waiting {
-            waiter.fail(AskError::Gone(cause.clone()));
-        }
-        remains
-    }
-
-    pub(crate) fn end_peers(&self) {
-        let peers =
-            std::mem::take(&mut *self.peers.write().unwrap_or_else(PoisonError::into_inner));
-        peers.values().for_each(|peer| drop(peer.end(&Cause::SystemStopped)));
-    }
-
-    // ---- questions ----
-
-    pub(crate) fn begin_ask(
-        &self,
-        target: NodeId,
-        patience: Duration,
-        waiter: Arc<dyn Waiter>,
-    ) -> u64 {
-        let deadline = self.now().saturating_add(patience.as_micros() as Time);
-        let ask = locked(&self.asks).begin(target, deadline, waiter);
-        if deadline < self.asks_wake_at.load(Ordering::Acquire) {
-            self.asks_changed.notify_one();
-        }
-        ask
-    }
-
-    pub(crate) fn end_ask(&self, ask: u64) -> Option<Arc<dyn Waiter>> {
-        locked(&self.asks).end(ask)
-    }
-
-    /// Answers a question of another process.
-    pub(crate) fn answer<R: Value>(&self, asker: NodeId, ask: u64, reply: &R) {
-        match self.peer(asker) {
-            Ok(peer) => {
-                if let Err(error) = peer.answer(ask, reply) {
-                    self.refuse(asker, ask, &error);
-                }
-            }
-            // Who has ended does not wait any more.
-            Err(TellError::Gone(_)) => {}
-            Err(error) => tracing::warn!(%asker, %error, "no way back to who asks"),
-        }
-    }
-
-    /// Lets another process know that a question of it has no answer.
-    pub(crate) fn refuse(&self, asker: NodeId, ask: u64, error: &AskError) {
-        self.say(asker, Body::Refused { ask, why: Refused::of(error) });
-    }
-
-    /// Ends questions whose deadline has passed; runs as long as the node does.
-    pub(crate) async fn expire_asks(self: Arc<Self>) {
-        while !self.is_stopped() {
-            let soonest = locked(&self.asks).soonest();
-            self.asks_wake_at.store(soonest, Ordering::Release);
-            // What began before the store has told nobody: look again.
-            let soonest = soonest.min(locked(&self.asks).soonest());
-            let changed = self.asks_changed.notified();
-            if soonest == Time::MAX {
-                changed.await;
-            } else {
-                let at = self.start + Duration::from_micros(soonest);
-                let _ = tokio::time::timeout_at(at, changed).await;
-            }
-            let late = locked(&self.asks).expire(self.now());
-            late.into_iter().for_each(|waiter| waiter.fail(AskError::TimedOut));
-        }
-    }
-
-    // ---- what cannot be delivered ----
-
-    pub(crate) fn dead_letter<M: Message>(
-        &self,
-        to: ActorId,
-        from: Option<ActorId>,
-        why: Undelivered,
-        message: &M,
-    ) {
-        let wanted = self.dead_letters.receiver_count() > 0;
-        let octets = wanted.then(|| barewire_runtime::codec::encode(message));
-        let message_type = Some(std::any::type_name::<M>());
-        self.publish(DeadLetter { to, from, why, message_type, octets });
-    }
-
-    /// A message from another process that nobody takes.
-    pub(crate) fn undelivered(&self, to: ActorId, arrival: &Arrival<'_>, why: Undelivered) {
-        if arrival.ask != 0 {
-            self.refuse(arrival.from.node(), arrival.ask, &why.as_ask_error());
-        }
-        let from = (arrival.from.number() != 0).then_some(arrival.from);
-        self.publish(DeadLetter { to, from, why, message_type: None, octets: None });
-    }
-
-    fn publish(&self, letter: DeadLetter) {
-        self.counts.dead_letters.fetch_add(1, Ordering::Relaxed);
-        tracing::debug!(to = %letter.to, why = ?letter.why, "a dead letter");
-        let _ = self.dead_letters.send(letter);
     }
 }

@@ -55,8 +55,8 @@ pub enum ParcelKind {
 /// them overtake each other. When it knows that a node has ended, or has given it up, its owner
 /// says so with [`ActorSystem::node_ended`].
 pub trait Gateway: Send + Sync + 'static {
-    /// Whether it leads to that node, which is not on this machine. If it does not, the node is taken
-    /// to have ended; if it does, this is not asked again. So say yes only of nodes that are known.
+    /// Whether it leads to that node, which is not on this machine. If it does not, the node is
+    /// taken to have ended; if it does, this is not asked again. So say yes only of known nodes.
     fn leads_to(&self, node: NodeId) -> bool;
 
     /// Takes a parcel for a node, without waiting and without calling the actor system.

@@ -1,6 +1,7 @@
 //! Olivier: typed, supervised actors that do not care which process they live in.
 //!
-//! With the facade, this crate is `barewire::actor`, behind the feature `actor`. Actors run on tokio.
+//! With the facade, this crate is `barewire::actor`, behind the feature `actor`. Actors run on
+//! tokio.
 //!
 //! An [`Actor`] has a state and handles typed messages, one after the other. An [`ActorRef`] leads
 //! to one, and it is the same type for an actor of this process and of another process on this
@@ -94,10 +95,10 @@
 //!
 //! # Other machines
 //!
-//! A reference leads to an actor on another machine if the system was made with a
-//! [`Gateway`] that leads to its node. Everything promised above holds there too, but that nobody is
-//! taken for dead: who cannot be reached any more is [`Cause::Unreachable`] when the gateway's owner
-//! says so. Names and groups are those of one machine.
+//! A reference leads to an actor on another machine if the system was made with a [`Gateway`] that
+//! leads to its node. Everything promised above holds there too, but that the kernel says who is
+//! dead: who cannot be reached any more is [`Cause::Unreachable`] when the gateway's owner says so.
+//! Names and groups are those of one machine.
 //!
 //! # What can be watched
 //!

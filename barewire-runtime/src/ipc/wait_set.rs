@@ -89,8 +89,8 @@ impl<'a, K: Copy> WaitSet<'a, K> {
         Self::default()
     }
 
-    /// Lets every wait sleep as soon as no member is ready. Otherwise it looks again for a moment, some
-    /// microseconds, before it sleeps.
+    /// Lets every wait sleep as soon as no member is ready. Otherwise it looks again for a moment,
+    /// some microseconds, before it sleeps.
     #[must_use]
     pub fn sleep_at_once(mut self) -> Self {
         self.sleeps_at_once = true;

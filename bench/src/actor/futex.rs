@@ -27,7 +27,8 @@ impl Words {
 
     fn word(&self, at: usize) -> &AtomicU32 {
         assert!(at + 4 <= BYTES && at.is_multiple_of(4));
-        // SAFETY: in the mapping, aligned, and changed by atomic operations alone, in both processes.
+        // SAFETY: in the mapping, aligned, and changed by atomic operations alone, in both
+        // processes.
         unsafe { AtomicU32::from_ptr(self.0.as_mut_ptr().add(at).cast()) }
     }
 }

@@ -49,6 +49,9 @@ enum Command {
     Actor(actor::Options),
     /// Calls of C libraries: direct, in this process, in another one, and over a socket.
     Farscape(farscape::Options),
+    /// The other end of a row of actors, as the program starts it.
+    #[command(hide = true, subcommand)]
+    Far(actor::Far),
     /// A process of a row, as the program starts it.
     #[command(hide = true)]
     Peer {
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Command::Codec(options) => codec::run(&options),
         Command::Actor(options) => actor::run(&options),
         Command::Farscape(options) => farscape::run(&options),
+        Command::Far(far) => actor::be(far),
         Command::Peer { plan } => peer::run(&plan),
     };
     exit(done)

@@ -89,7 +89,7 @@ impl Directory {
     /// [`ErrorKind::Io`] if the directory cannot be read.
     pub fn segments(&self) -> Result<Vec<String>> {
         let mut names = self.names()?;
-        names.retain(|name| matches!(self.inhabitants(name), Some((_, true))));
+        names.retain(|name| matches!(self.inhabitants(name), Ok(Some((_, true)))));
         names.sort();
         Ok(names)
     }
@@ -103,7 +103,7 @@ impl Directory {
     /// [`ErrorKind::Io`] if the directory cannot be read.
     pub fn remove_abandoned(&self) -> Result<()> {
         for name in self.names()? {
-            if let Some((file, false)) = self.inhabitants(&name) {
+            if let Ok(Some((file, false))) = self.inhabitants(&name) {
                 self.remove_if_abandoned(&file, &name);
             }
             self.remove_abandoned_socket(&name);
@@ -139,20 +139,39 @@ impl Directory {
             .map_err(|error| Error::system(&subject, "cannot read the directory", error))
     }
 
+    /// Whether somebody alive is attached to the segment `name`.
+    pub(super) fn has_inhabitants(&self, name: &str) -> Result<bool> {
+        let found = self.inhabitants(name);
+        let found = found.map_err(|error| Error::system(name, "cannot ask who is alive", error))?;
+        Ok(found.is_some_and(|(_, alive)| alive))
+    }
+
     /// The segment `name` and whether somebody alive is attached; `None` if it is no segment.
-    fn inhabitants(&self, name: &str) -> Option<(File, bool)> {
-        let facts = file::facts_at(&self.handle, name).ok()?;
+    fn inhabitants(&self, name: &str) -> std::io::Result<Option<(File, bool)>> {
+        let absent = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::UnexpectedEof => Ok(None),
+            _ => Err(error),
+        };
+        let facts = match file::facts_at(&self.handle, name) {
+            Ok(facts) => facts,
+            Err(error) => return absent(error),
+        };
         if !facts.regular || !facts.owned {
-            return None;
+            return Ok(None);
         }
-        let mut file = file::open(&self.handle, name).ok()?;
+        let mut file = match file::open(&self.handle, name) {
+            Ok(file) => file,
+            Err(error) => return absent(error),
+        };
         let mut magic = [0_u8; 8];
-        file.read_exact(&mut magic).ok()?;
-        if u64::from_le_bytes(magic) != header::MAGIC {
-            return None;
+        if let Err(error) = file.read_exact(&mut magic) {
+            return absent(error);
         }
-        let alive = is_inhabited(&file).ok()?;
-        Some((file, alive))
+        if u64::from_le_bytes(magic) != header::MAGIC {
+            return Ok(None);
+        }
+        let alive = is_inhabited(&file)?;
+        Ok(Some((file, alive)))
     }
 
     /// Removes `name` if it still is `file` and nobody is attached, holding the gate meanwhile.

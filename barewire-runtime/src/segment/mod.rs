@@ -280,7 +280,7 @@ impl Segment {
     /// Whether somebody alive is attached to a segment of that name.
     pub(crate) fn exists(plan: &Plan<'_>) -> Result<bool> {
         let Some(directory) = plan.directory()? else { return Ok(false) };
-        Ok(directory.segments()?.iter().any(|name| name == plan.name))
+        directory.has_inhabitants(plan.name)
     }
 
     /// Gives up the place in the segment, and removes the segment if nobody else is there.

@@ -58,8 +58,10 @@ fn work(name: &str, worker: &str) -> Result {
         let job = queue.dequeue()?;
         let again = if job.header().redelivered() { ", which somebody had begun" } else { "" };
         println!("worker {worker} took job {}{again}", *job);
-        while worker == "1" {
-            std::thread::park();
+        if worker == "1" {
+            loop {
+                std::thread::park();
+            }
         }
     }
     Ok(())

@@ -54,6 +54,45 @@ pub enum ParcelKind {
 /// A gateway carries parcels and knows who can be reached. It may lose parcels, double them and let
 /// them overtake each other. When it knows that a node has ended, or has given it up, its owner
 /// says so with [`ActorSystem::node_ended`].
+///
+/// ```
+/// # use std::sync::Arc;
+/// use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+/// use barewire_actor::{ActorSystem, Cause, Gateway, NodeId, ParcelKind, TellError};
+///
+/// /// Leads to one other machine, over whatever takes the parcels out of a channel.
+/// struct Wire {
+///     other: NodeId,
+///     parcels: SyncSender<(ParcelKind, Vec<u8>)>,
+/// }
+///
+/// impl Gateway for Wire {
+///     fn leads_to(&self, node: NodeId) -> bool {
+///         node == self.other
+///     }
+///
+///     fn send(&self, _: NodeId, kind: ParcelKind, parcel: &[u8]) -> Result<(), TellError> {
+///         match self.parcels.try_send((kind, parcel.to_vec())) {
+///             Ok(()) => Ok(()),
+///             Err(TrySendError::Full(_)) => Err(TellError::Full),
+///             Err(TrySendError::Disconnected(_)) => Err(TellError::Gone(Cause::Unreachable)),
+///         }
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let name = format!("docs-gateway-{}", std::process::id());
+/// # let far = ActorSystem::builder("docs").local().start()?;
+/// let (parcels, outgoing) = sync_channel(1024);
+/// let wire = Wire { other: far.id(), parcels };
+/// let system = ActorSystem::builder(name).gateway(Arc::new(wire)).start()?;
+/// // Whoever reads from the other machine hands over what was sent there:
+/// assert!(system.arrived(ParcelKind::Message, b"no parcel").await.is_err());
+/// # assert!(outgoing.try_recv().is_err());
+/// # system.shutdown().await;
+/// # Ok(()) }
+/// ```
 pub trait Gateway: Send + Sync + 'static {
     /// Whether it leads to that node, which is not on this machine. If it does not, the node is
     /// taken to have ended; if it does, this is not asked again. So say yes only of known nodes.

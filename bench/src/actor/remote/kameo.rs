@@ -17,6 +17,8 @@ use crate::stats::Spread;
 const NAME: &str = "adder";
 const DEPTH: usize = 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Other rows are measured between those of this system.
+const IDLE: Duration = Duration::from_secs(3600);
 /// How many messages are on their way at most: nothing else holds the sender back.
 const ON_THEIR_WAY: usize = 64;
 
@@ -33,6 +35,7 @@ fn swarm() -> Outcome<Swarm<Behaviour>> {
             let config = remote::messaging::Config::default();
             Behaviour { kameo: remote::Behaviour::new(key.public().to_peer_id(), config) }
         })?
+        .with_swarm_config(|config| config.with_idle_connection_timeout(IDLE))
         .build();
     swarm.behaviour().kameo.try_init_global()?;
     Ok(swarm)

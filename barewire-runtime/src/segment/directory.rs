@@ -182,8 +182,12 @@ impl Directory {
             .map_err(|error| Error::system(name, "cannot remove it", error))
     }
 
-    /// All names.
-    pub(crate) fn names(&self) -> Result<Vec<String>> {
+    /// All names in it, whatever they lead to.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] if the directory cannot be read.
+    pub fn names(&self) -> Result<Vec<String>> {
         let subject = self.path.display().to_string();
         file::names(&self.handle)
             .map_err(|error| Error::system(&subject, "cannot read the directory", error))

@@ -62,9 +62,7 @@ impl Place {
         let names: Vec<&str> = found.iter().map(|entry| entry.name.as_str()).collect();
         match nearest(name, &names) {
             Some(near) => failure.help(format!("did you mean `{near}`?")),
-            None if names.is_empty() => {
-                failure.help(format!("{} is empty", self.path.display()))
-            }
+            None if names.is_empty() => failure.help(format!("{} is empty", self.path.display())),
             None => failure.help("`barewire ls` lists all that there are"),
         }
     }

@@ -89,7 +89,8 @@ impl Printer {
         let again = if header.redelivered() { " (again)" } else { "" };
         // The first octets of a sender tell those apart that are there at the same time.
         let sender = &header.sender().simple().to_string()[..6];
-        let kind = if header.kind() == 0 { String::new() } else { format!(" kind {}", header.kind()) };
+        let kind =
+            if header.kind() == 0 { String::new() } else { format!(" kind {}", header.kind()) };
         write!(out, "{time}{sender}#{}{kind}{again} ", header.sequence())?;
         match part {
             Some((value, ty)) => writeln!(out, "{}", value.show(ty))?,

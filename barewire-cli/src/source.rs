@@ -28,7 +28,8 @@ impl Source {
 
     pub(crate) fn of_text(name: &str, text: &str) -> Outcome<Self> {
         let schema = Schema::read(name.to_owned(), text).map_err(|errors| {
-            let told: Vec<String> = errors.all().iter().map(|one| format!("{name}:{one}")).collect();
+            let told: Vec<String> =
+                errors.all().iter().map(|one| format!("{name}:{one}")).collect();
             Failure::new(Code::No, told.join("\n"))
         })?;
         let definition = Some(Link::from(schema.root().clone()));

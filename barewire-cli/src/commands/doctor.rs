@@ -5,9 +5,9 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
+use barewire::ErrorKind;
 use barewire::inspect::{Inspected, What, remove};
 use barewire::segment::Directory;
-use barewire::ErrorKind;
 use serde_json::{Value as Json, json};
 
 use crate::failure::{Failure, Outcome};
@@ -135,17 +135,15 @@ fn of_foreign(directory: &Directory, name: &str, error: &barewire::Error, fix: b
 }
 
 fn is_own_directory(path: &Path) -> bool {
-    let own = |facts: fs::Metadata| {
-        facts.is_dir() && facts.uid() == rustix::process::geteuid().as_raw()
-    };
+    let own =
+        |facts: fs::Metadata| facts.is_dir() && facts.uid() == rustix::process::geteuid().as_raw();
     path.symlink_metadata().is_ok_and(own)
 }
 
 /// Whether it is a file of this user that begins as a segment does.
 fn is_open_segment(path: &Path) -> bool {
-    let own = |facts: fs::Metadata| {
-        facts.is_file() && facts.uid() == rustix::process::geteuid().as_raw()
-    };
+    let own =
+        |facts: fs::Metadata| facts.is_file() && facts.uid() == rustix::process::geteuid().as_raw();
     let mut magic = [0; 8];
     path.symlink_metadata().is_ok_and(own)
         && fs::File::open(path).is_ok_and(|mut file| file.read_exact(&mut magic).is_ok())

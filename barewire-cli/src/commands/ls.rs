@@ -59,12 +59,16 @@ fn row(entry: &Entry) -> Vec<String> {
             row.extend([u8::from(*alive).to_string(), u8::from(!*alive).to_string()]);
             row.extend([dash(), dash()]);
         }
-        What::Fifo => row.extend(["fifo".to_owned(), dash(), dash()].into_iter().chain(
-            std::iter::repeat_with(dash).take(4),
-        )),
-        What::Foreign(_) => row.extend(["foreign".to_owned(), dash(), size].into_iter().chain(
-            std::iter::repeat_with(dash).take(4),
-        )),
+        What::Fifo => row.extend(
+            ["fifo".to_owned(), dash(), dash()]
+                .into_iter()
+                .chain(std::iter::repeat_with(dash).take(4)),
+        ),
+        What::Foreign(_) => row.extend(
+            ["foreign".to_owned(), dash(), size]
+                .into_iter()
+                .chain(std::iter::repeat_with(dash).take(4)),
+        ),
     }
     row
 }

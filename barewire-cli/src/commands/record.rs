@@ -120,9 +120,7 @@ fn frame(
     let ty = segment.ty();
     // What is shared memory to others is checked before it is anything to this program.
     let octets = match ty.layout() {
-        Some(layout) => {
-            encode_layout(ty, message.bytes.get(..layout.size as usize)?).ok()?
-        }
+        Some(layout) => encode_layout(ty, message.bytes.get(..layout.size as usize)?).ok()?,
         None => {
             segment.value(&message.bytes).ok()?;
             message.bytes

@@ -13,16 +13,15 @@ use super::send::Target;
 use crate::args::Replay;
 use crate::failure::{Code, Failure, Outcome, of_file};
 use crate::find::Place;
+use crate::json;
 use crate::record::{Frame, Reader};
 use crate::stop::{Stop, span};
-use crate::json;
 
 pub(crate) fn run(place: &Place, arguments: &Replay) -> Outcome {
     let path = &arguments.file;
     let file = File::open(path).map_err(|error| of_file(path, &error))?;
     let bytes = file.metadata().map_or(0, |facts| facts.len());
-    let mut reader =
-        Reader::new(BufReader::new(file)).map_err(|error| of_file(path, &error))?;
+    let mut reader = Reader::new(BufReader::new(file)).map_err(|error| of_file(path, &error))?;
     match &arguments.name {
         None => print(arguments, &mut reader),
         Some(name) => send(place, arguments, name, &mut reader, bytes),
@@ -64,9 +63,8 @@ fn print(arguments: &Replay, reader: &mut Input) -> Outcome {
 }
 
 fn decoded(ty: &Type, frame: &Frame) -> Outcome<Value> {
-    Value::decode(ty, &frame.octets).map_err(|error| {
-        Failure::new(Code::Unfit, format!("message #{}: {error}", frame.sequence))
-    })
+    Value::decode(ty, &frame.octets)
+        .map_err(|error| Failure::new(Code::Unfit, format!("message #{}: {error}", frame.sequence)))
 }
 
 /// Whether all values of the file are read by the segment's schema; if not all, why not.
@@ -96,13 +94,7 @@ fn check(arguments: &Replay, name: &str, file: &Type, segment: &Type) -> Outcome
     Err(failure.help("its schema is newer: `--skip-unknown` sends the messages that both know"))
 }
 
-fn send(
-    place: &Place,
-    arguments: &Replay,
-    name: &str,
-    reader: &mut Input,
-    bytes: u64,
-) -> Outcome {
+fn send(place: &Place, arguments: &Replay, name: &str, reader: &mut Input, bytes: u64) -> Outcome {
     let mut target = Target::open(place, name)?;
     let ty = target.ty().clone();
     check(arguments, name, reader.ty(), &ty)?;

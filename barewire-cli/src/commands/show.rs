@@ -193,15 +193,12 @@ fn print(segment: &Inspected) -> Outcome {
         let rows: Vec<Vec<String>> = parts
             .into_iter()
             .map(|part| {
-                vec![
-                    format!("  {}", part.offset),
-                    part.bytes.to_string(),
-                    part.path,
-                    part.ty,
-                ]
+                vec![format!("  {}", part.offset), part.bytes.to_string(), part.path, part.ty]
             })
             .collect();
-        out.write_all(text::table(&["  OFFSET", "BYTES", "FIELD", "TYPE"], &[0, 1], &rows).as_bytes())?;
+        out.write_all(
+            text::table(&["  OFFSET", "BYTES", "FIELD", "TYPE"], &[0, 1], &rows).as_bytes(),
+        )?;
     }
     Ok(())
 }

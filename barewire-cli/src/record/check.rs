@@ -27,9 +27,7 @@ impl Check {
     }
 
     pub(super) fn with(self, octets: &[u8]) -> Self {
-        let step = |rest: u32, octet: &u8| {
-            TABLE[usize::from(rest as u8 ^ octet)] ^ rest >> 8
-        };
+        let step = |rest: u32, octet: &u8| TABLE[usize::from(rest as u8 ^ octet)] ^ rest >> 8;
         Self(octets.iter().fold(self.0, step))
     }
 

@@ -28,8 +28,8 @@
 //! use barewire::schema_model::{BareSchema, Schema};
 //! use barewire_cli::record::{Frame, Head, Reader, Writer};
 //!
-//! let schema = Schema::from_type(<(u8, String)>::TYPE).validate()?;
-//! let head = Head::new("readings", 2, &schema, <(u8, String)>::TYPE);
+//! let schema = Schema::from_type(<(u8, String) as BareSchema>::TYPE).validate()?;
+//! let head = Head::new("readings", 2, &schema, <(u8, String) as BareSchema>::TYPE);
 //! let mut file = Vec::new();
 //! let mut writer = Writer::new(&mut file, &head)?;
 //! writer.write(&Frame { octets: vec![7, 1, b'a'], ..Frame::default() })?;

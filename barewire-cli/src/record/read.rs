@@ -169,9 +169,10 @@ mod tests {
     use super::*;
 
     fn file() -> Vec<u8> {
-        let schema = Schema::from_type(<Vec<u8>>::TYPE).validate().expect("it is BARE");
+        let schema =
+            Schema::from_type(<Vec<u8> as BareSchema>::TYPE).validate().expect("it is BARE");
         let mut file = Vec::new();
-        let head = Head::new("demo", 2, &schema, <Vec<u8>>::TYPE);
+        let head = Head::new("demo", 2, &schema, <Vec<u8> as BareSchema>::TYPE);
         let mut writer = Writer::new(&mut file, &head).expect("memory can be written");
         for octet in 0..3 {
             let frame = Frame { sequence: octet, octets: vec![1, 9], ..Frame::default() };

@@ -18,8 +18,8 @@ pub use pipe::{
     PeerCredentials, PipeBuilder, PipeMessage, PipeReceiver, PipeSender, PipeServer,
 };
 pub use queue::{
-    Batch, DynamicQueue, Loan, MAX_CAPACITY, MAX_SLOT_BYTES, Message, MessageQueue, Overflow, QueueBuilder,
-    QueueCounters, Received,
+    Batch, DynamicQueue, Loan, MAX_CAPACITY, MAX_SLOT_BYTES, Message, MessageQueue, Overflow,
+    QueueBuilder, QueueCounters, Received,
 };
 pub use region::{RegionBuilder, SharedRegion};
 pub use service::{
@@ -27,8 +27,8 @@ pub use service::{
     RequestLoan, Server, Service, ServiceBuilder, StreamPart, StreamedReply,
 };
 pub use topic::{
-    Arrivals, DynamicPublisher, MAX_DEPTH, MAX_PUBLISHERS, MAX_SUBSCRIBERS, Publisher, Subscriber, Topic, TopicBatch,
-    TopicBuilder, TopicItem, TopicLoan, TopicMessage,
+    Arrivals, DynamicPublisher, MAX_DEPTH, MAX_PUBLISHERS, MAX_SUBSCRIBERS, Publisher, Subscriber,
+    Topic, TopicBatch, TopicBuilder, TopicItem, TopicLoan, TopicMessage,
 };
 pub use wait_set::{MAX_WAITED, MAX_WAITED_FILES, WaitSet};
 pub use waitable::Waitable;

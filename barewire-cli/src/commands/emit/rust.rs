@@ -45,7 +45,8 @@ fn camel(name: &str) -> String {
     for word in name.split('_').filter(|word| !word.is_empty()) {
         let (first, rest) = word.split_at(1);
         out += &first.to_ascii_uppercase();
-        out += &if shouting && name.len() > 1 { rest.to_ascii_lowercase() } else { rest.to_owned() };
+        out +=
+            &if shouting && name.len() > 1 { rest.to_ascii_lowercase() } else { rest.to_owned() };
     }
     out
 }
@@ -193,11 +194,8 @@ impl Emitter<'_> {
             }
             let inner = self.top(ty, &format!("{parent}{name}"));
             let says = attribute(&inner.says);
-            let _ = writeln!(
-                out,
-                "    #[bare(tag = {})]\n    {rust}({says}{}),",
-                member.tag, inner.ty
-            );
+            let _ =
+                writeln!(out, "    #[bare(tag = {})]\n    {rust}({says}{}),", member.tag, inner.ty);
         }
         out
     }

@@ -107,9 +107,7 @@ impl Order {
 
     pub(super) fn compare(self, one: &Row, other: &Row) -> Ordering {
         let first = match self {
-            Self::Rate => {
-                other.rate.unwrap_or(0.0).total_cmp(&one.rate.unwrap_or(0.0))
-            }
+            Self::Rate => other.rate.unwrap_or(0.0).total_cmp(&one.rate.unwrap_or(0.0)),
             Self::Depth => other.figures.depth.cmp(&one.figures.depth),
             Self::Name => Ordering::Equal,
         };
@@ -129,7 +127,8 @@ impl Sampler {
             self.known.clear();
             return Ok(sample);
         };
-        let names = directory.names()?;
+        let mut names = directory.names()?;
+        names.sort();
         self.known.retain(|name, known| names.contains(name) && !known.segment.is_removed());
         let mut segments: HashMap<u32, Vec<String>> = HashMap::new();
         for name in names {
@@ -155,9 +154,9 @@ impl Sampler {
             .map(|(id, segments)| Process { id, command: command_of(id), segments })
             .collect();
         sample.processes.sort_by_key(|process| process.id);
-        sample.actors.sort_by(|one, other| {
-            (&one.system, one.process).cmp(&(&other.system, other.process))
-        });
+        sample
+            .actors
+            .sort_by(|one, other| (&one.system, one.process).cmp(&(&other.system, other.process)));
         Ok(sample)
     }
 

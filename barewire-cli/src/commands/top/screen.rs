@@ -34,10 +34,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, sample: &Sample, view: View, interval:
         draw_actors(frame, actors, &sample.actors);
     }
     let paused = if view.paused { "  PAUSED" } else { "" };
-    let keys = format!(
-        "q quit  s sort (by {})  p pause  ↑↓ scroll{paused}",
-        view.order.word()
-    );
+    let keys = format!("q quit  s sort (by {})  p pause  ↑↓ scroll{paused}", view.order.word());
     frame.render_widget(Paragraph::new(Line::styled(keys, dim())), foot);
 }
 
@@ -50,9 +47,8 @@ fn head() -> Style {
 }
 
 fn summary(sample: &Sample, interval: Duration) -> Paragraph<'_> {
-    let many = |count: usize, what: &str| {
-        format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-    };
+    let many =
+        |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let told = format!(
         "  {}, {}, {}/s, every {:.1} s  ",
         many(sample.rows.len(), "segment"),

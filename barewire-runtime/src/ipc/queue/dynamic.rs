@@ -73,8 +73,7 @@ impl DynamicQueue {
     /// `Full` without a `timeout`.
     pub fn enqueue_timeout(&self, value: &Value, kind: u32, timeout: Duration) -> Result<()> {
         let bytes = octets(self.queue.name(), &self.ty, value, self.queue.plan.payload)?;
-        let patience =
-            if timeout.is_zero() { Patience::None } else { Patience::timeout(timeout) };
+        let patience = if timeout.is_zero() { Patience::None } else { Patience::timeout(timeout) };
         self.queue.send_octets(&bytes, kind, patience)
     }
 }

@@ -90,9 +90,8 @@ impl<'a> QueueLook<'a> {
     #[must_use]
     pub fn figures(&self) -> QueueFigures {
         let tally = self.lanes().tally();
-        let count = |at: usize| {
-            self.glance.map.u64(self.plan.shape.base + at).load(Ordering::Relaxed)
-        };
+        let count =
+            |at: usize| self.glance.map.u64(self.plan.shape.base + at).load(Ordering::Relaxed);
         QueueFigures {
             depth: tally.waiting,
             published: tally.published,

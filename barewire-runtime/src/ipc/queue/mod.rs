@@ -283,20 +283,12 @@ impl<T: FixedLayout> MessageQueue<T> {
 }
 
 /// What is written beside the message of a slot.
-fn header(
-    lanes: &Lanes<'_, Mapping>,
-    plan: &Plan,
-    slot: Slot,
-    redelivered: bool,
-) -> MessageHeader {
+fn header(lanes: &Lanes<'_, Mapping>, plan: &Plan, slot: Slot, redelivered: bool) -> MessageHeader {
     let map = lanes.words;
     let line = lanes.line(slot.block());
     let word = |at: usize| map.u64(line + at).load(Ordering::Relaxed);
-    let timestamp_ns = if plan.timestamps {
-        map.u64(Plan::timestamp_at(slot)).load(Ordering::Relaxed)
-    } else {
-        0
-    };
+    let timestamp_ns =
+        if plan.timestamps { map.u64(Plan::timestamp_at(slot)).load(Ordering::Relaxed) } else { 0 };
     let incarnation =
         u128::from(word(lanes::INCARNATION)) | u128::from(word(lanes::INCARNATION + 8)) << 64;
     MessageHeader {

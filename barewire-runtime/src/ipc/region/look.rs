@@ -2,9 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
-use super::{
-    BUFFERS, CHANGE_EVENT, CURRENT, DATA, SIZE, STRIDE, TOLERATED, TURN_EVENT, WRITER,
-};
+use super::{BUFFERS, CHANGE_EVENT, CURRENT, DATA, SIZE, STRIDE, TOLERATED, TURN_EVENT, WRITER};
 use crate::ipc::looked::copied;
 use crate::segment::Glance;
 use crate::sync::Event;

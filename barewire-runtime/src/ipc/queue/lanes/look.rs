@@ -43,9 +43,8 @@ impl<W: Words> Lanes<'_, W> {
             let linked = self.linked(lane).load(Acquire);
             tally.published += match last {
                 Some((block, order, stamp)) if order + 1 >= linked => {
-                    let visible = |index: &u32| {
-                        self.is_visible(self.shape.slot(block, *index), stamp)
-                    };
+                    let visible =
+                        |index: &u32| self.is_visible(self.shape.slot(block, *index), stamp);
                     order * slots + (0..self.shape.slots).take_while(visible).count() as u64
                 }
                 _ => linked * slots,

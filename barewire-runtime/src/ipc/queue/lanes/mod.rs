@@ -55,9 +55,9 @@
 //! consumer can take from it any more: its slots are taken, and stamps only rise, so that an
 //! exchange that expects an older word fails.
 
+mod look;
 #[cfg(test)]
 mod model;
-mod look;
 mod read;
 mod sweep;
 mod word;

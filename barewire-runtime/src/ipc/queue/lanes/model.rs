@@ -6,8 +6,7 @@ use loom::thread;
 
 use super::{
     ACTIVE, BLOCK_WORDS, BLOCKS, CLAIMS, LANE_BYTES, LANES, LINKED, LOST, Lanes, ORDER, OWNER,
-    REDELIVERED,
-    RETURNED, Readers, Run, Shape, Slot, Writer,
+    REDELIVERED, RETURNED, Readers, Run, Shape, Slot, Writer,
 };
 use crate::sync::words::model::Model;
 

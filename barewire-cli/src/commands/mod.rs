@@ -66,15 +66,18 @@ fn man(out: &mut Vec<u8>) -> std::io::Result<()> {
     page.render_synopsis_section(out)?;
     page.render_description_section(out)?;
     page.render_options_section(out)?;
-    for one in whole.get_subcommands().filter(|one| !one.is_hide_set()) {
-        let groups: Vec<_> = one.get_subcommands().cloned().collect();
+    let shown = |one: &&clap::Command| !one.is_hide_set() && one.get_name() != "help";
+    for one in whole.get_subcommands().filter(shown) {
+        let groups: Vec<_> = one.get_subcommands().filter(shown).cloned().collect();
         let pages = if groups.is_empty() { vec![one.clone()] } else { groups };
-        for page in pages.into_iter().filter(|page| page.get_name() != "help") {
+        for page in pages {
             let name = page.get_display_name().unwrap_or(page.get_name()).replace('-', " ");
             writeln!(out, ".SH \"{}\"", name.to_uppercase())?;
-            let page = clap_mangen::Man::new(page);
-            page.render_description_section(out)?;
-            page.render_options_section(out)?;
+            let (page, mut below) = (clap_mangen::Man::new(page), Vec::new());
+            page.render_description_section(&mut below)?;
+            page.render_options_section(&mut below)?;
+            // Its sections stand below its own.
+            out.extend(String::from_utf8_lossy(&below).replace("\n.SH ", "\n.SS ").bytes());
         }
     }
     page.render_extra_section(out)?;

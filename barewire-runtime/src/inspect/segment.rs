@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use barewire_schema::{Fingerprint, Link, Schema, Type};
+use barewire_schema::{Fingerprint, Schema, Type};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ipc::look::{QueueLook, RegionLook, ServiceLook, TopicLook};
-use crate::segment::{Directory, Glance, Kind, Participant};
+use crate::segment::{Description, Directory, Glance, Kind, Participant};
 use crate::value::Value;
 
 /// A segment that somebody looks at who is not attached.
@@ -16,10 +16,7 @@ use crate::value::Value;
 pub struct Inspected {
     name: String,
     glance: Glance,
-    kind: Kind,
-    text: String,
-    schema: Schema,
-    ty: Type,
+    described: Description,
 }
 
 /// What a segment holds.
@@ -44,18 +41,8 @@ impl Inspected {
     /// its schema cannot be read, `Io`.
     pub fn open(directory: &Directory, name: &str) -> Result<Self> {
         let glance = Glance::open(directory, name)?;
-        let malformed = |detail: String| Error::new(ErrorKind::Malformed, name, detail);
-        let number = glance.header.kind;
-        let kind = Kind::of(number)
-            .ok_or_else(|| malformed(format!("is of kind {number}, which is not known")))?;
-        let text = String::from_utf8(glance.header.text(&glance.map))
-            .map_err(|_| malformed("has a schema that is no text".to_owned()))?;
-        let schema = Schema::read("segment", &text)
-            .map_err(|errors| malformed(format!("has a schema that cannot be read: {errors}")))?;
-        let ty = named(&schema, glance.header.layout_id)
-            .ok_or_else(|| malformed("has a schema with another layout id".to_owned()))?;
-        let name = name.to_owned();
-        Ok(Self { name, glance, kind, text, schema, ty })
+        let described = glance.describe(name)?;
+        Ok(Self { name: name.to_owned(), glance, described })
     }
 
     /// The segment's name.
@@ -67,25 +54,25 @@ impl Inspected {
     /// What it holds.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.described.kind
     }
 
     /// The text of its schema.
     #[must_use]
     pub fn schema_text(&self) -> &str {
-        &self.text
+        &self.described.text
     }
 
     /// Its schema.
     #[must_use]
     pub fn schema(&self) -> &Schema {
-        &self.schema
+        &self.described.schema
     }
 
     /// The type of its value or its messages; of a service, a struct of the request and the reply.
     #[must_use]
     pub fn ty(&self) -> &Type {
-        &self.ty
+        &self.described.ty
     }
 
     /// The type's structure as BARE sees it.
@@ -134,8 +121,8 @@ impl Inspected {
     /// What it holds; `None` if the header's numbers do not fit together.
     #[must_use]
     pub fn contents(&self) -> Option<Contents<'_>> {
-        let layout = self.ty.layout();
-        Some(match self.kind {
+        let layout = self.ty().layout();
+        Some(match self.described.kind {
             Kind::Region => Contents::Region(RegionLook::new(&self.glance, layout?.size)?),
             Kind::Queue => {
                 let look = QueueLook::new(&self.glance, layout.is_none())?;
@@ -147,7 +134,7 @@ impl Inspected {
                 let holds = layout.is_none_or(|layout| look.slot_bytes() == layout.size);
                 Contents::Topic(holds.then_some(look)?)
             }
-            Kind::Service => Contents::Service(ServiceLook::new(&self.glance, &self.ty)?),
+            Kind::Service => Contents::Service(ServiceLook::new(&self.glance, self.ty())?),
         })
     }
 
@@ -157,7 +144,7 @@ impl Inspected {
     ///
     /// `InvalidValue` with the path, if they are none of the type.
     pub fn value(&self, bytes: &[u8]) -> Result<Value> {
-        self.value_of(&self.ty, bytes)
+        self.value_of(self.ty(), bytes)
     }
 
     /// The value that the octets of a request to a service are.
@@ -172,11 +159,11 @@ impl Inspected {
     /// The type of a service's requests; of others, that of their messages.
     #[must_use]
     pub fn request_type(&self) -> &Type {
-        match (self.kind, self.ty.resolved()) {
+        match (self.kind(), self.ty().resolved()) {
             (Kind::Service, Type::Struct(fields)) => {
-                fields.first().map_or(&self.ty, |field| field.ty.get())
+                fields.first().map_or(self.ty(), |field| field.ty.get())
             }
-            _ => &self.ty,
+            _ => self.ty(),
         }
     }
 
@@ -191,12 +178,4 @@ impl Inspected {
             None => Value::decode(ty, bytes).map_err(|error| fault(error.to_string())),
         }
     }
-}
-
-/// The root of a schema with that layout id: under its name, or without one.
-fn named(schema: &Schema, layout_id: Fingerprint) -> Option<Type> {
-    let root = schema.root();
-    let definition = Some(Link::from(root.clone()));
-    let named = Type::User { name: schema.root_name().to_owned().into(), definition };
-    [named, root.clone()].into_iter().find(|ty| ty.layout_id() == layout_id)
 }

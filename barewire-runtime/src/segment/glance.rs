@@ -3,12 +3,14 @@
 use std::fs::File;
 use std::sync::atomic::Ordering;
 
+use barewire_schema::{Fingerprint, Link, Schema, Type};
+
 use super::header::{
     ALIVE_BYTE, Header, MAX_PARTICIPANTS, PARTICIPANT_INCARNATION, PARTICIPANT_PROCESS,
     PARTICIPANT_STATE,
 };
 use super::participants::{ATTACHED, entry};
-use super::{Directory, malformed, trusted};
+use super::{Directory, Kind, malformed, trusted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::map::Mapping;
 use crate::sys::{file, lock};
@@ -36,6 +38,30 @@ pub(crate) struct Glance {
     pub(crate) header: Header,
 }
 
+/// What a segment holds.
+#[derive(Debug)]
+pub(crate) struct Description {
+    pub(crate) kind: Kind,
+    /// The schema, as it stands there.
+    pub(crate) text: String,
+    pub(crate) schema: Schema,
+    /// The schema's last type, as the creator of the segment had it.
+    pub(crate) ty: Type,
+}
+
+/// The type of what a segment holds.
+pub(crate) fn type_of(directory: &Directory, name: &str) -> Result<Type> {
+    Ok(Glance::open(directory, name)?.describe(name)?.ty)
+}
+
+/// The root of a schema with that layout id: under its name, or without one.
+fn named(schema: &Schema, layout_id: Fingerprint) -> Option<Type> {
+    let root = schema.root();
+    let definition = Some(Link::from(root.clone()));
+    let named = Type::User { name: schema.root_name().to_owned().into(), definition };
+    [named, root.clone()].into_iter().find(|ty| ty.layout_id() == layout_id)
+}
+
 impl Glance {
     pub(crate) fn open(directory: &Directory, name: &str) -> Result<Self> {
         super::check_name(name)?;
@@ -59,6 +85,21 @@ impl Glance {
         })?;
         let header = Header::read(&map).map_err(|detail| malformed(name, detail))?;
         Ok(Self { file, map, header })
+    }
+
+    /// What the segment holds, by its header and its schema.
+    pub(crate) fn describe(&self, name: &str) -> Result<Description> {
+        let number = self.header.kind;
+        let kind = Kind::of(number)
+            .ok_or_else(|| malformed(name, format!("is of kind {number}, which is not known")))?;
+        let text = String::from_utf8(self.header.text(&self.map))
+            .map_err(|_| malformed(name, "has a schema that is no text"))?;
+        let schema = Schema::read("segment", &text).map_err(|errors| {
+            malformed(name, format!("has a schema that cannot be read: {errors}"))
+        })?;
+        let ty = named(&schema, self.header.layout_id)
+            .ok_or_else(|| malformed(name, "has a schema with another layout id"))?;
+        Ok(Description { kind, text, schema, ty })
     }
 
     /// Whether nobody can find the segment any more.

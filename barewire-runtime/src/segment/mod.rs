@@ -28,8 +28,8 @@ use crate::sync::Event;
 use crate::sys::map::Mapping;
 use crate::sys::{self, barrier, file, lock};
 use directory::is_inhabited;
-pub(crate) use glance::Glance;
 pub use glance::Participant;
+pub(crate) use glance::{Description, Glance, type_of};
 use header::Header;
 
 /// How long to wait for somebody who is attaching or detaching right now.

@@ -1,5 +1,6 @@
 //! Putting values into a queue whose type is known only at run time.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::geometry::{self, Plan};
@@ -7,11 +8,9 @@ use super::send::Patience;
 use super::{MessageQueue, lanes};
 use crate::codec::Encoder;
 use crate::error::{Error, ErrorKind, Result};
-use crate::inspect::Inspected;
-use crate::segment::{self, Directory, Kind, Place, Segment};
+use crate::segment::{self, Directory, Kind, Place, Segment, type_of};
 use crate::sync::Wait;
 use crate::value::{Value, ValueError};
-use std::sync::atomic::Ordering;
 
 /// A queue whose type this program does not have: it is read from the segment.
 ///
@@ -46,7 +45,7 @@ impl DynamicQueue {
     ///
     /// `NotFound`, `Malformed`, `Untrusted`, `InvalidName`, `TooManyParticipants`, `Io`.
     pub fn open(directory: &Directory, name: &str) -> Result<Self> {
-        let ty = Inspected::open(directory, name)?.ty().clone();
+        let ty = type_of(directory, name)?;
         let place = Place::Directory(directory.path().to_path_buf());
         let plan = segment::Plan { name, place, kind: Kind::Queue, ty: &ty };
         let segment = Segment::open(&plan, &geometry::sweep)?;

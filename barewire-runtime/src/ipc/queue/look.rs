@@ -145,13 +145,15 @@ impl<'a> QueueLook<'a> {
     pub fn tap(&self) -> QueueTap {
         let blocks = usize::try_from(self.plan.shape.blocks).unwrap_or(0);
         let mut tap = QueueTap { known: vec![Known::default(); blocks], next: HashMap::new() };
-        // Who is attached already may have sent messages that are overwritten by now.
-        for participant in self.glance.participants() {
-            tap.next.insert(participant.incarnation, None);
+        // Who is attached already may have sent messages that are overwritten by now, unless
+        // nobody has sent any in its lane.
+        for one in self.glance.participants() {
+            let first = (!self.lanes().was_used(one.index)).then_some(0);
+            tap.next.insert(one.incarnation, first);
         }
         for (sender, sequence) in self.senders(&mut tap) {
             let next = tap.next.entry(sender).or_default();
-            *next = (*next).max(Some(sequence + 1));
+            *next = (*next).max(Some(sequence.saturating_add(1)));
         }
         tap
     }
@@ -182,12 +184,12 @@ impl QueueTap {
         let looked = |slot| queue.looked(slot, false);
         let mut messages = queue.lanes().look_at_new(&mut self.known, looked);
         messages.sort_by_key(|one| (one.header.incarnation, one.header.sequence));
-        let mut missed = 0;
+        let mut missed = 0_u64;
         for one in &messages {
             // A sender that has come since then begins with number 0.
             let next = self.next.entry(one.header.incarnation).or_insert(Some(0));
             let expected = next.unwrap_or(one.header.sequence);
-            missed += one.header.sequence.saturating_sub(expected);
+            missed = missed.saturating_add(one.header.sequence.saturating_sub(expected));
             *next = Some(one.header.sequence.saturating_add(1).max(expected));
         }
         Passed { messages, missed }

@@ -8,9 +8,8 @@ use barewire_schema::Type;
 use super::ring::Writer;
 use super::{Shared, malformed, read_shape, sweep_segment};
 use crate::error::{Error, ErrorKind, Result};
-use crate::inspect::Inspected;
 use crate::ipc::queue::octets;
-use crate::segment::{Directory, Kind, Place, Plan, Segment};
+use crate::segment::{Directory, Kind, Place, Plan, Segment, type_of};
 use crate::sync::Wait;
 use crate::sys;
 use crate::value::Value;
@@ -50,7 +49,7 @@ impl DynamicPublisher {
     ///
     /// `NotFound`, `Malformed`, `Untrusted`, `InvalidName`, `TooManyParticipants`, `Io`.
     pub fn open(directory: &Directory, name: &str) -> Result<Self> {
-        let ty = Inspected::open(directory, name)?.ty().clone();
+        let ty = type_of(directory, name)?;
         let place = Place::Directory(directory.path().to_path_buf());
         let plan = Plan { name, place, kind: Kind::Topic, ty: &ty };
         let segment = Segment::open(&plan, &sweep_segment)?;

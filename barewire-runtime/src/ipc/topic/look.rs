@@ -107,7 +107,8 @@ impl<'a> TopicLook<'a> {
         let lanes = || (0..self.shape.lanes()).map(|number| self.lane(number));
         let ends: Vec<u64> = lanes().map(|lane| lane.published(lane.end())).collect();
         let behind = |cursors: &[u64]| {
-            ends.iter().zip(cursors).map(|(end, cursor)| end.saturating_sub(*cursor)).sum()
+            let each = ends.iter().zip(cursors).map(|(end, cursor)| end.saturating_sub(*cursor));
+            each.fold(0, u64::saturating_add)
         };
         TopicFigures {
             published: ends.iter().fold(0, |sum, end| sum.saturating_add(*end)),
@@ -175,7 +176,7 @@ impl TopicTap {
                     left -= 1;
                     continue;
                 }
-                passed.missed += lane.skip(reader);
+                passed.missed = passed.missed.saturating_add(lane.skip(reader));
                 attempts -= 1;
                 if attempts == 0 {
                     break;

@@ -41,14 +41,16 @@ impl<W: Words> Lanes<'_, W> {
                 true
             });
             let linked = self.linked(lane).load(Acquire);
-            tally.published += match last {
-                Some((block, order, stamp)) if order + 1 >= linked => {
+            let published = match last {
+                Some((block, order, stamp)) if order.saturating_add(1) >= linked => {
                     let visible =
                         |index: &u32| self.is_visible(self.shape.slot(block, *index), stamp);
-                    order * slots + (0..self.shape.slots).take_while(visible).count() as u64
+                    let visible = (0..self.shape.slots).take_while(visible).count() as u64;
+                    order.saturating_mul(slots).saturating_add(visible)
                 }
-                _ => linked * slots,
+                _ => linked.saturating_mul(slots),
             };
+            tally.published = tally.published.saturating_add(published);
         }
         tally
     }
@@ -129,10 +131,15 @@ impl<W: Words> Lanes<'_, W> {
         reading
     }
 
-    /// Whom each block with messages belongs to: how many blocks of each lane were not passed.
+    /// How many blocks of a lane were not passed.
     pub(in super::super) fn blocks_ahead(&self, lane: u8) -> u64 {
         let front = super::Front(self.front(lane).load(Acquire));
         front.left_of(self.linked(lane).load(Acquire))
+    }
+
+    /// Whether anybody has ever produced in a lane.
+    pub(in super::super) fn was_used(&self, lane: u8) -> bool {
+        self.linked(lane).load(Acquire) != 0
     }
 
     /// Looks at every message that `known` does not know yet and that still stands, taken or not.

@@ -18,7 +18,8 @@ pub(crate) enum Code {
     Usage = 2,
     /// There is no such segment or file.
     NotFound = 3,
-    /// It is not one of ours, is damaged, or holds something else; or the value is none of the type.
+    /// It is not one of ours, is damaged, or holds something else; or the value is none of the
+    /// type.
     Unfit = 4,
     /// It is in use, or cannot be trusted.
     Refused = 5,

@@ -7,7 +7,8 @@ use serde_json::{Map, Value as Json, json};
 /// How a segment stands.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Figures {
-    /// Messages or calls that wait: in a queue, for the slowest subscriber of a topic, for a server.
+    /// Messages or calls that wait: in a queue, for the slowest subscriber of a topic, or for a
+    /// server.
     pub(crate) depth: Option<u64>,
     /// How many can wait.
     pub(crate) capacity: Option<u64>,

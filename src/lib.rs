@@ -251,7 +251,8 @@ pub use barewire_runtime::ipc::{
     WaitSet,
 };
 pub use barewire_runtime::{
-    BareSchema, Error, ErrorKind, Result, codec, ipc, layout, memory, schema_model, segment, value,
+    BareSchema, Error, ErrorKind, Result, codec, inspect, ipc, layout, memory, schema_model,
+    segment, value,
 };
 
 #[doc = include_str!("../docs/mistakes.md")]

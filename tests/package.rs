@@ -11,6 +11,7 @@ const MOST_CRATES: usize = 25;
 const PUBLISHED: &[&str] = &[
     "barewire",
     "barewire-actor",
+    "barewire-cli",
     "barewire-derive",
     "barewire-farscape",
     "barewire-runtime",

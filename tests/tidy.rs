@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("barewire-runtime", "barewire-runtime", &["barewire-schema"]),
     ("barewire-actor", "barewire-actor", &["barewire-runtime", "barewire-derive"]),
     ("barewire-farscape", "barewire-farscape", &["barewire-runtime", "barewire-schema"]),
+    ("barewire-cli", "barewire-cli", &["barewire"]),
     ("barewire-bench", "bench", &["barewire"]),
     ("barewire-guide", "tests/guide", &["barewire"]),
 ];

@@ -19,6 +19,8 @@
 //! | filling part of the next buffer | bytes that no version names | overwrite them |
 //! | publishing | the new value, the lock as above, sleepers not told | sleepers look again soon |
 
+mod look;
+
 use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
@@ -31,6 +33,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::layout::FixedLayout;
 use crate::segment::{Geometry, Kind, Place, Plan, Segment};
 use crate::sync::{EVENT_BYTES, Event};
+pub use look::{RegionFigures, RegionLook};
 
 const BUFFERS: u64 = 4;
 /// How many versions may be published while a reader copies, and the copy still be whole.

@@ -4,6 +4,7 @@ mod answers;
 mod client;
 mod line;
 mod loan;
+mod look;
 #[cfg(test)]
 mod model;
 mod payload;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 pub use answers::StreamedReply;
 pub use client::Client;
 pub use loan::{ReplyLoan, RequestLoan};
+pub use look::{LookedCall, ServiceFigures, ServiceLook};
 pub use pending::{PendingCall, Reply};
 pub use server::{Call, Server};
 pub use shared::{MAX_CALL_BYTES, MAX_CLIENTS};

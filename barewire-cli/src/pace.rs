@@ -2,13 +2,13 @@
 //!
 //! To read a line that others write costs them about as long as it takes to read it: the line has
 //! to travel back. So a tool measures how long a look and the printing of it took, and then leaves
-//! the others alone for [`REST`] times as long: it takes at most about 1 % of them, whatever the
+//! the others alone for [`REST`] times as long: it takes about 1 % of them at most, whatever the
 //! speed of the machine or the size of the queue.
 
 use std::time::{Duration, Instant};
 
 /// How many times as long as it looks a tool sleeps.
-const REST: u32 = 100;
+const REST: u32 = 200;
 const LEAST: Duration = Duration::from_millis(20);
 const MOST: Duration = Duration::from_secs(2);
 /// Between the looks of a tool that is to miss as little as possible.
@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn a_long_look_is_followed_by_a_longer_rest() {
         assert_eq!(rest_after(Duration::from_micros(3)), LEAST);
-        assert_eq!(rest_after(Duration::from_millis(2)), Duration::from_millis(200));
+        assert_eq!(rest_after(Duration::from_millis(2)), Duration::from_millis(400));
         assert_eq!(rest_after(Duration::from_secs(9)), MOST);
     }
 }

@@ -195,3 +195,54 @@ impl QueueTap {
         Passed { messages, missed }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipc::MessageQueue;
+    use crate::segment::Directory;
+
+    fn with_queue(what: &str, test: impl FnOnce(&MessageQueue<u64>, &QueueLook<'_>)) {
+        let name = format!("look-queue-{what}-{}", std::process::id());
+        let queue = MessageQueue::<u64>::builder(&name).capacity(16).create().expect("a new queue");
+        let directory = Directory::standard().expect("it can be made");
+        let glance = Glance::open(&directory, &name).expect("it is there");
+        test(&queue, &QueueLook::new(&glance, false).expect("it is a queue"));
+    }
+
+    #[test]
+    fn a_message_that_was_taken_meanwhile_is_not_waiting() {
+        with_queue("waiting", |queue, look| {
+            (0..3).for_each(|number| queue.enqueue(&number).expect("there is room"));
+            let mut looks = 0;
+            let found = look.lanes().look_at_waiting(|slot| {
+                looks += 1;
+                if looks == 2 {
+                    (0..2).for_each(|_| drop(queue.dequeue().expect("one waits")));
+                }
+                look.looked(slot, false).header.sequence
+            });
+            assert_eq!(found, [(0, false), (2, false)]);
+        });
+    }
+
+    #[test]
+    fn a_message_whose_block_was_used_again_meanwhile_is_missed() {
+        with_queue("new", |queue, look| {
+            let mut known = vec![Known::default(); look.plan.shape.blocks as usize];
+            queue.enqueue(&0).expect("there is room");
+            let mut looks = 0;
+            let found = look.lanes().look_at_new(&mut known, |slot| {
+                looks += 1;
+                if looks == 1 {
+                    for number in 1..=20 * look.plan.shape.blocks {
+                        queue.enqueue(&number).expect("there is room");
+                        drop(queue.dequeue().expect("one waits"));
+                    }
+                }
+                look.looked(slot, false).header.sequence
+            });
+            assert!(looks > 1 && found.len() as u64 == looks - 1, "{looks}: {found:?}");
+        });
+    }
+}

@@ -71,10 +71,15 @@ impl<'a> RegionLook<'a> {
     /// faster than the look all the time.
     #[must_use]
     pub fn read(&self) -> Option<(u64, Vec<u8>)> {
+        self.read_by(|buffer| copied(&self.glance.map, buffer, self.size))
+    }
+
+    /// Likewise, with `copy` of the buffer at an offset.
+    fn read_by<R>(&self, mut copy: impl FnMut(usize) -> R) -> Option<(u64, R)> {
         for _ in 0..ATTEMPTS {
             let version = self.word(CURRENT).load(Ordering::Acquire);
             let buffer = self.at(DATA) + ((version % BUFFERS) * self.stride) as usize;
-            let bytes = copied(&self.glance.map, buffer, self.size);
+            let bytes = copy(buffer);
             // Whoever overwrites this buffer has seen the third later version published first.
             fence(Ordering::Acquire);
             let now = self.word(CURRENT).load(Ordering::Relaxed);
@@ -84,5 +89,36 @@ impl<'a> RegionLook<'a> {
             std::hint::spin_loop();
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipc::SharedRegion;
+    use crate::segment::Directory;
+
+    #[test]
+    fn a_value_that_was_overwritten_meanwhile_is_read_again() {
+        let name = format!("look-region-{}", std::process::id());
+        let region = SharedRegion::<u64>::create(&name, &0).expect("a new region");
+        let directory = Directory::standard().expect("it can be made");
+        let glance = Glance::open(&directory, &name).expect("it is there");
+        let look = RegionLook::new(&glance, 8).expect("it is a region");
+        for changes in 0..6 {
+            let mut copies = 0;
+            let found = look.read_by(|_| {
+                copies += 1;
+                if copies == 1 {
+                    (0..changes).for_each(|_| region.update(|value| *value += 1).expect("ours"));
+                }
+                copies
+            });
+            // The buffer of a version is another one's four versions later, from the third on.
+            assert_eq!(found.expect("writers rest").1, if changes <= 2 { 1 } else { 2 });
+        }
+        assert!(
+            look.read_by(|_| (0..3).for_each(|_| region.update(|_| ()).expect("ours"))).is_none()
+        );
     }
 }

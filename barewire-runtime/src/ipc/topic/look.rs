@@ -162,6 +162,15 @@ impl TopicTap {
     /// What was published since the last look, as far as it is not overwritten yet, publisher by
     /// publisher; and how many messages were missed. `topic` must be a look at the same topic.
     pub fn look(&mut self, topic: &TopicLook<'_>) -> Passed {
+        self.look_by(topic, |lane, position| topic.looked(lane, position))
+    }
+
+    /// Likewise, with `copy` of the message at a position of a lane.
+    fn look_by(
+        &mut self,
+        topic: &TopicLook<'_>,
+        mut copy: impl FnMut(usize, u64) -> Looked,
+    ) -> Passed {
         let mut passed = Passed::default();
         for (number, reader) in self.readers.iter_mut().enumerate() {
             let lane = topic.lane(number);
@@ -169,7 +178,7 @@ impl TopicTap {
             // No more than what is there at most: a publisher may be faster than this.
             let mut left = topic.shape.slots;
             while left > 0 && lane.ready_many(reader, 1) > 0 {
-                let looked = topic.looked(number, reader.position);
+                let looked = copy(number, reader.position);
                 if lane.was_intact(reader.position) {
                     passed.messages.push(looked);
                     *reader = reader.after(1);
@@ -184,5 +193,35 @@ impl TopicTap {
             }
         }
         passed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipc::Topic;
+    use crate::segment::Directory;
+
+    #[test]
+    fn a_message_that_was_overwritten_meanwhile_is_missed() {
+        let name = format!("look-topic-{}", std::process::id());
+        let topic = Topic::<u64>::builder(&name).depth(8).create().expect("a new topic");
+        let mut publisher = topic.publisher().expect("there is a lane");
+        let directory = Directory::standard().expect("it can be made");
+        let glance = Glance::open(&directory, &name).expect("it is there");
+        let look = TopicLook::new(&glance, false).expect("it is a topic");
+        let mut tap = look.tap();
+        publisher.publish(&0).expect("nobody subscribes");
+        let mut looks = 0;
+        let passed = tap.look_by(&look, |lane, position| {
+            looks += 1;
+            if looks == 1 {
+                (1..100).for_each(|number| publisher.publish(&number).expect("nobody subscribes"));
+            }
+            look.looked(lane, position)
+        });
+        let first = passed.messages.first().expect("the last ones stand").header.sequence;
+        assert!(first > 80 && passed.missed == first, "{first}: {}", passed.missed);
+        assert_eq!(passed.messages.len() as u64 + passed.missed, 100);
     }
 }

@@ -4,5 +4,13 @@
 
 #![forbid(unsafe_code)]
 
+#[allow(dead_code)]
+mod core;
+mod counters;
+#[allow(dead_code)]
+mod log;
+mod schema;
 pub mod transport;
 pub mod wire;
+
+pub use counters::Counters;

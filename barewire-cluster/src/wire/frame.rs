@@ -192,6 +192,18 @@ impl Parcel {
         self.count += 1;
     }
 
+    /// Adds a message that is encoded already.
+    pub(crate) fn push_octets(&mut self, message: &[u8]) {
+        self.octets.extend_from_slice(message);
+        self.count += 1;
+    }
+
+    /// Takes the last message out again, which begins at `length`.
+    pub(crate) fn split_off(&mut self, length: usize) -> Vec<u8> {
+        self.count -= 1;
+        self.octets.split_off(length)
+    }
+
     /// How many octets the messages take.
     pub(crate) fn len(&self) -> usize {
         self.octets.len()

@@ -151,6 +151,14 @@ pub enum Message {
         verdict: Declared,
     },
 
+    /// Client to manager, before anything else: what it has asked for, under whichever
+    /// incarnation, is its own.
+    Open {
+        /// Chosen once by the client, at random.
+        session: Uuid,
+        /// The results of all below this have arrived.
+        floor: u64,
+    },
     /// Client to manager.
     Submit(Submission),
     /// Client to manager: give the task up.
@@ -160,9 +168,7 @@ pub enum Message {
     },
     /// Client to manager: these results have arrived and need not be kept.
     Acknowledge {
-        /// All below this.
-        floor: u64,
-        /// And these.
+        /// The client's numbers for them.
         numbers: Vec<u64>,
     },
     /// Manager to client: the task has come to its end.

@@ -64,7 +64,7 @@ fn block(octets: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use barewire_runtime::codec::encode_into;
+    use barewire_runtime::codec::{Encode, Encoder};
 
     use super::*;
 
@@ -75,7 +75,7 @@ mod tests {
         for number in 0..4 {
             let mut records = Vec::new();
             for session in 0..number {
-                encode_into(&Record::Forgotten { session }, &mut records);
+                Record::Forgotten { session }.encode(&mut Encoder::new(&mut records));
             }
             octets.extend_from_slice(&head(&records));
             octets.extend_from_slice(&records);

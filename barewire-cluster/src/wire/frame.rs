@@ -14,7 +14,7 @@
 use std::fmt;
 
 use barewire_derive::BareSchema;
-use barewire_runtime::codec::{Decode, DecodeError, Decoder, Encoder, encode_into};
+use barewire_runtime::codec::{Decode, DecodeError, Decoder, Encode, Encoder};
 
 use super::{Incarnation, Message};
 
@@ -188,7 +188,7 @@ pub(crate) struct Parcel {
 impl Parcel {
     /// Adds a message.
     pub(crate) fn push(&mut self, message: &Message) {
-        encode_into(message, &mut self.octets);
+        message.encode(&mut Encoder::new(&mut self.octets));
         self.count += 1;
     }
 
@@ -215,8 +215,8 @@ impl Parcel {
 
     /// Appends the frame to a buffer.
     pub(crate) fn write(&self, header: &Header, buffer: &mut Vec<u8>) {
-        encode_into(header, buffer);
         let mut encoder = Encoder::new(buffer);
+        header.encode(&mut encoder);
         encoder.uint(self.count);
         encoder.bytes(&self.octets);
     }

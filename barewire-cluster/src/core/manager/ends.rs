@@ -68,16 +68,19 @@ impl Manager {
         pause - self.random.below(most + 1)
     }
 
-    /// A worker has died of it, so it seems: set aside, or tried again.
-    pub(super) fn poisoned_or_again(&mut self, now: Time, id: u64) {
-        let Some(task) = self.tasks.get(id) else { return };
-        let limit = task.options.as_ref().map(|options| options.retry).unwrap_or_default();
-        if task.deaths >= limit.poison_limit {
-            let workers = task.deaths;
+    /// A worker has died while it did the task; true if the task is set aside for that.
+    pub(super) fn blame(&mut self, now: Time, id: u64) -> bool {
+        let Some(task) = self.tasks.get_mut(id) else { return false };
+        task.deaths += 1;
+        let workers = task.deaths;
+        let retry = task.options.as_ref().map(|options| options.retry).unwrap_or_default();
+        self.count(id);
+        let poisoned = workers >= retry.poison_limit;
+        if poisoned {
+            self.revoke(now, id);
             self.finish(now, id, Outcome::Poisoned { workers });
-        } else {
-            self.requeue(id);
         }
+        poisoned
     }
 
     pub(super) fn started(&mut self, now: Time, from: Incarnation, dispatch: Dispatch) {

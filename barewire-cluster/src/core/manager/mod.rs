@@ -21,7 +21,7 @@ mod table;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
-use barewire_runtime::codec::encode_into;
+use barewire_runtime::codec::{Encode, Encoder};
 use barewire_runtime::layout::Uuid;
 
 use self::clients::{Keyed, Session};
@@ -172,7 +172,7 @@ impl Manager {
     }
 
     fn write(&mut self, record: &Record) {
-        encode_into(record, &mut self.records);
+        record.encode(&mut Encoder::new(&mut self.records));
         self.written += 1;
     }
 

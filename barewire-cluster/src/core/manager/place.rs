@@ -1,6 +1,6 @@
 //! Which worker gets which task: the least loaded one of those that can do it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::Manager;
 use super::table::{State, has_labels};
@@ -19,8 +19,8 @@ pub(super) struct Worker {
     pub(super) kinds: BTreeSet<u16>,
     /// The tasks that it has.
     pub(super) held: Vec<u64>,
-    /// What it still does though nobody wants it.
-    pub(super) revoked: BTreeSet<Dispatch>,
+    /// What it still does though nobody wants it, and whether it is known to have started.
+    pub(super) revoked: BTreeMap<Dispatch, bool>,
     pub(super) reachable: bool,
     pub(super) draining: bool,
     pub(super) drained: bool,
@@ -144,9 +144,10 @@ impl Manager {
         let Some(task) = self.tasks.get(id) else { return };
         let State::Held { worker: node, .. } = task.state else { return };
         let dispatch = Dispatch { task: id, attempt: task.attempt, epoch: self.epoch };
+        let started = task.started;
         self.let_go(id);
         if let Some(worker) = self.workers.get_mut(&node) {
-            worker.revoked.insert(dispatch);
+            worker.revoked.insert(dispatch, started);
             let dispatches = vec![dispatch];
             self.members.say_once(now, node, &Message::Revoke { dispatches });
         }
@@ -177,19 +178,18 @@ impl Manager {
         for id in worker.held {
             let Some(task) = self.tasks.get_mut(id) else { continue };
             task.state = State::Waiting;
-            if !died {
+            let blamed = died && task.started;
+            task.suspected |= died;
+            if !blamed || !self.blame(now, id) {
                 self.requeue(id);
-                continue;
             }
-            let blamed = task.started;
+        }
+        for (dispatch, started) in worker.revoked.into_iter().filter(|_| died) {
+            let Some(task) = self.tasks.get_mut(dispatch.task) else { continue };
             task.suspected = true;
-            if !blamed {
-                self.requeue(id);
-                continue;
+            if started && !matches!(task.state, State::Finished(_)) {
+                self.blame(now, dispatch.task);
             }
-            task.deaths += 1;
-            self.count(id);
-            self.poisoned_or_again(now, id);
         }
     }
 
@@ -203,7 +203,7 @@ impl Manager {
                 self.members.say(now, node, &Message::Drained);
             }
             if worker.reachable && !worker.revoked.is_empty() {
-                let dispatches = worker.revoked.iter().copied().take(AT_ONCE).collect();
+                let dispatches = worker.revoked.keys().copied().take(AT_ONCE).collect();
                 self.members.say_once(now, node, &Message::Revoke { dispatches });
             }
         }

@@ -55,8 +55,8 @@ pub(super) fn answer(value: u64) -> Vec<u8> {
 }
 
 impl History {
-    /// Records are in the log for good.
-    pub(super) fn written(&mut self, records: Vec<Record>) {
+    /// Records are in the log for good. `begun` says how often each was begun.
+    pub(super) fn written(&mut self, records: Vec<Record>, begun: &BTreeMap<u64, u8>) {
         for record in records {
             match record {
                 Record::Session { session, id } => {
@@ -76,14 +76,19 @@ impl History {
                         let fault = format!("task {number}: {first:?}, and then {outcome:?}");
                         self.faults.push(fault);
                     }
-                    self.check_result((id, number), &outcome);
+                    self.check_result((id, number), &outcome, begun);
                 }
                 _ => {}
             }
         }
     }
 
-    fn check_result(&mut self, task: (Uuid, u64), outcome: &Outcome) {
+    fn check_result(
+        &mut self,
+        task: (Uuid, u64),
+        outcome: &Outcome,
+        begun: &BTreeMap<u64, u8>,
+    ) {
         let Some(asked) = self.asked.get(&task) else {
             self.faults.push(format!("a result of a task that nobody asked for: {task:?}"));
             return;
@@ -97,7 +102,10 @@ impl History {
             Outcome::Late(_) => {
                 matches!(asked.nature, Nature::SlowAtFirst | Nature::SilentAtFirst)
             }
-            Outcome::Poisoned { .. } => asked.nature == Nature::Kills,
+            // A worker that is taken for dead is blamed on what it was doing, as far as is known.
+            Outcome::Poisoned { workers } => {
+                begun.get(&asked.value).is_some_and(|times| *workers <= u32::from(*times))
+            }
             Outcome::Rejected { .. } => false,
         };
         if !legal {

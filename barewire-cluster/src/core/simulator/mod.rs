@@ -16,6 +16,12 @@ use world::World;
 const SEEDS: u64 = 20_000;
 const VARIABLE: &str = "BAREWIRE_CLUSTER_SEED";
 
+/// How many seeds to run; another number by `BAREWIRE_CLUSTER_SEEDS`.
+fn seeds() -> u64 {
+    let given = std::env::var("BAREWIRE_CLUSTER_SEEDS").ok();
+    given.and_then(|seeds| seeds.parse().ok()).unwrap_or(SEEDS)
+}
+
 struct Totals {
     asked: usize,
     restarts: u64,
@@ -46,7 +52,7 @@ fn no_accepted_task_is_lost_and_no_result_accepted_twice() {
         .map(|part| {
             std::thread::spawn(move || {
                 let (mut sum, mut faults) = (Totals { asked: 0, restarts: 0, stale: 0 }, vec![]);
-                for seed in (part..SEEDS).step_by(threads as usize) {
+                for seed in (part..seeds()).step_by(threads as usize) {
                     match run(seed, None) {
                         Ok(totals) => {
                             sum.asked += totals.asked;
@@ -69,7 +75,7 @@ fn no_accepted_task_is_lost_and_no_result_accepted_twice() {
         restarts += sum.restarts;
         stale += sum.stale;
     }
-    println!("{SEEDS} seeds: {asked} tasks, {restarts} restarts, {stale} stale results");
+    println!("{} seeds: {asked} tasks, {restarts} restarts, {stale} stale results", seeds());
     assert!(
         faults.is_empty(),
         "{} seeds:\n{}",

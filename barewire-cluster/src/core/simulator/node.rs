@@ -42,23 +42,44 @@ impl Clock {
 }
 
 #[derive(Debug)]
-pub(super) struct Job {
+struct Job {
     dispatch: Dispatch,
     announce: bool,
-    pub(super) value: u64,
+    value: u64,
     nature: Nature,
-    pub(super) ends: Time,
+    fails: bool,
+    ends: Time,
 }
 
 /// What a worker's threads do.
 #[derive(Debug, Default)]
 pub(super) struct Threads {
     waiting: VecDeque<Job>,
-    pub(super) running: Vec<Job>,
+    running: Vec<Job>,
     revoked: BTreeSet<Dispatch>,
-    /// How often each task was begun here.
-    begun: BTreeMap<u64, u8>,
     pub(super) executions: u64,
+}
+
+/// What tasks do, and what has come of them so far, in the whole world.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) random: Random,
+    pub(super) natures: BTreeMap<u64, Nature>,
+    /// How often each task was begun.
+    pub(super) begun: BTreeMap<u64, u8>,
+}
+
+impl Work {
+    pub(super) fn new(random: Random) -> Self {
+        Self { random, natures: BTreeMap::new(), begun: BTreeMap::new() }
+    }
+
+    /// Begins a task once more; how often that was done.
+    fn begin(&mut self, value: u64) -> u8 {
+        let times = self.begun.entry(value).or_default();
+        *times = times.saturating_add(1);
+        *times
+    }
 }
 
 /// A process.
@@ -122,27 +143,27 @@ impl Node {
 }
 
 impl Threads {
-    /// Does what the protocol asks for. True if the process is to be killed.
+    /// Does what the protocol asks for.
     pub(super) fn obey(
         &mut self,
         worker: &mut Worker,
         now: Time,
         real: Time,
         action: &Action,
-        random: &mut Random,
-        nature: &dyn Fn(u64) -> Nature,
+        work: &mut Work,
     ) {
         match action {
             Action::Run { dispatch, announce, request, .. } => {
                 let value = request.as_slice().try_into().map_or(0, u64::from_le_bytes);
                 let (dispatch, announce) = (*dispatch, *announce);
-                let nature = nature(value);
-                self.waiting.push_back(Job { dispatch, announce, value, nature, ends: 0 });
-                self.begin(worker, now, real, random);
+                let nature = work.natures.get(&value).copied().unwrap_or(Nature::Ordinary);
+                let job = Job { dispatch, announce, value, nature, fails: false, ends: 0 };
+                self.waiting.push_back(job);
+                self.begin(worker, now, real, work);
             }
             Action::Revoke(dispatch) => {
-                // Threads that are not asked often enough do not hear of it.
-                if random.below(2) == 0 {
+                // Threads that do not ask do not hear of it.
+                if work.random.below(2) == 0 {
                     self.revoked.insert(*dispatch);
                 }
             }
@@ -150,7 +171,7 @@ impl Threads {
         }
     }
 
-    fn begin(&mut self, worker: &mut Worker, now: Time, real: Time, random: &mut Random) {
+    fn begin(&mut self, worker: &mut Worker, now: Time, real: Time, work: &mut Work) {
         while self.running.len() < PARALLEL
             && let Some(mut job) = self.waiting.pop_front()
         {
@@ -161,14 +182,16 @@ impl Threads {
             if job.announce {
                 worker.started(now, job.dispatch);
             }
-            let times = self.begun.entry(job.value).or_default();
-            *times += 1;
-            let slow = *times == 1 && job.attempt_is_first();
-            job.ends = real
-                + match job.nature {
-                    Nature::SlowAtFirst | Nature::SilentAtFirst if slow => 600_000,
-                    _ => 1000 + random.below(60_000),
-                };
+            let times = work.begin(job.value);
+            job.fails = match job.nature {
+                Nature::FailsAlways => true,
+                Nature::FailsFirst(most) => times <= most,
+                _ => false,
+            };
+            let slow = matches!(job.nature, Nature::SlowAtFirst | Nature::SilentAtFirst);
+            let takes =
+                if slow && times == 1 { 600_000 } else { 1000 + work.random.below(60_000) };
+            job.ends = real + takes;
             self.running.push(job);
         }
     }
@@ -179,7 +202,7 @@ impl Threads {
         worker: &mut Worker,
         now: Time,
         real: Time,
-        random: &mut Random,
+        work: &mut Work,
     ) -> bool {
         while let Some(place) = self.running.iter().position(|job| job.ends <= real) {
             let job = self.running.swap_remove(place);
@@ -187,27 +210,16 @@ impl Threads {
             let outcome = match job.nature {
                 Nature::Kills => return true,
                 _ if self.revoked.remove(&job.dispatch) => Outcome::Cancelled,
-                Nature::FailsAlways => failed(),
-                Nature::FailsFirst(times) if job.dispatch.attempt <= u32::from(times) => failed(),
+                _ if job.fails => Outcome::Failed { reason: "it does so".to_owned(), retry: true },
                 _ => Outcome::Done(answer(job.value)),
             };
-            if random.below(4) == 0 {
+            if work.random.below(4) == 0 {
                 let progress = Progress { done: 1, total: 1, note: String::new() };
                 worker.progress(now, job.dispatch, progress);
             }
             worker.completed(now, job.dispatch, outcome);
-            self.begin(worker, now, real, random);
+            self.begin(worker, now, real, work);
         }
         false
     }
-}
-
-impl Job {
-    fn attempt_is_first(&self) -> bool {
-        self.dispatch.attempt == 1
-    }
-}
-
-fn failed() -> Outcome {
-    Outcome::Failed { reason: "it does so".to_owned(), retry: true }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use barewire_runtime::layout::Uuid;
 
 use super::history::{Asked, History, Nature};
-use super::node::{Clock, Core, Node, Threads};
+use super::node::{Clock, Core, Node, Threads, Work};
 use crate::core::Time;
 use crate::core::client::{self, Client};
 use crate::core::manager::{Limits, Manager, Rule};
@@ -45,7 +45,7 @@ struct Weather {
 
 pub(super) struct World {
     pub(super) now: Time,
-    random: Random,
+    work: Work,
     rule: Option<Rule>,
     workers: usize,
     nodes: Vec<Option<Node>>,
@@ -61,7 +61,6 @@ pub(super) struct World {
     /// The manager is killed in the middle of its next write.
     tears: bool,
     values: u64,
-    natures: BTreeMap<u64, Nature>,
     submissions: u64,
     pub(super) history: History,
     pub(super) restarts: u64,
@@ -99,24 +98,23 @@ impl World {
             disk: Vec::new(),
             tears: false,
             values: 0,
-            natures: BTreeMap::new(),
             submissions: 8 + random.below(14),
             history: History::default(),
             restarts: 0,
             stale: 0,
-            random,
+            work: Work::new(random),
         };
         for place in 0..count {
-            let at = world.random.below(100 * MS);
+            let at = world.work.random.below(100 * MS);
             world.at(at, Event::Restart { place });
         }
         for _ in 0..world.submissions {
-            let at = 20 * MS + world.random.below(TROUBLE - 20 * MS);
-            let place = 1 + workers + world.random.below(clients as u64) as usize;
+            let at = 20 * MS + world.work.random.below(TROUBLE - 20 * MS);
+            let place = 1 + workers + world.work.random.below(clients as u64) as usize;
             world.at(at, Event::Submit { place });
         }
-        for _ in 0..1 + world.random.below(7) {
-            let at = world.random.below(TROUBLE);
+        for _ in 0..1 + world.work.random.below(7) {
+            let at = world.work.random.below(TROUBLE);
             world.at(at, Event::Trouble);
         }
         world.at(TROUBLE, Event::Peace);
@@ -219,23 +217,23 @@ impl World {
     }
 
     fn trouble(&mut self) {
-        let place = self.random.below(self.nodes.len() as u64) as usize;
-        match self.random.below(8) {
+        let place = self.work.random.below(self.nodes.len() as u64) as usize;
+        match self.work.random.below(8) {
             0 | 1 => self.kill(place),
             2 => self.kill(0),
             3 => self.tears = true,
             4 | 5 => {
-                let until = self.now + self.random.below(700) * MS;
+                let until = self.now + self.work.random.below(700) * MS;
                 if let Some(node) = &mut self.nodes[place] {
                     node.frozen_until = until;
                 }
             }
             _ => {
-                let other = self.random.below(self.nodes.len() as u64) as usize;
+                let other = self.work.random.below(self.nodes.len() as u64) as usize;
                 let pair = (place.min(other), place.max(other));
                 if place != other && !self.blocked.contains(&pair) {
                     self.blocked.push(pair);
-                    let until = self.now + self.random.below(900) * MS;
+                    let until = self.now + self.work.random.below(900) * MS;
                     self.at(until, Event::Heal { one: pair.0, other: pair.1 });
                 }
             }
@@ -255,16 +253,16 @@ impl World {
         }
         if self.tells_deaths {
             for other in 0..self.nodes.len() {
-                let at = self.now + self.random.below(30 * MS);
+                let at = self.now + self.work.random.below(30 * MS);
                 self.at(at, Event::Lost { place: other, node: node.incarnation });
             }
         }
-        let at = self.now + 10 * MS + self.random.below(300 * MS);
+        let at = self.now + 10 * MS + self.work.random.below(300 * MS);
         self.at(at, Event::Restart { place });
     }
 
     fn incarnation(&mut self, place: usize) -> Incarnation {
-        let bits = u128::from(self.random.next()) << 64 | u128::from(self.random.next());
+        let bits = u128::from(self.work.random.next()) << 64 | u128::from(self.work.random.next());
         let incarnation = Incarnation::from_u128(bits);
         self.places.insert(incarnation, place);
         incarnation
@@ -305,7 +303,7 @@ impl World {
             Role::Manager => {
                 let limits = Limits { most_tasks: 1000, sessions_kept: 2000 * MS, settle: 30 * MS };
                 let log = Uuid([7; 16]);
-                let mut manager = Manager::new(me, rules, &limits, self.random.next(), log);
+                let mut manager = Manager::new(me, rules, &limits, self.work.random.next(), log);
                 manager.omitted = self.rule;
                 let whole = format::read(&self.disk, &mut |record| manager.replay(record));
                 self.disk.truncate(whole);
@@ -329,8 +327,8 @@ impl World {
     fn submit(&mut self, place: usize) {
         self.values += 1;
         let value = self.values;
-        let nature = match self.random.below(20) {
-            0 | 1 => Nature::FailsFirst(1 + self.random.below(2) as u8),
+        let nature = match self.work.random.below(20) {
+            0 | 1 => Nature::FailsFirst(1 + self.work.random.below(2) as u8),
             2 => Nature::FailsAlways,
             3 => Nature::Kills,
             4 | 5 => Nature::Cancelled,
@@ -340,13 +338,13 @@ impl World {
             _ => Nature::Ordinary,
         };
         // Sometimes the same work as before, under its key.
-        let again = self.random.below(8) == 0 && value > 1;
-        let old = self.natures.get(&(value - 1)).copied();
+        let again = self.work.random.below(8) == 0 && value > 1;
+        let old = self.work.natures.get(&(value - 1)).copied();
         let (value, nature, key) = match old {
             Some(Nature::Ordinary) if again => (value - 1, Nature::Ordinary, true),
             _ => (value, nature, nature == Nature::Ordinary),
         };
-        self.natures.insert(value, nature);
+        self.work.natures.insert(value, nature);
         let mut ids = [0; 16];
         ids[..8].copy_from_slice(&value.to_le_bytes());
         let options = options(nature);
@@ -360,7 +358,7 @@ impl World {
         let asked = Asked { value, nature, cancelled: false, delivered: None, orphan: false };
         self.history.asked.insert((session, number), asked);
         if nature == Nature::Cancelled {
-            let at = self.now + self.random.below(150 * MS);
+            let at = self.now + self.work.random.below(150 * MS);
             self.at(at, Event::Cancel { place, session, number });
         }
         if self.frozen(place).is_none() {
@@ -396,13 +394,11 @@ impl World {
             }
             Core::Worker(worker) => {
                 let threads = &mut node.threads;
-                let natures = &self.natures;
-                let nature = |value| natures.get(&value).copied().unwrap_or(Nature::Ordinary);
                 loop {
-                    dies |= threads.turn(worker, now, real, &mut self.random);
+                    dies |= threads.turn(worker, now, real, &mut self.work);
                     let Some(action) = worker.next_action() else { break };
                     fenced |= action == worker::Action::Fenced;
-                    threads.obey(worker, now, real, &action, &mut self.random, &nature);
+                    threads.obey(worker, now, real, &action, &mut self.work);
                 }
             }
             Core::Client(client, session) => {
@@ -419,7 +415,7 @@ impl World {
         }
         let mut frames = Vec::new();
         // What a worker says before it dies of a task has left it, as a rule.
-        if !dies || (place != 0 && self.random.below(10) > 0) {
+        if !dies || (place != 0 && self.work.random.below(10) > 0) {
             node.flush(real, &mut |to, frame| {
                 frames.push((to, frame.to_vec()));
                 Sent::Taken
@@ -462,13 +458,13 @@ impl World {
         let mut block = format::head(records).to_vec();
         block.extend_from_slice(records);
         if std::mem::take(&mut self.tears) {
-            let torn = self.random.below(block.len() as u64) as usize;
+            let torn = self.work.random.below(block.len() as u64) as usize;
             self.disk.extend_from_slice(&block[..torn]);
             return false;
         }
         let mut written = Vec::new();
         format::read(&block, &mut |record| written.push(record));
-        self.history.written(written);
+        self.history.written(written, &self.work.begun);
         self.disk.extend_from_slice(&block);
         true
     }
@@ -485,15 +481,15 @@ impl World {
     }
 
     fn send_to(&mut self, from: usize, to: usize, frame: &[u8]) {
-        let copies = if self.random.below(1000) < self.weather.lost {
+        let copies = if self.work.random.below(1000) < self.weather.lost {
             0
-        } else if self.random.below(1000) < self.weather.doubled {
+        } else if self.work.random.below(1000) < self.weather.doubled {
             2
         } else {
             1
         };
         for _ in 0..copies {
-            let at = self.now + 50 + self.random.below(self.weather.delay);
+            let at = self.now + 50 + self.work.random.below(self.weather.delay);
             self.at(at, Event::Deliver { to, from, octets: frame.to_vec() });
         }
     }

@@ -256,10 +256,12 @@ impl Manager {
 
     /// When there is something to do next.
     pub(crate) fn deadline(&self) -> Time {
-        let timer = self.timers.peek().map_or(Time::MAX, |Reverse((at, ..))| *at);
-        let reminder = if self.starting.is_none() { self.next_reminder } else { Time::MAX };
-        let start = self.starting.unwrap_or(Time::MAX);
-        self.members.deadline().min(timer).min(reminder).min(start)
+        // What is due waits until it has begun.
+        let own = self.starting.unwrap_or_else(|| {
+            let timer = self.timers.peek().map_or(Time::MAX, |Reverse((at, ..))| *at);
+            timer.min(self.next_reminder)
+        });
+        self.members.deadline().min(own)
     }
 
     fn changes(&mut self, now: Time) {

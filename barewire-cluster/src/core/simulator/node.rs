@@ -189,8 +189,9 @@ impl Threads {
                 _ => false,
             };
             let slow = matches!(job.nature, Nature::SlowAtFirst | Nature::SilentAtFirst);
-            let takes =
-                if slow && times == 1 { 600_000 } else { 1000 + work.random.below(60_000) };
+            // Some go on for so long that the manager may be another one when they end.
+            let most = if work.random.below(5) == 0 { 500_000 } else { 50_000 };
+            let takes = if slow && times == 1 { 600_000 } else { 1000 + work.random.below(most) };
             job.ends = real + takes;
             self.running.push(job);
         }

@@ -7,6 +7,7 @@
 #[allow(dead_code)]
 mod core;
 mod counters;
+mod error;
 #[allow(dead_code)]
 mod log;
 mod schema;
@@ -14,3 +15,5 @@ pub mod transport;
 pub mod wire;
 
 pub use counters::Counters;
+pub use error::{ClusterError, TaskError};
+pub use log::Durability;

@@ -12,9 +12,9 @@ impl Manager {
     fn is_current(&self, from: Incarnation, dispatch: Dispatch) -> bool {
         let Some(task) = self.tasks.get(dispatch.task) else { return false };
         let State::Held { worker, .. } = task.state else { return false };
-        (self.omits(Rule::Epoch) || dispatch.epoch == self.epoch)
+        worker == from
+            && (self.omits(Rule::Epoch) || dispatch.epoch == self.epoch)
             && (self.omits(Rule::Attempt) || dispatch.attempt == task.attempt)
-            && (self.omits(Rule::Worker) || worker == from)
     }
 
     /// An attempt has ended.
@@ -229,7 +229,6 @@ pub(super) fn after(time: Time, ms: u64) -> Time {
 pub(crate) enum Rule {
     Epoch,
     Attempt,
-    Worker,
     /// That a task which is asked for again is known.
     Known,
 }

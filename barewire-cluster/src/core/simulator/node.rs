@@ -212,7 +212,7 @@ impl Threads {
                 Nature::Kills => return true,
                 _ if self.revoked.remove(&job.dispatch) => Outcome::Cancelled,
                 _ if job.fails => Outcome::Failed { reason: "it does so".to_owned(), retry: true },
-                _ => Outcome::Done(answer(job.value)),
+                _ => Outcome::Done(answer(job.value, job.dispatch.attempt)),
             };
             if work.random.below(4) == 0 {
                 let progress = Progress { done: 1, total: 1, note: String::new() };

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
+use barewire_runtime::codec::{Encode, Encoder};
 use barewire_runtime::layout::Uuid;
 
 use super::history::{Asked, History, Nature};
@@ -391,6 +392,9 @@ impl World {
                 while manager.next_action().is_some() {}
                 let (records, _) = manager.take_records();
                 dies = !records.is_empty() && !self.append(&records);
+                if !dies && self.work.random.below(40) == 0 {
+                    self.rewrite(manager);
+                }
             }
             Core::Worker(worker) => {
                 let threads = &mut node.threads;
@@ -467,6 +471,14 @@ impl World {
         self.history.written(written, &self.work.begun);
         self.disk.extend_from_slice(&block);
         true
+    }
+
+    /// Writes the log anew, with only what is still needed.
+    fn rewrite(&mut self, manager: &Manager) {
+        let mut records = Vec::new();
+        manager.snapshot(&mut |record| record.encode(&mut Encoder::new(&mut records)));
+        self.disk = format::head(&records).to_vec();
+        self.disk.extend_from_slice(&records);
     }
 
     fn send(&mut self, from: usize, to: Incarnation, frame: &[u8]) {

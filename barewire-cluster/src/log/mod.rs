@@ -122,7 +122,8 @@ impl Log {
     ) -> Result<(), ClusterError> {
         let path = self.path.with_extension("new");
         let write = || -> io::Result<(File, u64)> {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&path)?;
+            let mut file =
+                OpenOptions::new().write(true).create(true).truncate(true).open(&path)?;
             file.write_all(&format::MAGIC)?;
             let (mut length, mut records) = (format::MAGIC.len() as u64, Vec::new());
             let mut outcome = Ok(());

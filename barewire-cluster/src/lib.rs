@@ -86,6 +86,8 @@ pub mod wire;
 pub use counters::Counters;
 pub use error::{ClusterError, TaskError};
 pub use log::Durability;
+#[doc(hidden)]
+pub use log::results_in_log;
 pub use node::{Context, KnownNode, Method, Node, NodeBuilder, Notice, Pending, Tasks};
 pub use task::{Failure, Task, Value};
 pub use wire::{Clock, Deadlines, Incarnation, Progress, Retry, Role, TaskOptions};

@@ -142,11 +142,6 @@ impl Client {
         number
     }
 
-    /// How many tasks have no result yet.
-    pub(crate) fn unfinished(&self) -> usize {
-        self.pending.len()
-    }
-
     pub(crate) fn cancel(&mut self, now: Time, number: u64) {
         let Some(pending) = self.pending.get_mut(&number) else { return };
         pending.cancelled = true;

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use barewire_runtime::codec::{decode, encode};
+use barewire_runtime::codec::decode;
 
 use super::{NEVER, Time};
 use crate::transport::Sent;
@@ -295,11 +295,6 @@ impl Link {
 /// What a frame has room for beside its header.
 pub(crate) fn room(largest_frame: usize) -> usize {
     largest_frame.saturating_sub(HEADER_ROOM).max(PART_ROOM * 2)
-}
-
-/// How many octets a message takes.
-pub(crate) fn length(message: &Message) -> usize {
-    encode(message).len()
 }
 
 #[cfg(test)]

@@ -124,14 +124,6 @@ impl Members {
         self.changes.pop_front()
     }
 
-    pub(crate) fn peers(&self) -> impl Iterator<Item = (Incarnation, &Peer)> {
-        self.peers.iter().map(|(&incarnation, peer)| (incarnation, peer))
-    }
-
-    pub(crate) fn peer(&self, node: Incarnation) -> Option<&Peer> {
-        self.peers.get(&node)
-    }
-
     pub(crate) fn is_reachable(&self, node: Incarnation) -> bool {
         self.peers.get(&node).is_some_and(|peer| peer.reachable)
     }
@@ -414,11 +406,6 @@ impl Members {
     pub(crate) fn seems_dead(&self, now: Time, node: Incarnation) -> bool {
         let silence = |peer: &Peer| now.saturating_sub(peer.heard);
         self.peers.get(&node).is_none_or(|peer| silence(peer) > self.rules.dead_after)
-    }
-
-    /// How many frames to a node wait or are not acknowledged.
-    pub(crate) fn backlog(&self, node: Incarnation) -> usize {
-        self.peers.get(&node).map_or(0, |peer| peer.link.backlog())
     }
 
     fn count(&mut self, fault: &FrameFault) {

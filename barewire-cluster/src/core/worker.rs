@@ -79,19 +79,19 @@ impl Worker {
             for message in due.drain(..) {
                 self.hear(now, from, message);
             }
-            self.changes(now);
+            self.changes();
         }
         self.due = due;
     }
 
-    pub(crate) fn lost(&mut self, now: Time, node: Incarnation) {
+    pub(crate) fn lost(&mut self, node: Incarnation) {
         self.members.lost(node);
-        self.changes(now);
+        self.changes();
     }
 
     pub(crate) fn tick(&mut self, now: Time) {
         self.members.tick(now);
-        self.changes(now);
+        self.changes();
     }
 
     pub(crate) fn flush(&mut self, now: Time, send: &mut Sink<'_>) -> bool {
@@ -103,14 +103,13 @@ impl Worker {
         self.members.deadline()
     }
 
-    fn changes(&mut self, now: Time) {
+    fn changes(&mut self) {
         while let Some((node, alive, change)) = self.members.next_change() {
             if matches!(change, Change::Dead | Change::Left) {
                 self.follower.gone(&mut self.members, node);
             }
             self.actions.push_back(Action::Noticed(node, alive, change));
         }
-        let _ = now;
     }
 
     fn hear(&mut self, now: Time, from: Incarnation, message: Message) {
@@ -209,10 +208,5 @@ impl Worker {
             Some(manager) => self.members.say(now, manager, &Message::Drain { worker }),
             None => self.actions.push_back(Action::Drained),
         }
-    }
-
-    /// How many attempts it has.
-    pub(crate) fn held(&self) -> usize {
-        self.held.len()
     }
 }

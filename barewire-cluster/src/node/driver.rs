@@ -40,8 +40,6 @@ impl Clock {
 pub(super) enum Flow {
     /// Go on.
     On,
-    /// Something was done that may lead to more.
-    Again,
     /// Go on as this incarnation, over a transport of its own.
     Reborn(Incarnation),
     /// The node has come to its end.
@@ -139,10 +137,6 @@ fn turns(
                 *transport = opener(incarnation)?;
                 shared.bell.hang(transport.waker());
                 shared.set_incarnation(incarnation);
-                patience = Duration::ZERO;
-                continue;
-            }
-            Flow::Again => {
                 patience = Duration::ZERO;
                 continue;
             }

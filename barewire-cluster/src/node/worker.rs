@@ -74,8 +74,8 @@ impl Part for WorkerPart {
         self.core.receive(now, octets);
     }
 
-    fn lost(&mut self, now: Time, node: Incarnation) {
-        self.core.lost(now, node);
+    fn lost(&mut self, _: Time, node: Incarnation) {
+        self.core.lost(node);
     }
 
     fn tick(&mut self, now: Time) {

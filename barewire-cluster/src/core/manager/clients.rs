@@ -57,7 +57,7 @@ impl Manager {
         self.clients.insert(from, number);
         let has = session.tasks.range(..floor).map(|(&number, _)| number).collect();
         let waiting: Vec<_> = session.tasks.range(floor..).map(|(_, &id)| id).collect();
-        self.acknowledged(now, number, has);
+        self.acknowledged(number, has);
         for id in waiting {
             if let Some(task) = self.tasks.get(id)
                 && let State::Finished(outcome) = &task.state
@@ -223,7 +223,7 @@ impl Manager {
     }
 
     /// A client has these results.
-    pub(super) fn acknowledged(&mut self, now: Time, session: u32, numbers: Vec<u64>) {
+    pub(super) fn acknowledged(&mut self, session: u32, numbers: Vec<u64>) {
         let Some(state) = self.sessions.get(&session) else { return };
         let ended = |number: &u64| {
             let task = state.tasks.get(number).and_then(|&id| self.tasks.get(id));
@@ -239,7 +239,6 @@ impl Manager {
         for number in numbers {
             self.forget_number(session, number);
         }
-        let _ = now;
     }
 
     pub(super) fn forget_number(&mut self, session: u32, number: u64) {

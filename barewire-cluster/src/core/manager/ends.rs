@@ -173,7 +173,6 @@ impl Manager {
     pub(super) fn finish(&mut self, now: Time, id: u64, outcome: Outcome) {
         let Some(task) = self.tasks.get_mut(id) else { return };
         let (session, number, attempts) = (task.session, task.number, task.attempt);
-        let key = task.key;
         task.request = Vec::new();
         let followers = std::mem::take(&mut task.followers);
         for follower in followers {
@@ -202,7 +201,6 @@ impl Manager {
         if !kept {
             self.drop_task(id);
         }
-        let _ = key;
     }
 
     /// Writes down what a task has been through.

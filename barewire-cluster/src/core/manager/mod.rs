@@ -186,6 +186,7 @@ impl Manager {
     }
 
     /// How many tasks it knows, finished ones that are not acknowledged among them.
+    #[cfg(test)]
     pub(crate) fn tasks(&self) -> usize {
         self.tasks.len()
     }
@@ -300,7 +301,7 @@ impl Manager {
             Message::Cancel { number } => self.cancel(now, from, number),
             Message::Acknowledge { numbers } => {
                 if let Some(&session) = self.clients.get(&from) {
-                    self.acknowledged(now, session, numbers);
+                    self.acknowledged(session, numbers);
                 }
             }
             Message::Started { dispatch } => self.started(now, from, dispatch),

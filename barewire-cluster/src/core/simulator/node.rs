@@ -107,7 +107,7 @@ impl Node {
         let now = self.clock.local(real);
         match &mut self.core {
             Core::Manager(manager) => manager.lost(now, node),
-            Core::Worker(worker) => worker.lost(now, node),
+            Core::Worker(worker) => worker.lost(node),
             Core::Client(client, _) => client.lost(node),
         }
     }

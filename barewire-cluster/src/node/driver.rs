@@ -75,6 +75,8 @@ pub(super) fn run(
 ) {
     let how = turns(&mut *part, &mut transport, opener, shared, clock);
     part.close();
+    shared.bell.take_down();
+    drop((part, transport));
     if let Err(error) = &how {
         tracing::warn!(%error, "a node ends");
     }

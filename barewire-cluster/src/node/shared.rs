@@ -67,6 +67,11 @@ impl Bell {
         *lock(&self.wake) = Some(wake);
     }
 
+    /// Nobody is to be woken any more; what would have woken the thread is given back.
+    pub(super) fn take_down(&self) {
+        *lock(&self.wake) = None;
+    }
+
     /// Something is there for the thread. A system call only if it sleeps.
     pub(super) fn ring(&self) {
         if self.sleeps.swap(false, Ordering::SeqCst)

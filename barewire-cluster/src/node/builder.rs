@@ -24,6 +24,8 @@ use crate::error::ClusterError;
 use crate::log::{Durability, Log};
 use crate::task::{Failure, Task, Value};
 use crate::transport::memory::{MemoryOptions, MemoryTransport};
+use crate::transport::pipe::{PipeOptions, PipeTransport};
+use crate::transport::udp::{UdpOptions, UdpTransport};
 use crate::transport::{LEAST_FRAME, Transport, TransportError};
 use crate::wire::{Credits, Declaration, Incarnation, Role};
 
@@ -45,6 +47,10 @@ type Own =
 pub enum Method {
     /// Shared memory, between processes of one machine.
     Memory(MemoryOptions),
+    /// Named pipes, between processes of one machine.
+    Pipe(PipeOptions),
+    /// UDP with multicast, between machines of one network.
+    Udp(UdpOptions),
     /// A transport that is given by a function of the cluster's name and the incarnation.
     Own(Own),
 }
@@ -54,6 +60,18 @@ impl Method {
     #[must_use]
     pub fn memory() -> Self {
         Self::Memory(MemoryOptions::default())
+    }
+
+    /// Named pipes in the usual directory.
+    #[must_use]
+    pub fn pipe() -> Self {
+        Self::Pipe(PipeOptions::default())
+    }
+
+    /// UDP with its usual group and port.
+    #[must_use]
+    pub fn udp() -> Self {
+        Self::Udp(UdpOptions::default())
     }
 
     /// A transport that a function opens.
@@ -74,6 +92,12 @@ impl Method {
             Self::Memory(options) => {
                 Ok(Box::new(MemoryTransport::open(cluster, incarnation, options.clone())?))
             }
+            Self::Pipe(options) => {
+                Ok(Box::new(PipeTransport::open(cluster, incarnation, options.clone())?))
+            }
+            Self::Udp(options) => {
+                Ok(Box::new(UdpTransport::open(cluster, incarnation, options.clone())?))
+            }
             Self::Own(open) => open(cluster, incarnation),
         }
     }
@@ -83,6 +107,8 @@ impl std::fmt::Debug for Method {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Memory(options) => f.debug_tuple("Memory").field(options).finish(),
+            Self::Pipe(options) => f.debug_tuple("Pipe").field(options).finish(),
+            Self::Udp(options) => f.debug_tuple("Udp").field(options).finish(),
             Self::Own(_) => f.write_str("Own"),
         }
     }

@@ -3,12 +3,17 @@
 //! | module | carries over |
 //! |---|---|
 //! | [`memory`] | queues in shared memory, between processes of one machine |
+//! | [`pipe`] | named pipes, between processes of one machine that share no memory |
+//! | [`udp`] | UDP, with multicast, between machines |
 //!
 //! The protocol expects little of a transport: frames may be lost, doubled, delayed and overtaken,
 //! and it makes up for all of that. It expects that a frame arrives whole or not at all, that
 //! [`send`](Transport::send) never waits, and that nothing the network does is a panic.
 
+mod bell;
 pub mod memory;
+pub mod pipe;
+pub mod udp;
 
 use std::fmt;
 use std::sync::Arc;

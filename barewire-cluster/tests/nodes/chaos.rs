@@ -96,3 +96,13 @@ fn chaos(way: &str, tasks: u64) {
 fn every_task_has_one_result_over_shared_memory() {
     chaos("memory", tasks_or(10_000));
 }
+
+#[test]
+fn every_task_has_one_result_over_pipes() {
+    chaos("pipe", tasks_or(3000));
+}
+
+#[test]
+fn every_task_has_one_result_over_udp() {
+    chaos("udp", tasks_or(3000));
+}

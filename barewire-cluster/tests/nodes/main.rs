@@ -3,8 +3,10 @@
 //! `BAREWIRE_CLUSTER_TASKS=10000` has each transport do as many tasks as shared memory does.
 
 mod chaos;
+mod hostile;
 mod plain;
 mod process;
+mod transports;
 
 /// Not a test of its own: what the processes that the tests start run.
 #[test]

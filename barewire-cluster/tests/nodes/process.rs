@@ -1,12 +1,15 @@
 //! Processes of a test: this program again, as a manager or worker.
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use barewire_cluster::transport::memory::MemoryOptions;
+use barewire_cluster::transport::pipe::PipeOptions;
+use barewire_cluster::transport::udp::UdpOptions;
 use barewire_cluster::{Context, Durability, Failure, Method, Node, NodeBuilder, Role, Task};
 
 const ROLE: &str = "BAREWIRE_CLUSTER_TEST_ROLE";
@@ -56,12 +59,27 @@ impl Drop for Place {
     }
 }
 
+/// A port for each place, so that tests do not hear each other.
+pub(crate) fn port(place: &Path) -> u16 {
+    let sum = place
+        .to_string_lossy()
+        .bytes()
+        .fold(7_u32, |sum, octet| sum.wrapping_mul(31).wrapping_add(u32::from(octet)));
+    20_000 + (sum % 12_000) as u16
+}
+
 /// The way between nodes that a test is about.
 pub(crate) fn method(name: &str, place: &Path) -> Method {
     match name {
         "memory" => Method::Memory(MemoryOptions {
             directory: Some(place.to_owned()),
             ..MemoryOptions::default()
+        }),
+        "pipe" => Method::Pipe(PipeOptions { directory: Some(place.to_owned()) }),
+        "udp" => Method::Udp(UdpOptions {
+            port: port(place),
+            interface: Ipv4Addr::LOCALHOST,
+            ..UdpOptions::default()
         }),
         other => panic!("{other} is no transport that these tests know"),
     }

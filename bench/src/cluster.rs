@@ -1,9 +1,11 @@
 //! Empty tasks in a cluster of processes: a manager, two workers, and this one as the client.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use barewire::cluster::transport::udp::UdpOptions;
 use barewire::cluster::{Context, Durability, Failure, Method, Node, Pending, Role, Task};
 use serde_json::json;
 
@@ -47,11 +49,19 @@ struct Found {
 const ROWS: &[(&str, &str, Durability)] = &[
     ("cluster/task/shm", "shm", Durability::Process),
     ("cluster/task/shm/synced", "shm", Durability::Machine),
+    ("cluster/task/pipe", "pipe", Durability::Process),
+    ("cluster/task/udp", "udp", Durability::Process),
 ];
 
 fn method(way: &str) -> Outcome<Method> {
     match way {
         "shm" => Ok(Method::memory()),
+        "pipe" => Ok(Method::pipe()),
+        "udp" => Ok(Method::Udp(UdpOptions {
+            // Nobody else is to hear it.
+            interface: Ipv4Addr::LOCALHOST,
+            ..UdpOptions::default()
+        })),
         other => Err(format!("no way between nodes is called {other}").into()),
     }
 }

@@ -325,7 +325,7 @@ impl Members {
         // Whoever stood still has not listened, and cannot blame others for their silence.
         let pardon = if self.ticked > 0 && gap > 2 * self.rules.heartbeat { gap } else { 0 };
         self.ticked = now;
-        let mut hopeless = Vec::new();
+        let (mut hopeless, mut nameless) = (Vec::new(), Vec::new());
         for (&node, peer) in &mut self.peers {
             peer.heard += pardon;
             let silence = now.saturating_sub(peer.heard);
@@ -335,19 +335,19 @@ impl Members {
             }
             // One that has never said who it is is no node.
             let guessed = !self.rules.tells_deaths || peer.alive.is_none();
-            // Only who tells the other so may begin anew with the numbers of a link.
-            let ends = self.me.role == Role::Manager || peer.link.is_unused();
-            if guessed && ends && silence > self.rules.dead_after {
+            if !guessed || silence <= self.rules.dead_after {
+                continue;
+            }
+            if peer.link.is_unused() && (peer.alive.is_none() || self.me.role != Role::Manager) {
+                nameless.push(node);
+            } else if self.me.role == Role::Manager {
+                // Only who tells the other so may begin anew with the numbers of a link.
                 hopeless.push(node);
             }
         }
-        for node in hopeless {
-            if self.me.role == Role::Manager {
-                self.bury(node, Change::Dead);
-            } else {
-                self.remove(node, Change::Dead);
-            }
-        }
+        hopeless.into_iter().for_each(|node| self.bury(node, Change::Dead));
+        // Those need not be remembered: a flood of them would drive out who must be.
+        nameless.into_iter().for_each(|node| self.remove(node, Change::Dead));
         if now >= self.next_beat {
             self.next_beat = now + self.rules.heartbeat;
             let alive = Message::Alive(self.alive());

@@ -144,9 +144,11 @@ impl UdpTransport {
             match sender(frame) {
                 Some(node) if node == self.me => continue,
                 Some(node) => {
-                    if self.addresses.len() < MOST_ADDRESSES || self.addresses.contains_key(&node) {
-                        self.addresses.insert(node, from);
+                    if self.addresses.len() >= MOST_ADDRESSES {
+                        // A flood; those that live are learned again with their next heartbeat.
+                        self.addresses.clear();
                     }
+                    self.addresses.insert(node, from);
                 }
                 None => {}
             }

@@ -117,7 +117,8 @@ pub enum Refusal {
 /// One thing that is said from node to node.
 ///
 /// Those marked *once* travel in frames that are not counted ([`SAID_ONCE`](super::SAID_ONCE)); a
-/// later one makes up for what is lost. All others arrive in order, once, or their receiver is gone.
+/// later one makes up for what is lost. All others arrive in order, once, or their receiver is
+/// gone.
 #[derive(BareSchema, Debug, Clone, PartialEq)]
 #[bare(crate = "::barewire_runtime")]
 pub enum Message {

@@ -210,7 +210,10 @@ fn a_drained_worker_ends_its_tasks_and_goes_and_a_cluster_is_shut_down() {
     assert_eq!(worker.wait_timeout(SOON), Ok(()));
     let incarnation = worker.incarnation();
     drop(worker);
-    let left = |notice: Notice| matches!(notice, Notice::Left(node) | Notice::Dead(node) if node.incarnation == incarnation);
+    let left = |notice: Notice| match notice {
+        Notice::Left(node) | Notice::Dead(node) => node.incarnation == incarnation,
+        _ => false,
+    };
     assert!(notices.iter().any(left));
     let other = builder(place.path(), "memory", Role::Worker, "other")
         .task(DOUBLE, double)

@@ -136,6 +136,19 @@ impl Members {
         }
     }
 
+    /// Says something to all that are known and heard, which is to arrive.
+    pub(crate) fn say_all(&mut self, message: &Message) {
+        let known = |peer: &&mut Peer| peer.alive.is_some() && peer.reachable;
+        for peer in self.peers.values_mut().filter(known) {
+            peer.link.push(message, self.room);
+        }
+    }
+
+    /// Whether all that is to arrive has arrived, as far as nodes are heard.
+    pub(crate) fn is_all_said(&self) -> bool {
+        self.peers.values().all(|peer| !peer.reachable || peer.link.backlog() == 0)
+    }
+
     /// Says something that may be lost. What does not fit any more is lost.
     pub(crate) fn say_once(&mut self, now: Time, to: Incarnation, message: &Message) {
         if let Some((peer, room)) = self.peer_or_new(now, to) {

@@ -294,7 +294,7 @@ impl NodeBuilder {
                 let mut core = Manager::new(me, rules, &limits, seed, log_id);
                 records.into_iter().for_each(|record| core.replay(record));
                 core.begin(clock.now());
-                Box::new(ManagerPart { core, log, shared: shared.clone() })
+                Box::new(ManagerPart { core, log, shared: shared.clone(), ends: None })
             }
             _ => {
                 let session = Uuid(fresh()?.as_u128().to_be_bytes());
@@ -340,7 +340,6 @@ impl NodeBuilder {
         Ok(())
     }
 
-    #[expect(clippy::type_complexity, reason = "what a log gives")]
     fn open_log(
         &self,
     ) -> Result<(Log, Vec<crate::core::manager::record::Record>, Uuid), ClusterError> {

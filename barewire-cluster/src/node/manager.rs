@@ -16,7 +16,12 @@ pub(super) struct ManagerPart {
     pub(super) core: Manager,
     pub(super) log: Log,
     pub(super) shared: Arc<Shared>,
+    /// Until when all others are to have heard that the cluster ends.
+    pub(super) ends: Option<Time>,
 }
+
+/// How long a manager waits for that, in microseconds.
+const LINGER: Time = 1_000_000;
 
 impl Part for ManagerPart {
     fn members(&mut self) -> &mut Members {
@@ -43,7 +48,6 @@ impl Part for ManagerPart {
             let core = &self.core;
             self.log.rewrite(|write| core.snapshot(write))?;
         }
-        let mut flow = Flow::On;
         while let Some(action) = self.core.next_action() {
             match action {
                 Action::Begun => {
@@ -69,12 +73,13 @@ impl Part for ManagerPart {
                     self.shared.tell(&Notice::SecondManager(alive.name));
                 }
                 Action::Shutdown => {
-                    self.core.members.shout(&Message::Shutdown);
-                    flow = Flow::End;
+                    self.core.members.say_all(&Message::Shutdown);
+                    self.ends.get_or_insert(now + LINGER);
                 }
             }
         }
-        Ok(flow)
+        let ends = self.ends.is_some_and(|ends| now >= ends || self.core.members.is_all_said());
+        Ok(if ends { Flow::End } else { Flow::On })
     }
 
     fn flush(&mut self, now: Time, send: &mut Sink<'_>) -> bool {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use barewire_derive::BareSchema;
 use barewire_runtime::codec::Decoder;
-use barewire_runtime::ipc::{MessageQueue, Overflow, QueueBuilder, RegionBuilder, SharedRegion};
+use barewire_runtime::ipc::{MessageQueue, Overflow, QueueBuilder, RegionBuilder, SharedRegion, Wait};
 use barewire_runtime::layout::FixedLayout;
 
 use super::{Event, Sent, Transport, TransportError, Wake};
@@ -74,6 +74,8 @@ impl Place {
             .capacity(self.options.frames)
             .slot_bytes(self.options.frame_bytes + LENGTH_ROOM)
             .overflow(Overflow::Reject)
+            // There are more nodes than processors, as a rule: one that spins holds up another.
+            .wait(Wait::Park)
             .at_most_once();
         match &self.options.directory {
             Some(path) => builder.directory(path),
@@ -282,6 +284,9 @@ impl Transport for MemoryTransport {
     }
 
     fn send(&mut self, to: Incarnation, frame: &[u8]) -> Result<Sent, TransportError> {
+        if frame.len() > self.place.options.frame_bytes {
+            return Ok(Sent::NoWay);
+        }
         let Some(inbox) = self.peers.get(&to) else {
             // A node that is not known yet may have spoken first.
             return self.send_unknown(to, frame);

@@ -219,6 +219,7 @@ fn a_drained_worker_ends_its_tasks_and_goes_and_a_cluster_is_shut_down() {
         .task(DOUBLE, double)
         .start()
         .expect("a worker");
+    other.wait_ready(SOON).expect("a manager");
     for (number, one) in first.iter().enumerate() {
         assert_eq!(one.wait(), Ok(number as u64 * 2));
     }

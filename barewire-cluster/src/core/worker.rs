@@ -41,6 +41,8 @@ pub(crate) struct Worker {
     /// The manager's numbers, and ours.
     kinds: BTreeMap<u16, u16>,
     held: BTreeMap<Dispatch, bool>,
+    /// Wants to be let go, by whichever manager.
+    drains: bool,
     actions: VecDeque<Action>,
     due: Vec<Message>,
 }
@@ -59,6 +61,7 @@ impl Worker {
             declarations,
             kinds: BTreeMap::new(),
             held: BTreeMap::new(),
+            drains: false,
             actions: VecDeque::new(),
             due: Vec::new(),
         }
@@ -140,6 +143,9 @@ impl Worker {
                 for declaration in &self.declarations {
                     self.members.say(now, from, &Message::Declare(declaration.clone()));
                 }
+                if self.drains {
+                    self.drain(now);
+                }
             }
         }
     }
@@ -203,6 +209,7 @@ impl Worker {
 
     /// Asks for no more tasks, and to be let go.
     pub(crate) fn drain(&mut self, now: Time) {
+        self.drains = true;
         let worker = self.members.me.incarnation;
         match self.manager() {
             Some(manager) => self.members.say(now, manager, &Message::Drain { worker }),

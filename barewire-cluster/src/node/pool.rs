@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use barewire_runtime::codec::{decode, encode};
 
@@ -48,6 +49,9 @@ pub(super) enum Report {
     Ends(Dispatch, Outcome),
 }
 
+/// How long a task waits for its start to be announced.
+const LONGEST_ANNOUNCEMENT: Duration = Duration::from_secs(1);
+
 /// Holds a thread until something has happened.
 #[derive(Default)]
 pub(super) struct Gate(Mutex<bool>, Condvar);
@@ -58,11 +62,11 @@ impl Gate {
         self.1.notify_all();
     }
 
+    /// Waits until it is open; not for ever, since a node that ends opens none.
     fn pass(&self) {
-        let mut open = lock(&self.0);
-        while !*open {
-            open = self.1.wait(open).unwrap_or_else(PoisonError::into_inner);
-        }
+        let open = lock(&self.0);
+        let closed = |open: &mut bool| !*open;
+        let _ = self.1.wait_timeout_while(open, LONGEST_ANNOUNCEMENT, closed);
     }
 }
 

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use barewire_derive::BareSchema;
 use barewire_runtime::codec::Decoder;
-use barewire_runtime::ipc::{MessageQueue, Overflow, QueueBuilder, RegionBuilder, SharedRegion, Wait};
+use barewire_runtime::ipc::{
+    MessageQueue, Overflow, QueueBuilder, RegionBuilder, SharedRegion, Wait,
+};
 use barewire_runtime::layout::FixedLayout;
 
 use super::{Event, Sent, Transport, TransportError, Wake};

@@ -161,11 +161,9 @@ impl Threads {
                 self.waiting.push_back(job);
                 self.begin(worker, now, real, work);
             }
-            Action::Revoke(dispatch) => {
-                // Threads that do not ask do not hear of it.
-                if work.random.below(2) == 0 {
-                    self.revoked.insert(*dispatch);
-                }
+            // Threads that do not ask do not hear of it.
+            Action::Revoke(dispatch) if work.random.below(2) == 0 => {
+                self.revoked.insert(*dispatch);
             }
             _ => {}
         }

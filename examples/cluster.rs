@@ -10,7 +10,7 @@ use std::error::Error;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use barewire::BareSchema;
 use barewire::cluster::{Context, Failure, Method, Node, Pending, Role, Task};
@@ -89,6 +89,19 @@ impl Nodes {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["--node", role, transport, cluster]).stdin(Stdio::piped());
         self.0.push(command.spawn()?);
+        Ok(())
+    }
+}
+
+impl Nodes {
+    /// Waits until all have ended of themselves.
+    fn wait(&mut self) -> Outcome<()> {
+        let begun = Instant::now();
+        for child in &mut self.0 {
+            while child.try_wait()?.is_none() && begun.elapsed() < PATIENCE {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
         Ok(())
     }
 }
@@ -175,7 +188,7 @@ fn run(transport: &str, paths: &[PathBuf]) -> Outcome<()> {
         println!("{times:8} {word}");
     }
     client.shut_cluster_down()?;
-    let _ = client.wait_timeout(PATIENCE);
+    nodes.wait()?;
     println!("tasks={} retried={retried} lost={lost}", pending.len());
     if found == expected { Ok(()) } else { Err("the counts are wrong".into()) }
 }

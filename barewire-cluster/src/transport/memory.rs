@@ -232,6 +232,8 @@ impl MemoryTransport {
         for node in dead {
             self.peers.remove(&node);
             take(Event::Lost(node));
+            // Whoever wants a segment of the dead removes it.
+            let _ = self.place.lifeline(node).open();
             let _ = self.table.update_timeout(PATIENCE, |table| {
                 table.nodes.retain(|other| *other != node);
             });

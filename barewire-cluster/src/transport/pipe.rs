@@ -282,6 +282,13 @@ impl Transport for PipeTransport {
 impl Drop for PipeTransport {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(path(&self.folder, self.me));
+        // What those have left who were killed meanwhile: a FIFO has its name while it is read.
+        for entry in std::fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let node = !entry.file_name().to_string_lossy().starts_with(UNFINISHED);
+            if node && open(&entry.path()).is_err_and(|error| is_unread(&error)) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
         // Only if it is empty.
         let _ = std::fs::remove_dir(&self.folder);
     }

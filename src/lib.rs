@@ -110,6 +110,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `actor` | the module `actor`: actors in this process and in others; needs tokio |
+//! | `cluster` | the module `cluster`: tasks for workers on one machine or many |
 //! | `json` | `Value::to_json` and `Value::from_json`, with only a schema; needs serde_json |
 //! | `farscape` | C libraries in processes of their own: the module and the macro `farscape` |
 //! | `farscape-sandbox` | rlimits, Landlock and seccomp for their processes |
@@ -236,6 +237,8 @@
 
 #[cfg(feature = "actor")]
 pub use barewire_actor as actor;
+#[cfg(feature = "cluster")]
+pub use barewire_cluster as cluster;
 #[cfg(feature = "farscape")]
 pub use barewire_derive::farscape;
 pub use barewire_derive::{BareSchema, schema};

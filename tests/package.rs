@@ -12,6 +12,7 @@ const PUBLISHED: &[&str] = &[
     "barewire",
     "barewire-actor",
     "barewire-cli",
+    "barewire-cluster",
     "barewire-derive",
     "barewire-farscape",
     "barewire-runtime",

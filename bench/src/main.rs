@@ -6,6 +6,7 @@
 //! builds of the workspace do not become slower by it.
 
 mod actor;
+mod cluster;
 mod codec;
 mod control;
 mod farscape;
@@ -47,6 +48,8 @@ enum Command {
     Codec(codec::Options),
     /// Actors in one process and between two.
     Actor(actor::Options),
+    /// Empty tasks in a cluster of four processes.
+    Cluster(cluster::Options),
     /// Calls of C libraries: direct, in this process, in another one, and over a socket.
     Farscape(farscape::Options),
     /// The other end of a row of actors, as the program starts it.
@@ -79,10 +82,12 @@ fn main() -> ExitCode {
         return exit(actor::work(worker));
     }
     farscape::become_worker();
+    cluster::become_node();
     let done = match Arguments::parse().command {
         Command::Ipc(options) => run::run(&options),
         Command::Codec(options) => codec::run(&options),
         Command::Actor(options) => actor::run(&options),
+        Command::Cluster(options) => cluster::run(&options),
         Command::Farscape(options) => farscape::run(&options),
         Command::Far(far) => actor::be(far),
         Command::Peer { plan } => peer::run(&plan),

@@ -31,6 +31,7 @@ const PRINTS: &[(&str, &[&str])] = &[
     ("chat", &["chat: users=3 ", " lost=0 duplicated=0"]),
     ("worker_pool", &["400 of 400 jobs done in ", " workers killed, "]),
     ("chat_actors", &["room: alice has left: it stopped", "15 lines were said"]),
+    ("cluster", &["tasks=", " lost=0"]),
     ("farscape_zlib", &["Cargo.lock: restored, byte for byte"]),
     ("farscape_crash", &["900 good calls, 100 crashes, and this process is still here"]),
 ];

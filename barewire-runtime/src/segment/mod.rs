@@ -7,6 +7,7 @@
 mod directory;
 mod handed;
 mod header;
+mod in_place;
 mod participants;
 
 use std::fs::File;
@@ -21,6 +22,7 @@ use barewire_schema::{Fingerprint, Schema, Type, Validated, compatibility};
 pub(crate) use directory::check_name;
 pub use directory::{DIRECTORY_VARIABLE, Directory, MAX_NAME_BYTES};
 pub use header::{FORMAT_VERSION, MAX_PARTICIPANTS, MAX_SEGMENT_BYTES, MAX_TEXT_BYTES};
+pub use in_place::InPlace;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::Event;
@@ -38,6 +40,7 @@ pub(crate) enum Kind {
     Queue = 2,
     Topic = 3,
     Service = 4,
+    Struct = 5,
 }
 
 impl Kind {
@@ -47,6 +50,7 @@ impl Kind {
             2 => "a message queue",
             3 => "a topic",
             4 => "a service",
+            5 => "a struct",
             _ => "of an unknown kind",
         }
     }
@@ -74,7 +78,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) name: &'a str,
     pub(crate) place: Place,
     pub(crate) kind: Kind,
-    pub(crate) ty: &'static Type,
+    pub(crate) ty: &'a Type,
 }
 
 impl Plan<'_> {

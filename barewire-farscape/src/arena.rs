@@ -105,15 +105,15 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    pub(crate) fn new(arena: &Arc<Arena>, len: usize) -> Result<Self> {
-        let buffer = Self { block: arena.take(len)?, len };
+    pub(crate) fn new(block: Block, len: usize) -> Self {
+        let buffer = Self { block, len };
         // What others left there is nobody's business.
         let zeroes = [0_u8; 4096];
         for start in (0..len).step_by(zeroes.len()) {
             let part = &zeroes[..zeroes.len().min(len - start)];
             buffer.block.arena.map.write_volatile(buffer.block.offset + start, part);
         }
-        Ok(buffer)
+        buffer
     }
 
     /// How many bytes there are.

@@ -19,6 +19,8 @@ pub(crate) mod status {
     pub(crate) const NO_FUNCTION: u32 = 3;
     pub(crate) const BAD_ADDRESS: u32 = 4;
     pub(crate) const TOO_MANY_HANDLES: u32 = 5;
+    /// The worker dies of the signal that is the result.
+    pub(crate) const DYING: u32 = 6;
 }
 
 /// What a call gives back.

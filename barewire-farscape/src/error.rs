@@ -33,6 +33,8 @@ pub enum ErrorKind {
     NotFound,
     /// A value that came back is not one of its type.
     InvalidValue,
+    /// What is there has another schema.
+    SchemaMismatch,
     /// No worker could be started.
     NotStarted,
     /// The operating system refused.

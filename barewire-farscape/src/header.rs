@@ -16,7 +16,7 @@ const SEGMENT: &str = r#"
 struct barewire_segment {
     char magic[8];
     uint32_t format_version;
-    uint32_t kind; /* 1 region, 2 queue, 3 topic, 4 service */
+    uint32_t kind; /* 1 region, 2 queue, 3 topic, 4 service, 5 struct */
     uint64_t total_bytes;
     uint64_t text_at, text_bytes;
     uint64_t body_at, body_bytes;
@@ -38,6 +38,13 @@ static inline int barewire_holds(const void *segment, uint64_t bytes, const uint
            head->format_version == BAREWIRE_FORMAT_VERSION && head->total_bytes == bytes &&
            head->body_at <= bytes && head->body_bytes <= bytes - head->body_at &&
            memcmp(head->layout_id, layout_id, 16) == 0;
+}
+
+/* The struct in a segment of one, to be read and written in place; null if it holds another. */
+static inline void *barewire_struct(void *segment, uint64_t bytes, const uint8_t layout_id[16]) {
+    const struct barewire_segment *head = (const struct barewire_segment *)segment;
+    return barewire_holds(segment, bytes, layout_id) && head->kind == 5 &&
+           head->geometry[0] <= head->body_bytes ? (uint8_t *)segment + head->body_at : NULL;
 }
 
 /* Copies the value of a region: 1 once it is whole, 0 if the region cannot hold it. */
@@ -62,7 +69,11 @@ static inline int barewire_region_read(const void *segment, void *value, uint64_
 ///
 /// Every type has its fixed layout, with a `_Static_assert` for its size, its alignment and each
 /// offset; what C has no word for (text, lists, optionals, unions) is a struct of its parts. With
-/// it come the layout of a segment and `barewire_region_read`.
+/// it come the layout of a segment, `barewire_struct` and `barewire_region_read`.
+///
+/// A program of C writes to a [`SharedStruct`](crate::SharedStruct), and not to a region: who writes
+/// there holds a lock that is taken back if the kernel says that its holder is dead, and wakes those
+/// who wait for a change; all of that would have to stand in C a second time.
 ///
 /// ```
 /// use barewire_farscape::c_header;
@@ -96,7 +107,7 @@ pub fn c_header(name: &str, schema: &Schema) -> Result<String> {
     text += &SEGMENT.replace("@VERSION@", &version);
     text.push('\n');
     text += &header.text;
-    let id = named_id(schema).0;
+    let id = named_root(schema).layout_id().0;
     let bytes: Vec<String> = id.iter().map(|byte| format!("0x{byte:02x}")).collect();
     let root = schema.root_name();
     writeln!(text, "#define BAREWIRE_LAYOUT_ID_{root} {{{}}}", bytes.join(", ")).unwrap_or(());
@@ -104,16 +115,14 @@ pub fn c_header(name: &str, schema: &Schema) -> Result<String> {
     Ok(text)
 }
 
-/// The layout id that a segment of the root type carries: that of the type under its name, which
-/// what is derived always has.
-fn named_id(schema: &Schema) -> barewire_schema::Fingerprint {
-    let root = schema.root();
-    match root {
-        Type::Struct(_) | Type::Enum(_) | Type::Union(_) => {
+/// The root type under its name, as what is derived always has it: so a segment carries it.
+pub(crate) fn named_root(schema: &Schema) -> Type {
+    match schema.root() {
+        root @ (Type::Struct(_) | Type::Enum(_) | Type::Union(_)) => {
             let name = schema.root_name().to_owned().into();
-            Type::User { name, definition: Some(root.clone().into()) }.layout_id()
+            Type::User { name, definition: Some(root.clone().into()) }
         }
-        other => other.layout_id(),
+        other => other.clone(),
     }
 }
 

@@ -217,7 +217,7 @@ impl Instance {
     ///
     /// `TooLarge` if there is no room.
     pub fn buffer(&self, bytes: usize) -> Result<Buffer> {
-        Buffer::new(&self.pool.arena, bytes)
+        Ok(Buffer::new(self.pool.block(bytes)?, bytes))
     }
 
     /// What the sandbox of the first worker achieved.

@@ -71,7 +71,8 @@
 //! - A worker that dies, hangs beyond the deadline or answers nonsense gives
 //!   [`Crashed`](ErrorKind::Crashed),
 //!   [`Exited`](ErrorKind::Exited), [`TimedOut`](ErrorKind::TimedOut) or
-//!   [`Violation`](ErrorKind::Violation), is ended and replaced. The kernel is asked who is dead.
+//!   [`Violation`](ErrorKind::Violation), is ended and replaced. The kernel is asked who is dead; a
+//!   worker that dies of a fault says so first, and the error does not wait for its burial.
 //! - Handles are of one worker. After it is gone they are [`StaleHandle`](ErrorKind::StaleHandle).
 //! - A function runs at most once for each call, unless it is `pure`. One that had not begun when
 //!   its worker died goes to another.
@@ -90,6 +91,7 @@
 //! The macro makes `unsafe` code: a module that uses it cannot `forbid(unsafe_code)`.
 
 mod arena;
+mod dying;
 mod dynamic;
 mod engine;
 mod error;

@@ -7,7 +7,7 @@
 //!      8    128  16 arguments                                          }
 //!    136     16  where a text goes that is returned, and its room      }
 //!    192      4  reply: the number of the call; stored last            } written by the worker
-//!    196      4  status                                                }
+//!    196      4  status; also that the worker dies, and of what         }
 //!    200      4  errno                                                 }
 //!    208      8  result                                                }
 //!    256      4  taken: the number of the last call that was begun     } written by the worker

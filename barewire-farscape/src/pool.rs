@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use barewire_runtime::shared_memory::Mapping;
 
-use crate::arena::{Arena, shared};
+use crate::arena::{Arena, Block, shared};
 use crate::engine::{Answer, Engine, Loaded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hello::Hello;
@@ -59,6 +59,22 @@ impl Seat {
         }
     }
 
+    /// Ends a worker, and says how it died; one that dies by itself is not waited for, and keeps
+    /// the memory of its last call until then.
+    pub(crate) fn end_soon(&mut self, blocks: &mut Vec<Block>) -> ErrorKind {
+        match self {
+            Self::Local(_) => ErrorKind::Violation,
+            Self::Remote(remote) => remote.end_soon(blocks),
+        }
+    }
+
+    fn is_buried(&mut self) -> bool {
+        match self {
+            Self::Local(_) => true,
+            Self::Remote(remote) => remote.is_buried(),
+        }
+    }
+
     /// Ends a worker, and says how it died.
     pub(crate) fn end(&mut self) -> ErrorKind {
         match self {
@@ -74,6 +90,8 @@ struct State {
     busy: Vec<u64>,
     /// Those of the busy that are not to have another call.
     condemned: Vec<u64>,
+    /// Those that were ended and may not be dead as yet.
+    dying: Vec<Seat>,
     spares: Vec<Seat>,
     /// How many are being started, to have calls and to be spares.
     starting: usize,
@@ -150,6 +168,7 @@ impl Pool {
     /// Takes a worker: the one of this life, or any.
     pub(crate) fn take(self: &Arc<Self>, route: Option<u64>, timeout: Duration) -> Result<Seat> {
         let mut state = self.lock();
+        state.dying.retain_mut(|seat| !seat.is_buried());
         let mut begin = None;
         loop {
             if let Some(life) = route {
@@ -233,7 +252,10 @@ impl Pool {
         state.busy.retain(|busy| *busy != life);
         let condemned = state.condemned.contains(&life);
         state.condemned.retain(|other| *other != life);
-        let dropped = if dead || condemned {
+        let dropped = if dead {
+            state.dying.push(seat);
+            None
+        } else if condemned {
             Some(seat)
         } else {
             state.idle.push(seat);
@@ -244,6 +266,16 @@ impl Pool {
         }
         drop(state);
         drop(dropped);
+    }
+
+    /// A block of the arena; if there is none, of what those have who are dying.
+    pub(crate) fn block(&self, len: usize) -> Result<Block> {
+        self.arena.take(len).or_else(|_| {
+            let dying = std::mem::take(&mut self.lock().dying);
+            // Waits until they are dead.
+            drop(dying);
+            self.arena.take(len)
+        })
     }
 
     /// Ends all workers, those with a call once it is done; the next calls find others.

@@ -16,8 +16,9 @@ use rustix::net::{
 };
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use crate::arena::{Arena, shared};
-use crate::engine::Answer;
+use crate::arena::{Arena, Block, shared};
+use crate::dying;
+use crate::engine::{Answer, status};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hello::{Hello, MAX_HELLO};
 use crate::mailbox::{
@@ -49,6 +50,10 @@ pub(crate) struct Remote {
     death: OwnedFd,
     child: Child,
     number: u32,
+    /// The signal that it says it dies of.
+    dying: Option<i32>,
+    /// Memory that its threads may write to for as long as there are any.
+    held: Vec<Block>,
 }
 
 /// Why a call did not end well.
@@ -103,7 +108,8 @@ impl Remote {
         let number = Pid::from_child(&child);
         let death = pidfd_open(number, PidfdFlags::empty()).map_err(|error| failed(&error))?;
         let level = Level::default();
-        let mut made = Self { life: life(), map, level, socket, death, child, number: 0 };
+        let (number, dying, held) = (0, None, Vec::new());
+        let mut made = Self { life: life(), map, level, socket, death, child, number, dying, held };
         made.tell(hello, &file, arena).map_err(|error| failed(&error))?;
         made.level = made.hear(name)?;
         Ok(made)
@@ -184,13 +190,37 @@ impl Remote {
             death: Some(self.death.as_fd()),
         };
         match side.wait(|reply| reply == number, how.0, Some(how.1)) {
-            Woken::Changed => Ok(Answer::read(map)),
-            Woken::TimedOut => Err(Fault::TimedOut),
-            Woken::Gone => {
-                let began = map.u32(TAKEN).load(Ordering::Relaxed) == number;
-                Err(Fault::Dead { began })
+            Woken::Changed => {
+                let answer = Answer::read(map);
+                if answer.status == status::DONE {
+                    return Ok(answer);
+                }
+                self.dying = dying::signal(&answer);
+                if self.dying.is_some() { Err(self.dead()) } else { Ok(answer) }
             }
+            Woken::TimedOut => Err(Fault::TimedOut),
+            Woken::Gone => Err(self.dead()),
         }
+    }
+
+    #[cold]
+    fn dead(&self) -> Fault {
+        Fault::Dead { began: self.map.u32(TAKEN).load(Ordering::Relaxed) == self.number }
+    }
+
+    /// Ends the process without waiting for its death if it says that it dies, and yields how.
+    ///
+    /// Until then it keeps `blocks`, so that no thread of it writes where others have their own.
+    pub(crate) fn end_soon(&mut self, blocks: &mut Vec<Block>) -> ErrorKind {
+        let Some(signal) = self.dying else { return self.end() };
+        let _ = pidfd_send_signal(&self.death, Signal::KILL);
+        self.held.append(blocks);
+        ErrorKind::Crashed { signal }
+    }
+
+    /// Whether the process is dead, and has been waited for.
+    pub(crate) fn is_buried(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Ends the process, if it lives, and says how it died.

@@ -1,25 +1,29 @@
 //! A C struct in memory that programs of Rust and of C have mapped at once.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use barewire_runtime::memory;
-use barewire_runtime::shared_memory::Mapping;
+use barewire_runtime::segment::Directory;
+use barewire_runtime::shared_memory::InPlace;
 use barewire_runtime::value::Value;
 use barewire_schema::{Schema, Type};
 
 use crate::c::StructDefinition;
 use crate::error::{Error, ErrorKind, Result};
+use crate::header::named_root;
 
-/// A C struct in a file that several programs have mapped: it begins at offset 0, as C lays it out.
+/// A C struct that several programs have mapped, as C lays it out: a segment like all others, with
+/// a header, the schema and its fingerprint.
 ///
 /// A field that is a number is read and written in one step, so that no program sees half of it.
 /// Larger ones, and several fields together, are not: for whole values between processes there is
-/// [`SharedRegion`](barewire_runtime::ipc::SharedRegion), which C can read through
-/// [`c_header`](crate::c_header).
+/// [`SharedRegion`](barewire_runtime::ipc::SharedRegion), which C can read, and Rust alone writes.
+///
+/// It lasts for as long as a program of Rust has it. A program of C maps the file at
+/// [`path`](Self::path) and finds the struct by `barewire_struct`, which stands in what
+/// [`c_header`](crate::c_header) writes: it yields null unless the segment holds this very layout.
 ///
 /// ```
 /// use barewire_farscape::SharedStruct;
@@ -30,22 +34,22 @@ use crate::error::{Error, ErrorKind, Result};
 /// let reading = StructDefinition::new("reading")
 ///     .field("sensor", CType::UNSIGNED)
 ///     .field("celsius", CType::Double.array(3));
-/// let path = std::env::temp_dir().join(format!("docs-reading-{}", std::process::id()));
-/// let ours = SharedStruct::create(&path, &reading)?;
-/// let others = SharedStruct::open(&path, &reading)?; // or `struct reading *` in C, after mmap
+/// let name = format!("docs-reading-{}", std::process::id());
+/// let ours = SharedStruct::create(&name, &reading)?;
+/// let others = SharedStruct::open(&name, &reading)?; // in another process, as a rule
 /// ours.set("celsius[2]", &Value::F64(81.5))?;
 /// assert_eq!(others.get("celsius[2]")?, Value::F64(81.5));
-/// # std::fs::remove_file(path).ok();
 /// # Ok(()) }
 /// ```
 pub struct SharedStruct {
-    map: Mapping,
+    segment: InPlace,
     schema: Schema,
+    directory: PathBuf,
 }
 
 impl fmt::Debug for SharedStruct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SharedStruct({})", self.schema.root_name())
+        write!(f, "SharedStruct({} {})", self.segment.name(), self.schema.root_name())
     }
 }
 
@@ -53,57 +57,85 @@ fn invalid(what: &str, told: impl fmt::Display) -> Error {
     Error::new(ErrorKind::InvalidArgument, what, told.to_string())
 }
 
+/// An error of the segment, as one of this crate.
+fn refused(error: barewire_runtime::Error) -> Error {
+    use barewire_runtime::ErrorKind as Kind;
+    let kind = match error.kind() {
+        Kind::NotFound => ErrorKind::NotFound,
+        Kind::SchemaMismatch => ErrorKind::SchemaMismatch,
+        Kind::InvalidName | Kind::AlreadyExists => ErrorKind::InvalidArgument,
+        _ => ErrorKind::Io,
+    };
+    Error::new(kind, error.subject(), error.detail())
+}
+
 impl SharedStruct {
-    fn shape(definition: &StructDefinition) -> Result<(Schema, u64)> {
-        let schema = definition.schema().map_err(|error| invalid(definition.name(), error))?;
-        let size = schema.root().layout().map_or(0, |layout| layout.size);
-        // A mapping is a whole number of words.
-        Ok((schema, size.next_multiple_of(8).max(8)))
-    }
-
-    fn mapped(file: &File, path: &Path, schema: Schema) -> Result<Self> {
-        let shown = path.display().to_string();
-        let map =
-            Mapping::new(file).map_err(|error| Error::io(&shown, "cannot be mapped", error))?;
-        Ok(Self { map, schema })
-    }
-
-    /// Makes the file, zeroed; it must not exist.
+    /// Makes a segment in the standard directory, zeroed.
     ///
     /// # Errors
     ///
-    /// `InvalidArgument` if the struct cannot be shared, with the reason; `Io`.
-    pub fn create(path: impl AsRef<Path>, definition: &StructDefinition) -> Result<Self> {
-        let path = path.as_ref();
-        let shown = path.display().to_string();
-        let (schema, size) = Self::shape(definition)?;
-        let made =
-            OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path);
-        let file = made.map_err(|error| Error::io(&shown, "cannot be made", error))?;
-        let none = rustix::fs::FallocateFlags::empty();
-        rustix::fs::fallocate(&file, none, 0, size)
-            .map_err(|error| Error::io(&shown, "no room", error))?;
-        Self::mapped(&file, path, schema)
+    /// `InvalidArgument` if the struct cannot be shared, with the reason, or the name cannot be
+    /// had; `Io`.
+    pub fn create(name: &str, definition: &StructDefinition) -> Result<Self> {
+        Self::made(name, None, definition, InPlace::create)
     }
 
-    /// Opens a file that another program has made.
+    /// As [`create`](Self::create), in a directory of this user's own.
     ///
     /// # Errors
     ///
-    /// `InvalidArgument` if the struct cannot be shared, or the file is smaller than it; `Io`.
-    pub fn open(path: impl AsRef<Path>, definition: &StructDefinition) -> Result<Self> {
-        let path = path.as_ref();
-        let shown = path.display().to_string();
-        let (schema, size) = Self::shape(definition)?;
-        let opened = OpenOptions::new().read(true).write(true).open(path);
-        let file = opened.map_err(|error| Error::io(&shown, "cannot be opened", error))?;
-        let found = file.metadata().map_err(|error| Error::io(&shown, "no facts", error))?.len();
-        let least = schema.root().layout().map_or(0, |layout| layout.size);
-        if found < least {
-            let told = format!("expected at least {least} bytes of {size}, found {found}");
-            return Err(invalid(&shown, told));
-        }
-        Self::mapped(&file, path, schema)
+    /// As [`create`](Self::create).
+    pub fn create_at(
+        directory: impl AsRef<Path>,
+        name: &str,
+        definition: &StructDefinition,
+    ) -> Result<Self> {
+        Self::made(name, Some(directory.as_ref()), definition, InPlace::create)
+    }
+
+    /// Opens a segment in the standard directory.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; `SchemaMismatch` with the difference; `InvalidArgument` if the struct cannot be
+    /// shared; `Io`.
+    pub fn open(name: &str, definition: &StructDefinition) -> Result<Self> {
+        Self::made(name, None, definition, InPlace::open)
+    }
+
+    /// As [`open`](Self::open), in another directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_at(
+        directory: impl AsRef<Path>,
+        name: &str,
+        definition: &StructDefinition,
+    ) -> Result<Self> {
+        Self::made(name, Some(directory.as_ref()), definition, InPlace::open)
+    }
+
+    fn made(
+        name: &str,
+        directory: Option<&Path>,
+        definition: &StructDefinition,
+        make: impl FnOnce(&str, Option<&Path>, &Type) -> barewire_runtime::Result<InPlace>,
+    ) -> Result<Self> {
+        let validated = definition.schema().map_err(|error| invalid(definition.name(), error))?;
+        let root = named_root(&validated);
+        let segment = make(name, directory, &root).map_err(refused)?;
+        let directory = match directory {
+            Some(path) => path.to_path_buf(),
+            None => Directory::standard().map_err(refused)?.path().to_path_buf(),
+        };
+        Ok(Self { segment, schema: validated, directory })
+    }
+
+    /// The file that a program of C maps.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.directory.join(self.segment.name())
     }
 
     /// The schema of the struct.
@@ -157,7 +189,7 @@ impl SharedStruct {
                 let word = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
                 self.atom::<AtomicU64>(offset).store(word, Ordering::Release);
             }
-            _ => self.map.write_volatile(offset, &bytes),
+            _ => self.segment.map().write_volatile(self.segment.start() + offset, &bytes),
         }
         Ok(())
     }
@@ -177,7 +209,7 @@ impl SharedStruct {
             }
             _ => {
                 let mut bytes = vec![0; len];
-                self.map.read_volatile(offset, &mut bytes);
+                self.segment.map().read_volatile(self.segment.start() + offset, &mut bytes);
                 give(0, &bytes);
             }
         }
@@ -186,9 +218,11 @@ impl SharedStruct {
     /// An atomic integer in the mapping, at a multiple of its size.
     fn atom<A: Atom>(&self, offset: usize) -> &A {
         assert!(offset.is_multiple_of(size_of::<A>()), "a number is aligned");
-        let place = self.map.bytes(offset, size_of::<A>()).cast::<A>();
-        // SAFETY: `bytes` has checked the bounds, mappings begin at a page, so it is aligned, and
-        // the mapping lasts as long as `self`; atomics may be shared with whoever else writes.
+        let at = self.segment.start() + offset;
+        let place = self.segment.map().bytes(at, size_of::<A>()).cast::<A>();
+        // SAFETY: `bytes` has checked the bounds; mappings begin at a page, and the value in one at
+        // a multiple of 4096, so it is aligned; the mapping lasts as long as `self`; atomics may be
+        // shared with whoever else writes.
         unsafe { &*place }
     }
 }

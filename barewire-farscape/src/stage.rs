@@ -67,6 +67,8 @@ pub struct Stage<'i> {
     scratch: usize,
     blocks: Vec<Block>,
     text: Option<Area>,
+    /// Whether an argument stands in a buffer, whose owner may use it again at once.
+    in_place: bool,
     timeout: Duration,
     pub(crate) fault: Option<Fault>,
 }
@@ -101,6 +103,7 @@ impl<'i> Stage<'i> {
             scratch: 0,
             blocks: Vec::new(),
             text: None,
+            in_place: false,
             timeout,
             fault: None,
         }
@@ -125,7 +128,7 @@ impl<'i> Stage<'i> {
             self.scratch = end;
             return Ok(Area { address: ADDRESS | start as u64, offset: SCRATCH + start, len });
         }
-        let block = self.instance.pool.arena.take(len)?;
+        let block = self.instance.pool.block(len)?;
         let offset = block.offset;
         self.blocks.push(block);
         Ok(Area { address: ADDRESS | IN_ARENA | offset as u64, offset, len })
@@ -246,11 +249,16 @@ impl<'i> Stage<'i> {
         }
     }
 
-    /// The worker is dead or too slow: it is ended, before memory that it uses is given to others.
+    /// The worker is dead or too slow: it is ended before memory that it uses is given to others.
     #[cold]
     fn failed(&mut self, fault: Fault) -> Error {
         self.fault = Some(fault);
-        let died = self.seat.as_mut().map_or(ErrorKind::Violation, Seat::end);
+        let blocks = &mut self.blocks;
+        let died = match self.seat.as_mut() {
+            Some(seat) if fault == Fault::TimedOut || self.in_place => seat.end(),
+            Some(seat) => seat.end_soon(blocks),
+            None => ErrorKind::Violation,
+        };
         if fault == Fault::TimedOut {
             let detail =
                 format!("the call took more than {:?}; its worker was ended", self.timeout);
@@ -436,6 +444,7 @@ impl Input<u8> for Buffer {
 
     fn lay(&self, stage: &mut Stage<'_>) -> Result<Area> {
         let address = self.place(&stage.instance.pool.arena)?;
+        stage.in_place = true;
         let offset = (address & (IN_ARENA - 1)) as usize;
         Ok(Area { address, offset, len: self.len() })
     }

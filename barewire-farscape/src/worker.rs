@@ -10,6 +10,7 @@ use barewire_runtime::shared_memory::{Mapping, is_sealed};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, recvmsg, send};
 
+use crate::dying;
 use crate::engine::{Answer, Engine};
 use crate::hello::{Hello, MAX_HELLO};
 use crate::library::Library;
@@ -67,6 +68,7 @@ fn run(libraries: &[&'static Library]) -> Result<(), Failure> {
     }
     watch(socket.try_clone()?)?;
     let (hello, mailbox, arena) = receive(&socket)?;
+    dying::tell(&mailbox, socket.try_clone()?);
     let outcome = load(libraries, &hello, mailbox.clone(), arena);
     let (engine, text) = match outcome {
         Ok(engine) => {

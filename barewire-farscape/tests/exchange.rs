@@ -6,8 +6,9 @@ mod support;
 use std::process::Command;
 
 use barewire::farscape::c::{CType, Dialect, Document, StructDefinition, Tokens};
-use barewire::farscape::{SharedStruct, c_header};
+use barewire::farscape::{ErrorKind, SharedStruct, c_header};
 use barewire::schema_model::Schema;
+use barewire::segment::Directory;
 use barewire::value::Value;
 use barewire::{BareSchema, SharedRegion};
 use support::Scratch;
@@ -82,10 +83,7 @@ fn c_reads_a_region_that_rust_changes() {
         samples: vec![-4, 5],
         shape: Shape::Label("hot".to_owned()),
     };
-    let folder = scratch.0.join("segments");
-    std::fs::create_dir(&folder).expect("new");
-    let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-    std::fs::set_permissions(&folder, private).expect("its owner may");
+    let folder = scratch.private("segments");
     let region = SharedRegion::<Reading>::builder("reading").directory(&folder).create(&reading);
     let region = region.expect("a region");
     let file = std::fs::read_dir(&folder).expect("it is there").next().expect("a segment");
@@ -117,9 +115,13 @@ fn c_and_rust_change_a_struct_at_once() {
                 long turns; _Bool ready; double level; };";
     let document = document(text);
     let plant: &StructDefinition = document.structs().last().expect("plant");
-    let path = scratch.0.join("plant.bin");
-    let ours = SharedStruct::create(&path, plant).expect("a struct");
-    assert!(SharedStruct::create(&path, plant).is_err(), "it is there already");
+    let folder = scratch.private("segments");
+    let ours = SharedStruct::create_at(&folder, "plant", plant).expect("a struct");
+    assert_eq!(ours.path(), folder.join("plant"));
+    let again = SharedStruct::create_at(&folder, "plant", plant).expect_err("it is there already");
+    assert_eq!(again.kind(), ErrorKind::InvalidArgument, "{again}");
+    let header = c_header("plant", ours.schema()).expect("it has a fixed layout");
+    std::fs::write(scratch.0.join("plant.h"), header).expect("writable");
     let program = scratch.compile(
         "plant",
         &format!(
@@ -127,12 +129,20 @@ fn c_and_rust_change_a_struct_at_once() {
             #include <fcntl.h>
             #include <stdio.h>
             #include <sys/mman.h>
+            #include <sys/stat.h>
+            #include "plant.h"
             {text}
+            _Static_assert(sizeof(struct plant) == sizeof(Plant), "one layout");
             int main(int count, char **words) {{
+                struct stat facts;
+                static const uint8_t id[16] = BAREWIRE_LAYOUT_ID_Plant;
                 int file = open(words[count - 1], O_RDWR);
-                volatile struct plant *plant =
-                    mmap(NULL, sizeof *plant, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-                if (plant == MAP_FAILED) return 1;
+                if (file < 0 || fstat(file, &facts)) return 1;
+                void *segment =
+                    mmap(NULL, facts.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+                if (segment == MAP_FAILED) return 2;
+                volatile struct plant *plant = barewire_struct(segment, facts.st_size, id);
+                if (!plant) return 3;
                 printf("%d %d %d %ld %.3f\n", plant->id[4], plant->mode, plant->axes[1].steps[2],
                     plant->turns, plant->level);
                 fflush(stdout);
@@ -145,7 +155,7 @@ fn c_and_rust_change_a_struct_at_once() {
                 return 0;
             }}"#
         ),
-        &[],
+        &["-I", scratch.0.to_str().expect("text")],
     );
     let set = |path: &str, value: Value| ours.set(path, &value).expect("a field");
     set("id[4]", Value::U8(77));
@@ -153,7 +163,8 @@ fn c_and_rust_change_a_struct_at_once() {
     set("axes[1].steps[2]", Value::I16(-300));
     set("turns", Value::I64(1 << 40));
     set("level", Value::F64(0.125));
-    let child = Command::new(&program).arg(&path).stdout(std::process::Stdio::piped()).spawn();
+    let child =
+        Command::new(&program).arg(ours.path()).stdout(std::process::Stdio::piped()).spawn();
     let child = child.expect("it runs");
     let patience = std::time::Instant::now() + std::time::Duration::from_secs(10);
     while ours.get("ready").expect("a flag") != Value::Bool(true) {
@@ -173,6 +184,34 @@ fn c_and_rust_change_a_struct_at_once() {
     assert_eq!(ours.get("turns").expect("turns"), Value::I64(2000));
     assert!(ours.get("level.x").is_err() && ours.set("turns", &Value::U8(1)).is_err());
     let pointer = StructDefinition::new("p").field("name", CType::Char.pointer());
-    let error = SharedStruct::create(scratch.0.join("p"), &pointer).expect_err("a pointer");
+    let error = SharedStruct::create_at(&folder, "p", &pointer).expect_err("a pointer");
     assert!(error.to_string().contains("another process"), "{error}");
+}
+
+#[test]
+fn a_shared_struct_is_a_segment_like_all_others() {
+    let scratch = Scratch::new("segment");
+    let folder = scratch.private("segments");
+    let point = StructDefinition::new("point").field("x", CType::Double).field("y", CType::Double);
+    let ours = SharedStruct::create_at(&folder, "point", &point).expect("a struct");
+    ours.set("y", &Value::F64(2.5)).expect("a field");
+    let directory = Directory::at(&folder).expect("a folder");
+    assert_eq!(directory.segments().expect("readable"), ["point"], "it is listed");
+    let bytes = std::fs::read(ours.path()).expect("readable");
+    assert_eq!(&bytes[..8], b"BAREWIRE");
+    let text = bytes[8448..].split(|byte| *byte == 0).next().expect("the schema's text");
+    assert_eq!(std::str::from_utf8(text).expect("text"), ours.schema().to_string());
+
+    let others = SharedStruct::open_at(&folder, "point", &point).expect("it is there");
+    assert_eq!(others.get("y").expect("a field"), Value::F64(2.5));
+    let wrong = StructDefinition::new("point").field("x", CType::Double).field("y", CType::Float);
+    let error = SharedStruct::open_at(&folder, "point", &wrong).expect_err("another layout");
+    assert_eq!(error.kind(), ErrorKind::SchemaMismatch);
+    assert!(error.to_string().contains("y"), "{error}");
+    let error = SharedRegion::<u64>::builder("point").directory(&folder).open().expect_err("none");
+    assert!(error.to_string().contains("a struct"), "{error}");
+    drop((ours, others));
+    assert!(directory.segments().expect("readable").is_empty());
+    let error = SharedStruct::open_at(&folder, "point", &point).expect_err("all have left");
+    assert_eq!(error.kind(), ErrorKind::NotFound);
 }

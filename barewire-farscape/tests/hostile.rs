@@ -13,6 +13,7 @@ use support::{Scratch, processes};
 const SOURCE: &str = r#"
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdint.h>
@@ -51,6 +52,26 @@ double halve(float f, double d, _Bool whole, char c, short s, unsigned long long
 }
 int fail(const char *path) { return open(path, O_RDONLY); }
 int dial(void) { return socket(AF_INET, SOCK_STREAM, 0); }
+/* Pointers that lead nowhere, as what they should not be. */
+int *wild_handle(unsigned long where) { return (int *)where; }
+int give_wild(int **made, unsigned long where) { *made = (int *)where; return 0; }
+int give_nothing(int **made) { return 0; }
+const char *wild_text(unsigned long where) { return (const char *)where; }
+char *freed_text(void) { char *text = malloc(9); strcpy(text, "unfreed"); return text; }
+void bad_free(char *text) { free(text + 8); }
+int wild_inout(unsigned char *data, size_t *length) {
+    data[0] = 9; *length = (size_t)-1; return 0; }
+int signed_length(unsigned char *out, long *length) { *length = -1; return 0; }
+int far_out(unsigned char *out, size_t length) {
+    for (size_t at = 0; ; at += 4096) out[at] = 1; }
+int deep(int n) { volatile char room[4096]; room[0] = n; return n < 0 ? 0 : deep(n + 1) + room[0]; }
+static void *behind(void *place) { for (;;) ((volatile char *)place)[0]++; return 0; }
+/* Dies, while another thread of its writes where its argument was. */
+int die_late(unsigned char *data, size_t length) {
+    pthread_t other; pthread_create(&other, NULL, behind, data); usleep(2000); abort(); }
+/* Takes the signals over, as a library may: its own handler, which ends in another way. */
+static void own(int signal) { _exit(40 + signal); }
+int own_handler(void) { signal(SIGSEGV, own); *(volatile int *)16 = 1; return 0; }
 /* Writes over all memory that is shared, the mailbox too, for as long as it lives. */
 int scribble(unsigned seed, int stay) {
     FILE *maps = fopen("/proc/self/maps", "r"); char line[512];
@@ -105,6 +126,17 @@ barewire::farscape! {
     double halve(float f, double d, _Bool whole, char c, short s, unsigned long long u);
     errno int fail(cstr const char *path);
     int dial(void);
+    opaque void *wild_handle(unsigned long where);
+    int give_wild(out opaque void **made, unsigned long where);
+    int give_nothing(out opaque void **made);
+    cstr static const char *wild_text(unsigned long where);
+    cstr free(bad_free) char *freed_text(void);
+    int wild_inout(inout len(length) unsigned char *bytes, inout size_t *length);
+    int signed_length(out cap(length) unsigned char *out_bytes, inout long *length);
+    int far_out(out cap(length) unsigned char *out_bytes, size_t length);
+    int deep(int n);
+    int die_late(inout len(length) unsigned char *bytes, size_t length);
+    int own_handler(void);
     int scribble(unsigned seed, int stay);
     int lie(unsigned status, unsigned long long result);
 }
@@ -119,7 +151,7 @@ fn library() -> std::path::PathBuf {
     static SCRATCH: OnceLock<(Scratch, std::path::PathBuf)> = OnceLock::new();
     let made = SCRATCH.get_or_init(|| {
         let scratch = Scratch::new("hostile");
-        let path = scratch.compile("libnasty.so", SOURCE, &["-shared", "-fPIC", "-Wno-unused"]);
+        let path = scratch.compile("libnasty.so", SOURCE, &["-shared", "-fPIC", "-w", "-pthread"]);
         (scratch, path)
     });
     made.1.clone()
@@ -203,6 +235,78 @@ fn wild_lengths_and_texts_are_refused() {
 }
 
 #[test]
+fn wild_pointers_end_the_worker_at_most() {
+    let nasty = nasty(processes(1));
+    for wild in [1, 16, 0xdead_beef, 1 << 46, (1 << 47) - 8, 1 << 63, u64::MAX] {
+        // A handle is a number here: nobody looks at the pointer until the library does.
+        let made = nasty.wild_handle(wild).expect("a call").expect("a handle");
+        let error = nasty.bump(&made).expect_err("it leads nowhere");
+        assert_eq!(error.kind(), ErrorKind::Crashed { signal: 11 }, "{wild:#x}: {error}");
+        let (status, made) = nasty.give_wild(wild).expect("a call");
+        assert_eq!(status, 0);
+        let error = nasty.bump(&made.expect("a handle")).expect_err("it leads nowhere");
+        assert_eq!(error.kind(), ErrorKind::Crashed { signal: 11 }, "{wild:#x}: {error}");
+        let error = nasty.wild_text(wild).expect_err("no text");
+        assert_eq!(error.kind(), ErrorKind::Crashed { signal: 11 }, "{wild:#x}: {error}");
+        works(&nasty);
+    }
+    assert!(nasty.wild_handle(0).expect("a call").is_none());
+    assert!(nasty.give_wild(0).expect("a call").1.is_none());
+    assert!(nasty.give_nothing().expect("a call").1.is_none(), "what is not written is null");
+    assert!(nasty.wild_text(0).expect("a call").is_none());
+    // The text is copied out before the function that frees it goes wrong.
+    assert!(nasty.freed_text().expect_err("it frees what it must not").is_crash());
+    works(&nasty);
+}
+
+#[test]
+fn wild_lengths_of_all_kinds_are_refused() {
+    let nasty = nasty(processes(1));
+    let mut bytes = [1_u8; 16];
+    let error = nasty.wild_inout(&mut bytes).expect_err("a wild length");
+    assert_eq!(error.kind(), ErrorKind::Violation, "{error}");
+    assert_eq!(bytes, [1; 16], "nothing of it has come through");
+    let error = nasty.signed_length(&mut bytes).expect_err("less than none");
+    assert_eq!(error.kind(), ErrorKind::Violation, "{error}");
+    let error = nasty.far_out(&mut bytes).expect_err("it writes until it dies");
+    assert!(error.is_crash(), "{error}");
+    works(&nasty);
+}
+
+#[test]
+fn a_stack_that_runs_over_is_a_crash() {
+    let nasty = nasty(processes(1));
+    let error = nasty.deep(1).expect_err("it is too deep");
+    assert_eq!(error.kind(), ErrorKind::Crashed { signal: 11 }, "{error}");
+    works(&nasty);
+}
+
+#[test]
+fn memory_of_a_dying_worker_is_given_to_nobody() {
+    // One block of this size fits into the arena, so the next call has the same.
+    let nasty = nasty(processes(1).spares(1).arena_bytes(64 << 10));
+    for _ in 0..20 {
+        let mut bytes = vec![0_u8; 40 << 10];
+        let error = nasty.die_late(&mut bytes).expect_err("it dies");
+        assert_eq!(error.kind(), ErrorKind::Crashed { signal: 6 }, "{error}");
+        let buffer = nasty.instance().buffer(40 << 10);
+        let buffer = buffer.expect("what the dead one had is free once it is dead");
+        let first = buffer.read(0, 64).expect("inside");
+        std::thread::sleep(Duration::from_millis(2));
+        assert_eq!(buffer.read(0, 64).expect("inside"), first, "nobody writes there");
+        assert_eq!(first, [0; 64]);
+    }
+}
+
+#[test]
+fn a_library_may_handle_its_signals_itself() {
+    let nasty = nasty(processes(1));
+    let error = nasty.own_handler().expect_err("it ends");
+    assert_eq!(error.kind(), ErrorKind::Exited { code: 51 }, "{error}");
+    works(&nasty);
+}
+
+#[test]
 fn scribbling_over_all_shared_memory_harms_nobody() {
     let nasty = nasty(processes(1).deadline(Duration::from_millis(400)));
     for seed in 1..=20 {
@@ -227,7 +331,10 @@ fn scribbling_over_all_shared_memory_harms_nobody() {
 #[test]
 fn lies_in_the_mailbox_harm_nobody() {
     let nasty = nasty(processes(1).deadline(Duration::from_millis(200)));
-    for (status, result) in [(0, u64::MAX), (1, 0), (2, 9), (3, 0), (77, 1 << 40), (0, 1 << 20)] {
+    // 6 says that the worker dies; 9 is no signal of a fault, 11 is one.
+    let lies =
+        [(0, u64::MAX), (1, 0), (2, 9), (3, 0), (6, 9), (6, 11), (77, 1 << 40), (0, 1 << 20)];
+    for (status, result) in lies {
         let _ = nasty.lie(status, result); // answers at once, and goes on answering
         let _ = nasty.endless().map(|text| text.map(|text| text.count_bytes()));
         let _ = nasty.make(1).map(|handle| handle.is_some());

@@ -180,8 +180,10 @@ impl Error {
         self.0.kind == ErrorKind::Refused
     }
 
-    /// What went wrong, without the subject.
-    pub(crate) fn detail(&self) -> &str {
+    /// What went wrong, without the subject; for the other crates of the project.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn detail(&self) -> &str {
         &self.0.detail
     }
 

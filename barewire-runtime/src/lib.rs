@@ -13,6 +13,7 @@ pub mod segment;
 /// What the other crates of the project share with this one; not for people.
 #[doc(hidden)]
 pub mod shared_memory {
+    pub use crate::segment::InPlace;
     pub use crate::sys::file::{create_sealed, is_sealed};
     pub use crate::sys::map::Mapping;
 }

@@ -56,18 +56,25 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
         None => quote!(::barewire),
     };
     let mut items = Vec::new();
+    // What is wrong with a struct is told where it stands, and not again where it is used.
+    let mut told = Vec::new();
     for item in &document.items {
         match &item.declaration {
             Declaration::Struct(made) if !made.is_union() => {
                 match types::structure(made, item, &path, tokens.span(item.token)) {
                     Ok(tokens) => items.push(tokens),
-                    Err(error) => errors.push(item.token, &error),
+                    Err(error) => {
+                        errors.push(item.token, &error);
+                        told.push(format!("`{}` cannot be shared", made.name()));
+                    }
                 }
             }
             Declaration::Enum(made) => items.push(types::enumeration(made, &path)),
             Declaration::Function(function) => {
                 for error in function.check().err().unwrap_or_default() {
-                    errors.push(error.token(), &error);
+                    if !told.iter().any(|told| error.message().starts_with(told)) {
+                        errors.push(error.token(), &error);
+                    }
                 }
             }
             _ => {}

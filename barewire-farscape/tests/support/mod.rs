@@ -39,6 +39,14 @@ impl Scratch {
         Self(path)
     }
 
+    /// A folder for segments: its owner's alone.
+    pub(crate) fn private(&self, name: &str) -> PathBuf {
+        use std::os::unix::fs::DirBuilderExt;
+        let path = self.0.join(name);
+        std::fs::DirBuilder::new().mode(0o700).create(&path).expect("a new folder");
+        path
+    }
+
     /// Compiles C into a library or a program.
     pub(crate) fn compile(&self, name: &str, source: &str, arguments: &[&str]) -> PathBuf {
         let (input, output) = (self.0.join(format!("{name}.c")), self.0.join(name));

@@ -4,7 +4,7 @@
 //! offset  bytes
 //!      0      8  magic "BAREWIRE"
 //!      8      4  format version
-//!     12      4  kind: 1 region, 2 queue, 3 topic, 4 service
+//!     12      4  kind: 1 region, 2 queue, 3 topic, 4 service, 5 struct
 //!     16      8  total bytes = the file's length
 //!     24      8  offset of the schema's text      } BARE text, UTF-8
 //!     32      8  bytes of the schema's text       }

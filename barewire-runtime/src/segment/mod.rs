@@ -8,6 +8,7 @@ mod directory;
 mod glance;
 mod handed;
 mod header;
+mod in_place;
 mod participants;
 
 use std::fs::File;
@@ -22,6 +23,7 @@ use barewire_schema::{Schema, Type, Validated, compatibility};
 pub(crate) use directory::check_name;
 pub use directory::{DIRECTORY_VARIABLE, Directory, MAX_NAME_BYTES};
 pub use header::{FORMAT_VERSION, MAX_PARTICIPANTS, MAX_SEGMENT_BYTES, MAX_TEXT_BYTES};
+pub use in_place::InPlace;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::Event;
@@ -46,6 +48,7 @@ pub enum Kind {
     Topic = 3,
     /// Requests and replies: a [`Service`](crate::ipc::Service).
     Service = 4,
+    Struct = 5,
 }
 
 impl std::fmt::Display for Kind {
@@ -71,6 +74,7 @@ impl Kind {
             2 => "a message queue",
             3 => "a topic",
             4 => "a service",
+            5 => "a struct",
             _ => "of an unknown kind",
         }
     }

@@ -3,8 +3,53 @@
 use super::model::{CError, CType, Integer, StructDefinition};
 use crate::layout::{Layout, MAX_LAYOUT_BYTES};
 
+/// What the machines do not agree about.
+///
+/// All the rest is the same on 64-bit Linux: integers have 1, 2, 4 and 8 bytes and `__int128` 16,
+/// `long`, `size_t` and pointers 8, `_Bool` 1, enums 4 unless a member does not fit, `float` 4,
+/// `double` 8, `long double` 16; each is aligned to its size, and a struct to its largest member.
+///
+/// ```
+/// use barewire_schema::c::{Abi, CType};
+/// use barewire_schema::Type;
+/// assert_eq!(CType::Char.bare_for(&Abi::X86_64)?, Type::I8);
+/// assert_eq!(CType::Char.bare_for(&Abi::AARCH64)?, Type::U8);
+/// # Ok::<(), barewire_schema::c::CError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Abi {
+    /// Whether `char` has a sign.
+    pub char_is_signed: bool,
+    /// The bits of the mantissa of a `long double`: what is equal in size is not equal in meaning,
+    /// so that none is shared.
+    pub long_double_mantissa_bits: u32,
+}
+
+impl Abi {
+    /// System V, x86-64.
+    pub const X86_64: Self = Self { char_is_signed: true, long_double_mantissa_bits: 64 };
+    /// AAPCS64, little-endian, on Linux.
+    pub const AARCH64: Self = Self { char_is_signed: false, long_double_mantissa_bits: 113 };
+    /// The machine that this is compiled for.
+    #[cfg(not(target_arch = "aarch64"))]
+    pub const HERE: Self = Self::X86_64;
+    /// The machine that this is compiled for.
+    #[cfg(target_arch = "aarch64")]
+    pub const HERE: Self = Self::AARCH64;
+}
+
 /// Whether `char` is signed on the machine that this is compiled for.
-pub const CHAR_IS_SIGNED: bool = core::ffi::c_char::MIN != 0;
+pub const CHAR_IS_SIGNED: bool = Abi::HERE.char_is_signed;
+
+// The rules above, as far as the Rust compiler knows them of the machine that it compiles for.
+const _: () = {
+    use core::ffi::{c_char, c_int, c_long, c_longlong, c_short};
+    assert!(CHAR_IS_SIGNED == (c_char::MIN != 0));
+    assert!(size_of::<c_short>() == 2 && size_of::<c_int>() == 4 && size_of::<c_long>() == 8);
+    assert!(size_of::<c_longlong>() == 8 && size_of::<usize>() == 8);
+    assert!(align_of::<u64>() == 8 && align_of::<f64>() == 8 && align_of::<u128>() == 16);
+};
 
 /// A member of a struct, those of anonymous structs and unions included.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! One grammar serves three doors: values that a program puts together, the tokens of a macro, and
 //! headers that the C preprocessor has gone over. The rules are those of the System V ABI on 64-bit
 //! Linux (x86-64 and aarch64): `long` and pointers have 64 bits, `long double` takes 16 bytes, and
-//! `char` has the target's sign, see [`CHAR_IS_SIGNED`].
+//! `char` has the target's sign; [`Abi`] is the table of what differs.
 //!
 //! ```
 //! use barewire_schema::c::{CType, StructDefinition};
@@ -33,7 +33,7 @@ mod show;
 mod tests;
 mod to_schema;
 
-pub use abi::{CHAR_IS_SIGNED, Member};
+pub use abi::{Abi, CHAR_IS_SIGNED, Member};
 pub use document::{Declaration, Dialect, Document, Item, LeftOut, Source};
 pub use function::MAX_PARAMETERS;
 pub use lex::{Kind, Token, Tokens};

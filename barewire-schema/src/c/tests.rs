@@ -151,3 +151,57 @@ fn what_is_left_out_does_not_hide_what_follows() {
     assert_eq!(left, ["a", "b", "c", "v4", "f"]);
     assert_eq!(document.functions().map(|f| f.name()).collect::<Vec<_>>(), ["d"]);
 }
+
+#[test]
+fn machines_differ_in_what_the_table_says_and_in_nothing_else() {
+    let machines = [Abi::X86_64, Abi::AARCH64];
+    assert_eq!(machines.map(|abi| abi.char_is_signed), [true, false]);
+    assert_eq!(machines.map(|abi| abi.long_double_mantissa_bits), [64, 113]);
+    let made = StructDefinition::new("all")
+        .field("letter", CType::Char)
+        .field("text", CType::Char.array(5))
+        .field("half", CType::Integer(Integer::Short))
+        .field("whole", CType::LONG)
+        .field("flag", CType::Bool)
+        .field("real", CType::Double);
+    let [x86, arm] = machines.map(|abi| made.schema_for(&abi).expect("it can be shared"));
+    assert_eq!(x86.root().layout(), arm.root().layout());
+    let texts = [&x86, &arm].map(|schema| schema.to_string());
+    assert!(texts[0].contains("letter: i8") && texts[1].contains("letter: u8"), "{texts:?}");
+    let differences = crate::difference(x86.root(), arm.root());
+    let told: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 2, "the letter and the text: {told:?}");
+    assert_ne!(x86.root().layout_id(), arm.root().layout_id(), "so they do not share it");
+    for abi in &machines {
+        let error = CType::LongDouble.bare_for(abi).expect_err("it differs");
+        assert!(error.to_string().contains("long double"), "{error}");
+        for ty in [CType::INT, CType::UNSIGNED_LONG, CType::Float, CType::Bool, CType::BYTE] {
+            assert_eq!(ty.bare_for(abi), ty.bare(), "{ty}");
+        }
+    }
+}
+
+#[test]
+fn sizes_and_alignments_are_those_of_lp64() {
+    for (text, size) in [
+        ("_Bool", 1),
+        ("char", 1),
+        ("short", 2),
+        ("int", 4),
+        ("long", 8),
+        ("long long", 8),
+        ("__int128", 16),
+        ("float", 4),
+        ("double", 8),
+        ("long double", 16),
+        ("void *", 8),
+        ("size_t", 8),
+        ("enum small { A, B = 0x7fffffff }", 4),
+        ("enum large { C = 0x100000000 }", 8),
+    ] {
+        let document = annotated(&format!("struct s {{ char first; {text} field; }};"));
+        let made = document.structs().last().unwrap_or_else(|| panic!("{text}: {document:?}"));
+        let layout = made.layout().unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!((layout.size, layout.align), (2 * size, size), "{text}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::abi::CHAR_IS_SIGNED;
+use super::abi::Abi;
 use super::model::{CError, CField, CType, EnumDefinition, Integer, StructDefinition};
 use crate::builder;
 use crate::model::Type;
@@ -61,7 +61,16 @@ impl StructDefinition {
     /// If the struct cannot be shared: it has a pointer, a bit-field, a union that no field tags, a
     /// layout of its own (packed, aligned, `long double`); with what to write instead.
     pub fn schema(&self) -> Result<Schema<Validated>, CError> {
-        let ty = self.bare()?;
+        self.schema_for(&Abi::HERE)
+    }
+
+    /// As [`schema`](Self::schema), on another machine.
+    ///
+    /// # Errors
+    ///
+    /// As [`schema`](Self::schema).
+    pub fn schema_for(&self, abi: &Abi) -> Result<Schema<Validated>, CError> {
+        let ty = self.bare(abi)?;
         let named = Type::User { name: type_name(self.name()).into(), definition: Some(ty.into()) };
         let schema = Schema::from_type(&named).validate();
         schema.map_err(|errors| CError::new(0, errors.to_string(), ""))
@@ -87,7 +96,7 @@ impl StructDefinition {
         names
     }
 
-    fn bare(&self) -> Result<Type, CError> {
+    fn bare(&self, abi: &Abi) -> Result<Type, CError> {
         let at = |name: &str, error: CError| {
             let message = format!("{}.{name}: {}", self.name(), error.message);
             CError { message, ..error }
@@ -109,7 +118,7 @@ impl StructDefinition {
         for (index, field) in self.fields.iter().enumerate() {
             let tagged = match &field.tag {
                 None => None,
-                Some(_) => Some(self.tagged(index, field).map_err(|e| at(&field.name, e))?),
+                Some(_) => Some(self.tagged(index, field, abi).map_err(|e| at(&field.name, e))?),
             };
             match tagged {
                 Some(ty) => {
@@ -127,7 +136,7 @@ impl StructDefinition {
                     fields.push((names[index].clone(), ty));
                 }
                 None => {
-                    let ty = field.ty.bare().map_err(|error| at(&field.name, error))?;
+                    let ty = field.ty.bare_for(abi).map_err(|error| at(&field.name, error))?;
                     fields.push((names[index].clone(), ty));
                 }
             }
@@ -146,7 +155,7 @@ impl StructDefinition {
     }
 
     /// The union that the field before it tags.
-    fn tagged(&self, index: usize, field: &CField) -> Result<Type, CError> {
+    fn tagged(&self, index: usize, field: &CField, abi: &Abi) -> Result<Type, CError> {
         let Some((tag, members)) = &field.tag else {
             return Err(CError::new(0, "no tag", ""));
         };
@@ -166,7 +175,7 @@ impl StructDefinition {
                 let message = format!("`{name}` is no member of the union");
                 return Err(CError::new(0, message, ""));
             };
-            found.push((*number, member.ty.bare()?));
+            found.push((*number, member.ty.bare_for(abi)?));
         }
         found.sort_by_key(|member| member.0);
         let ty = builder::union(found);
@@ -207,10 +216,19 @@ impl CType {
     ///
     /// As [`StructDefinition::schema`].
     pub fn bare(&self) -> Result<Type, CError> {
+        self.bare_for(&Abi::HERE)
+    }
+
+    /// As [`bare`](Self::bare), on another machine.
+    ///
+    /// # Errors
+    ///
+    /// As [`StructDefinition::schema`].
+    pub fn bare_for(&self, abi: &Abi) -> Result<Type, CError> {
         let refuse = |message: &str, help: &str| Err(CError::new(0, message, help));
         match self {
             Self::Bool => Ok(Type::Bool),
-            Self::Char => Ok(if CHAR_IS_SIGNED { Type::I8 } else { Type::U8 }),
+            Self::Char => Ok(if abi.char_is_signed { Type::I8 } else { Type::U8 }),
             Self::Integer(kind) => match integer(*kind) {
                 Some(ty) => Ok(ty),
                 None => refuse("BARE has no integer of 128 bits", "use two of 64"),
@@ -221,11 +239,11 @@ impl CType {
                 refuse("BARE has no `long double`", "use `double`")
             }
             Self::Enum(definition) => Ok(definition.bare()),
-            Self::Struct(definition) => named(definition),
+            Self::Struct(definition) => named(definition, abi),
             Self::Array { len: 0, .. } => {
                 refuse("an array without a length", "give it a length: shared memory has a size")
             }
-            Self::Array { item, len } => match item.bare()? {
+            Self::Array { item, len } => match item.bare_for(abi)? {
                 Type::U8 => Ok(builder::data_fixed(*len)),
                 item => Ok(builder::list_fixed(item, *len)),
             },
@@ -238,8 +256,8 @@ impl CType {
     }
 }
 
-fn named(definition: &Arc<StructDefinition>) -> Result<Type, CError> {
-    let ty = definition.bare()?;
+fn named(definition: &Arc<StructDefinition>, abi: &Abi) -> Result<Type, CError> {
+    let ty = definition.bare(abi)?;
     if definition.name().is_empty() {
         return Ok(ty);
     }

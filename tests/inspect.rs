@@ -234,6 +234,9 @@ fn look_at_all(segment: &Inspected) {
             let _ = look.figures();
             let _ = look.read().map(|(_, bytes)| segment.value(&bytes).is_ok());
         }
+        Some(Contents::Struct(look)) => {
+            let _ = segment.value(&look.read());
+        }
         Some(Contents::Queue(look)) => {
             let (_, _) = (look.figures(), look.roles());
             for message in look.waiting() {

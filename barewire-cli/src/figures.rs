@@ -25,6 +25,7 @@ impl Figures {
     /// `None` if the segment's header makes no sense.
     pub(crate) fn of(segment: &Inspected) -> Option<Self> {
         Some(match segment.contents()? {
+            Contents::Struct(_) => Self::default(),
             Contents::Region(look) => {
                 let found = look.figures();
                 Self {

@@ -32,6 +32,22 @@ pub(crate) fn run(place: &Place, arguments: &Cat) -> Outcome {
             }
             return Ok(());
         }
+        Contents::Struct(look) => {
+            let stop = Stop::after(None)?;
+            let mut seen = Vec::new();
+            loop {
+                let bytes = look.read();
+                if bytes != seen {
+                    printer.value(&mut out, &segment.value(&bytes)?, segment.ty())?;
+                    out.flush()?;
+                    seen = bytes;
+                }
+                if !arguments.watch || stop.is_due() || !is_live(&segment) {
+                    return Ok(());
+                }
+                stop.sleep(PERIOD);
+            }
+        }
         Contents::Service(look) => {
             if arguments.watch {
                 let told = format!("{}: the calls of a service cannot be watched", segment.name());

@@ -21,7 +21,7 @@ pub(crate) fn run(place: &Place, name: &str, as_json: bool) -> Outcome {
 /// What the segment was made with: a word, and what it says.
 fn choices(segment: &Inspected) -> Vec<(&'static str, Json)> {
     match segment.contents() {
-        Some(Contents::Region(_)) | None => Vec::new(),
+        Some(Contents::Region(_) | Contents::Struct(_)) | None => Vec::new(),
         Some(Contents::Queue(look)) => vec![
             ("capacity", json!(look.capacity())),
             ("slot_bytes", json!(look.slot_bytes())),
@@ -65,7 +65,7 @@ fn role(segment: &Inspected, who: &Participant) -> String {
         }
     };
     match segment.contents() {
-        None => {}
+        None | Some(Contents::Struct(_)) => {}
         Some(Contents::Region(look)) => {
             add(look.figures().writer == Some(who.index), "changes the value".to_owned());
         }

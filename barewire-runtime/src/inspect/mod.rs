@@ -35,6 +35,6 @@ pub use crate::ipc::look::{
     Looked, LookedCall, Passed, QueueFigures, QueueLook, QueueTap, RegionFigures, RegionLook,
     ServiceFigures, ServiceLook, SubscriberFigures, TopicFigures, TopicLook, TopicTap,
 };
-pub use crate::segment::Participant;
+pub use crate::segment::{Participant, StructLook};
 pub use entries::{Entry, What, entries, remove};
 pub use segment::{Contents, Inspected};

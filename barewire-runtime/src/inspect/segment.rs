@@ -6,7 +6,7 @@ use barewire_schema::{Fingerprint, Schema, Type};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::ipc::look::{QueueLook, RegionLook, ServiceLook, TopicLook};
-use crate::segment::{Description, Directory, Glance, Kind, Participant};
+use crate::segment::{Description, Directory, Glance, Kind, Participant, StructLook};
 use crate::value::Value;
 
 /// A segment that somebody looks at who is not attached.
@@ -30,6 +30,8 @@ pub enum Contents<'a> {
     Topic(TopicLook<'a>),
     /// Requests and replies.
     Service(ServiceLook<'a>),
+    /// One value that all read and write where it stands.
+    Struct(StructLook<'a>),
 }
 
 impl Inspected {
@@ -135,6 +137,7 @@ impl Inspected {
                 Contents::Topic(holds.then_some(look)?)
             }
             Kind::Service => Contents::Service(ServiceLook::new(&self.glance, self.ty())?),
+            Kind::Struct => Contents::Struct(StructLook::new(&self.glance, layout?.size)?),
         })
     }
 

@@ -23,7 +23,7 @@ use barewire_schema::{Schema, Type, Validated, compatibility};
 pub(crate) use directory::check_name;
 pub use directory::{DIRECTORY_VARIABLE, Directory, MAX_NAME_BYTES};
 pub use header::{FORMAT_VERSION, MAX_PARTICIPANTS, MAX_SEGMENT_BYTES, MAX_TEXT_BYTES};
-pub use in_place::InPlace;
+pub use in_place::{InPlace, StructLook};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::Event;
@@ -48,6 +48,7 @@ pub enum Kind {
     Topic = 3,
     /// Requests and replies: a [`Service`](crate::ipc::Service).
     Service = 4,
+    /// One value that all read and write where it stands: a struct of C.
     Struct = 5,
 }
 
@@ -58,13 +59,14 @@ impl std::fmt::Display for Kind {
             Self::Queue => "queue",
             Self::Topic => "topic",
             Self::Service => "service",
+            Self::Struct => "struct",
         })
     }
 }
 
 impl Kind {
     pub(crate) fn of(number: u32) -> Option<Self> {
-        let known = [Self::Region, Self::Queue, Self::Topic, Self::Service];
+        let known = [Self::Region, Self::Queue, Self::Topic, Self::Service, Self::Struct];
         known.into_iter().find(|kind| *kind as u32 == number)
     }
 

@@ -8,6 +8,7 @@
 mod actor;
 mod codec;
 mod control;
+mod duel;
 mod farscape;
 mod floor;
 mod json;

@@ -5,7 +5,6 @@ use crate::plan::Kind;
 use crate::run::{Figure, Floor, LeftOut};
 
 /// The system that all others are compared with.
-const OURS: &str = "barewire";
 
 /// How many rows are named that a system was left out of, for one reason.
 const SHOWN: usize = 3;

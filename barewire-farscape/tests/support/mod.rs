@@ -5,28 +5,15 @@ use std::process::Command;
 
 use barewire::farscape::Options;
 
+#[path = "../../../tests/support/random.rs"]
+mod random;
+pub(crate) use random::Random;
+
 /// Workers are this program again, in the test `child`.
 pub(crate) fn processes(workers: usize) -> Options {
     Options::processes(workers)
         .arguments(["child", "--exact", "--nocapture", "--test-threads=1"])
         .quiet()
-}
-
-/// Numbers that look random and are the same in every run (splitmix64, by Sebastiano Vigna).
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    pub(crate) fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
 }
 
 /// A folder of this test's own, removed at its end.

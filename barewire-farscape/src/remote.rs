@@ -87,6 +87,14 @@ impl Remote {
         let failed = |error: &dyn std::fmt::Display| {
             Error::new(ErrorKind::NotStarted, name, format!("no worker was started: {error}"))
         };
+        let text = hello.write();
+        if text.len() > MAX_HELLO {
+            let detail = format!(
+                "expected at most {MAX_HELLO} bytes of prototypes and paths, found {}",
+                text.len()
+            );
+            return Err(Error::new(ErrorKind::TooLarge, name, detail));
+        }
         let (file, map) = shared("farscape-mailbox", SCRATCH + SCRATCH_BYTES)?;
         let flags = SocketFlags::CLOEXEC;
         let (socket, other) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)
@@ -110,18 +118,17 @@ impl Remote {
         let level = Level::default();
         let (number, dying, held) = (0, None, Vec::new());
         let mut made = Self { life: life(), map, level, socket, death, child, number, dying, held };
-        made.tell(hello, &file, arena).map_err(|error| failed(&error))?;
+        made.tell(&text, &file, arena).map_err(|error| failed(&error))?;
         made.level = made.hear(name)?;
         Ok(made)
     }
 
     fn tell(
         &self,
-        hello: &Hello,
+        text: &str,
         mailbox: &std::fs::File,
         arena: &Arc<Arena>,
     ) -> rustix::io::Result<()> {
-        let text = hello.write();
         let given = [mailbox.as_fd(), arena.file.as_fd()];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);

@@ -21,6 +21,15 @@ fn the_c_library_is_called_by_prototypes_at_run_time() {
 }
 
 #[test]
+fn more_prototypes_than_a_worker_can_be_told_are_refused() {
+    let many: Vec<String> = (0..4000).map(|at| format!("int function_{at}(int n)")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let options = Options::processes(1).program(env!("CARGO_BIN_EXE_barewire-worker"));
+    let error = Dynamic::start(&options, &["libc.so.6"], &many).expect_err("too many");
+    assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
+}
+
+#[test]
 fn arguments_that_do_not_fit_the_prototype_are_refused() {
     let c = start(&["void swab(in len(n) const void *from, out cap(n) void *to, ssize_t n)"]);
     let mut to = [0_u8; 4];

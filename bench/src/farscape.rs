@@ -1,5 +1,6 @@
 //! Calls of C libraries: direct, in this process, in a process of their own, and over a socket.
 
+use std::cell::RefCell;
 use std::ffi::c_void;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -12,7 +13,10 @@ use barewire::farscape::{Options as Start, Wait, serve};
 use barewire::{BareSchema, Service};
 use serde_json::json;
 
-use crate::stats::{Samples, Spread};
+use crate::control::Control;
+use crate::floor::{self, Side};
+use crate::process::Scratch;
+use crate::stats::{Samples, Spread, median_by};
 use crate::{Outcome, machine};
 
 /// Tells a process of this bench that it answers calls, and how.
@@ -63,10 +67,10 @@ pub(crate) fn become_worker() {
 }
 
 fn answer_service(name: &str) -> Outcome<()> {
-    let service = Service::<Number, Number>::builder(name).wait(barewire::Wait::Spin).open()?;
+    let service = Service::<Number, Number>::builder(name).open()?;
     let server = service.server()?;
     loop {
-        let Some(call) = server.next_timeout(Duration::from_secs(2))? else { return Ok(()) };
+        let Some(call) = server.next_timeout(Duration::from_secs(30))? else { return Ok(()) };
         let value = call.value;
         call.reply(&Number { value: value + 1 })?;
     }
@@ -188,96 +192,198 @@ fn child(role: &str) -> Command {
     command
 }
 
-/// The spread of single calls, after some that do not count.
-fn spread(calls: usize, mut call: impl FnMut() -> Outcome<()>) -> Outcome<Spread> {
-    let mut samples = Samples::with_room(calls);
-    for round in 0..calls + calls / 10 {
-        let begin = machine::ticks();
-        call()?;
-        let took = machine::ticks() - begin;
-        if round >= calls / 10 {
-            samples.record(took);
-        }
-    }
-    samples.spread(1.0).ok_or_else(|| "no call was measured".into())
+/// One system of a row: makes as many calls as there is room for, and records each.
+struct System<'a> {
+    name: &'static str,
+    calls: usize,
+    run: Box<dyn FnMut(&mut Samples) -> Outcome<()> + 'a>,
 }
 
-struct Figures(Vec<(String, &'static str, Spread)>);
+impl<'a> System<'a> {
+    fn new(name: &'static str, calls: usize, mut call: impl FnMut() -> Outcome<()> + 'a) -> Self {
+        let run = move |samples: &mut Samples| {
+            // Some that do not count: the cache is the system's own again.
+            for _ in 0..calls / 10 {
+                call()?;
+            }
+            while !samples.is_full() {
+                let begin = machine::ticks();
+                call()?;
+                samples.record(machine::ticks() - begin);
+            }
+            Ok(())
+        };
+        Self { name, calls, run: Box::new(run) }
+    }
+}
+
+/// A figure of one system in one row.
+struct Figure {
+    row: String,
+    system: &'static str,
+    spread: Spread,
+    /// What the machine takes for it at the least, measured before and after the row.
+    floor_ns: Option<f64>,
+}
+
+/// All figures, and the ratios that matter.
+struct Figures {
+    all: Vec<Figure>,
+    ratios: Vec<(String, f64)>,
+    cores: (usize, usize),
+}
+
+fn shown(ns: f64) -> String {
+    match ns {
+        ns if ns < 10_000.0 => format!("{ns:.0} ns"),
+        ns if ns < 10_000_000.0 => format!("{:.1} µs", ns / 1e3),
+        ns => format!("{:.1} ms", ns / 1e6),
+    }
+}
 
 impl Figures {
-    fn add(&mut self, name: &str, system: &'static str, spread: Spread) {
-        let shown = |ns: f64| match ns {
-            ns if ns < 10_000.0 => format!("{ns:.0} ns"),
-            ns if ns < 10_000_000.0 => format!("{:.1} µs", ns / 1e3),
-            ns => format!("{:.1} ms", ns / 1e6),
-        };
-        println!("{name:34} {system:20} {:>10} {:>10}", shown(spread.p50_ns), shown(spread.p99_ns));
-        self.0.push((name.to_owned(), system, spread));
+    fn add(&mut self, row: &str, system: &'static str, spread: Spread, floor_ns: Option<f64>) {
+        let (p50, p99) = (shown(spread.p50_ns), shown(spread.p99_ns));
+        let times =
+            floor_ns.map(|floor| format!("{:.2} × {}", spread.p50_ns / floor, shown(floor)));
+        println!("{row:30} {system:20} {p50:>10} {p99:>10} {:>18}", times.unwrap_or_default());
+        self.all.push(Figure { row: row.to_owned(), system, spread, floor_ns });
     }
 
-    fn p50(&self, name: &str, system: &str) -> f64 {
-        let found = self.0.iter().find(|row| row.0 == name && row.1 == system);
-        found.map_or(f64::NAN, |row| row.2.p50_ns)
+    /// Measures the systems of a row by turns: each round begins with another one, and what is
+    /// compared is what the same round has, so that a machine that changes changes both.
+    fn contest(
+        &mut self,
+        row: &str,
+        rounds: usize,
+        mut systems: Vec<System<'_>>,
+        pairs: &[(&'static str, &'static str)],
+    ) -> Outcome<()> {
+        let before = line(self.cores)?;
+        let mut spreads: Vec<Vec<Spread>> = systems.iter().map(|_| Vec::new()).collect();
+        let count = systems.len();
+        for round in 0..rounds {
+            for turn in 0..count {
+                let at = (round + turn) % count;
+                let mut samples = Samples::with_room(systems[at].calls);
+                (systems[at].run)(&mut samples)?;
+                spreads[at].push(samples.spread(1.0).ok_or("no call was measured")?);
+            }
+        }
+        let floor = (before + line(self.cores)?) / 2.0;
+        let find = |name: &str| systems.iter().position(|system| system.name == name);
+        for (one, other) in pairs {
+            let (Some(a), Some(b)) = (find(one), find(other)) else {
+                return Err(format!("{row} has no {one} or no {other}").into());
+            };
+            let both = spreads[a].iter().zip(&spreads[b]);
+            let ratios = both.map(|(a, b)| a.p50_ns / b.p50_ns).collect();
+            let ratio = median_by(ratios, |ratio| *ratio).ok_or("no round")?;
+            self.ratios.push((format!("{row}: {one} / {other}"), ratio));
+        }
+        for (system, spreads) in systems.iter().zip(spreads) {
+            let spread = median_by(spreads, |spread| spread.p50_ns).ok_or("no round")?;
+            // Two ways of a cache line are the least for whoever asks another core.
+            let apart = ["process", "service"].contains(&system.name) && system.calls > 1;
+            self.add(row, system.name, spread, apart.then_some(2.0 * floor));
+        }
+        Ok(())
     }
+}
+
+/// One way of a cache line between the two cores.
+fn line((mine, others): (usize, usize)) -> Outcome<f64> {
+    let scratch = Scratch::new()?;
+    let page = scratch.path().join("line");
+    Control::create(&page)?;
+    let failed = |_| "the other side of the floor has failed";
+    let there = page.clone();
+    let other = std::thread::spawn(move || {
+        machine::pin(others).map_err(|error| error.to_string())?;
+        let control = Control::open(&there, 2, false).map_err(|error| error.to_string())?;
+        control.barrier();
+        floor::line(&control, Side::Right, 0);
+        Ok::<(), String>(())
+    });
+    let control = Control::open(&page, 2, false)?;
+    machine::pin(mine)?;
+    control.barrier();
+    let found = floor::line(&control, Side::Left, 0);
+    other.join().map_err(failed)??;
+    found.ok_or_else(|| "no floor was measured".into())
 }
 
 /// Measures, prints, and writes the file.
 pub(crate) fn run(options: &Options) -> Outcome<()> {
     let cores = machine::cores()?;
     let (mine, others) = (cores[0], *cores.last().unwrap_or(&cores[0]));
-    let pinned = |core: usize| machine::pin(core);
-    // What is started now inherits the other core.
-    pinned(others)?;
-    let start = || Start::processes(1).wait(Wait::Spin).arena_bytes(8 * MIB);
-    let zlib = Zlib::start(&start())?;
-    let mut socket = Remote::start()?;
-    pinned(mine)?;
-    // SAFETY: these are the prototypes of zlib and of the C library.
-    let here = unsafe { Start::in_process() };
-    let zlib_here = Zlib::start(&here.arena_bytes(8 * MIB))?;
-    let direct = Direct::load()?;
-    let mut figures = Figures(Vec::new());
-    println!("{:34} {:20} {:>10} {:>10}", "row", "system", "p50", "p99");
-    let calls = if options.quick { 100_000 } else { 1_000_000 };
-
-    let bytes: Vec<u8> = (0..64).collect();
-    let name = "farscape/call/crc32-64B";
-    let expected = direct.crc32(&bytes);
-    figures.add(name, "direct", spread(calls, || check(direct.crc32(&bytes), expected))?);
-    let all = spread(calls, || check(zlib_here.crc32(0, &bytes)?, expected))?;
-    figures.add(name, "in process", all);
-    figures.add(name, "process", spread(calls, || check(zlib.crc32(0, &bytes)?, expected))?);
-    let over = spread(calls / 20, || check(socket.call(1, &bytes, &mut [])?, expected))?;
-    figures.add(name, "socket", over);
-
-    compress(options, &mut figures, (&direct, &zlib_here, &zlib), &mut socket)?;
-    drop((zlib, zlib_here, socket));
-    empty(calls, &mut figures, (mine, others))?;
-    crashes(options, &mut figures, &cores)?;
-    summary(&figures);
-    if let Some(path) = &options.json {
-        let row = |row: &(String, &str, Spread)| {
-            let of = row.2;
-            json!({ "name": row.0, "system": row.1, "p50_ns": of.p50_ns, "p99_ns": of.p99_ns,
-                    "p999_ns": of.p999_ns })
-        };
-        let rows: Vec<serde_json::Value> = figures.0.iter().map(row).collect();
-        let document = json!({ "machine": machine::name(), "rows": rows });
-        std::fs::write(path, serde_json::to_string_pretty(&document)?)?;
+    if mine == others {
+        return Err("this needs two cores".into());
     }
-    Ok(())
+    // What is started now inherits the other core. All share it, so whoever waits long sleeps.
+    machine::pin(others)?;
+    let start = || Start::processes(1).wait(Wait::SpinThenSleep).arena_bytes(8 * MIB);
+    let (zlib, libc) = (Zlib::start(&start())?, Libc::start(&start())?);
+    let socket = RefCell::new(Remote::start()?);
+    machine::pin(mine)?;
+    // SAFETY: these are the prototypes of zlib and of the C library.
+    let here = unsafe { Start::in_process() }.arena_bytes(8 * MIB);
+    let (zlib_here, libc_here) = (Zlib::start(&here)?, Libc::start(&here)?);
+    let direct = Direct::load()?;
+    let mut figures = Figures { all: Vec::new(), ratios: Vec::new(), cores: (mine, others) };
+    println!("{}; calls from core {mine} to core {others}", machine::name());
+    println!("{:30} {:20} {:>10} {:>10} {:>18}", "row", "system", "p50", "p99", "× floor");
+    let rounds = if options.quick { 15 } else { 40 };
+    let calls = if options.quick { 4_000 } else { 20_000 };
+
+    empty(&mut figures, (rounds, calls), (&libc_here, &libc), &socket)?;
+    let bytes: Vec<u8> = (0..64).collect();
+    let expected = direct.crc32(&bytes);
+    let systems = vec![
+        System::new("direct", calls, || check(direct.crc32(&bytes), expected)),
+        System::new("in process", calls, || check(zlib_here.crc32(0, &bytes)?, expected)),
+        System::new("process", calls, || check(zlib.crc32(0, &bytes)?, expected)),
+        System::new("socket", calls / 20, || {
+            check(socket.borrow_mut().call(1, &bytes, &mut [])?, expected)
+        }),
+    ];
+    let pairs = [("process", "socket")];
+    figures.contest("farscape/call/crc32-64B", rounds, systems, &pairs)?;
+    compress(options, &mut figures, (&direct, &zlib_here, &zlib), &socket)?;
+    drop((zlib, zlib_here, libc, libc_here, socket));
+    crashes(options, &mut figures, &cores)?;
+    for (what, ratio) in &figures.ratios {
+        println!("{what} {ratio:.3}");
+    }
+    match &options.json {
+        Some(path) => write(path, &figures),
+        None => Ok(()),
+    }
+}
+
+fn write(path: &std::path::Path, figures: &Figures) -> Outcome<()> {
+    let row = |of: &Figure| {
+        json!({ "name": of.row, "system": of.system, "p50_ns": of.spread.p50_ns,
+                "p99_ns": of.spread.p99_ns, "p999_ns": of.spread.p999_ns,
+                "floor_ns": of.floor_ns })
+    };
+    let rows: Vec<serde_json::Value> = figures.all.iter().map(row).collect();
+    let ratio = |of: &(String, f64)| json!({ "name": of.0, "median_of_rounds": of.1 });
+    let ratios: Vec<serde_json::Value> = figures.ratios.iter().map(ratio).collect();
+    let document = json!({ "machine": machine::name(), "rows": rows, "ratios": ratios });
+    Ok(std::fs::write(path, serde_json::to_string_pretty(&document)?)?)
 }
 
 fn check(found: u64, expected: u64) -> Outcome<()> {
     if found == expected { Ok(()) } else { Err(format!("{found} where {expected} was due").into()) }
 }
 
-/// 1 MiB of text-like bytes; the systems take turns, so that the machine is the same for all.
+/// 1 MiB of text-like bytes.
 fn compress(
     options: &Options,
     figures: &mut Figures,
     (direct, here, apart): (&Direct, &Zlib, &Zlib),
-    socket: &mut Remote,
+    socket: &RefCell<Remote>,
 ) -> Outcome<()> {
     let mut state = 1_u32;
     let source: Vec<u8> = (0..MIB)
@@ -286,59 +392,68 @@ fn compress(
             b'a' + (state >> 28) as u8
         })
         .collect();
-    let mut out = vec![0; 2 * MIB];
-    let mut shared = (apart.buffer(MIB)?, apart.buffer(2 * MIB)?);
-    shared.0.write(0, &source)?;
-    let rounds = if options.quick { 15 } else { 60 };
-    let expected = direct.compress2(&mut out, &source, 6) as u64;
-    let systems = ["direct", "in process", "process", "process, in place", "socket"];
-    let mut samples: Vec<Samples> = systems.iter().map(|_| Samples::with_room(rounds)).collect();
-    for _ in 0..rounds {
-        for (system, samples) in samples.iter_mut().enumerate() {
-            let begin = machine::ticks();
-            let written = match system {
-                0 => direct.compress2(&mut out, &source, 6) as u64,
-                1 => here.compress2(&mut out, &source, 6)?.1 as u64,
-                2 => apart.compress2(&mut out, &source, 6)?.1 as u64,
-                3 => apart.compress2(&mut shared.1, &shared.0, 6)?.1 as u64,
-                _ => socket.call(6, &source, &mut out)?,
-            };
-            samples.record(machine::ticks() - begin);
-            check(written, expected)?;
-        }
-    }
-    for (system, samples) in systems.into_iter().zip(samples) {
-        let spread = samples.spread(1.0).ok_or("no call was measured")?;
-        figures.add("farscape/call/compress2-1MiB", system, spread);
-    }
-    Ok(())
+    let out = RefCell::new(vec![0; 2 * MIB]);
+    let (mut from, mut to) = (apart.buffer(MIB)?, apart.buffer(2 * MIB)?);
+    from.write(0, &source)?;
+    let rounds = if options.quick { 25 } else { 80 };
+    let expected = direct.compress2(&mut out.borrow_mut(), &source, 6) as u64;
+    // One call a round, so that the calls that are compared stand side by side in time.
+    let systems = vec![
+        System::new("direct", 1, || {
+            check(direct.compress2(&mut out.borrow_mut(), &source, 6) as u64, expected)
+        }),
+        System::new("in process", 1, || {
+            check(here.compress2(&mut out.borrow_mut()[..], &source, 6)?.1 as u64, expected)
+        }),
+        System::new("process", 1, || {
+            check(apart.compress2(&mut out.borrow_mut()[..], &source, 6)?.1 as u64, expected)
+        }),
+        System::new("process, in place", 1, || {
+            check(apart.compress2(&mut to, &from, 6)?.1 as u64, expected)
+        }),
+        System::new("socket", 1, || {
+            check(socket.borrow_mut().call(6, &source, &mut out.borrow_mut())?, expected)
+        }),
+    ];
+    let pairs = [("process", "direct"), ("process, in place", "direct"), ("socket", "direct")];
+    figures.contest("farscape/call/compress2-1MiB", rounds, systems, &pairs)
 }
 
 /// An empty call beside the round trip of a service.
-fn empty(calls: usize, figures: &mut Figures, (mine, others): (usize, usize)) -> Outcome<()> {
-    let name = "farscape/call/empty";
-    machine::pin(others)?;
-    let apart = Libc::start(&Start::processes(1).wait(Wait::Spin))?;
-    machine::pin(mine)?;
-    figures.add(name, "process", spread(calls, || check(apart.abs(-7)? as u64, 7))?);
-    drop(apart);
+fn empty(
+    figures: &mut Figures,
+    (rounds, calls): (usize, usize),
+    (here, apart): (&Libc, &Libc),
+    socket: &RefCell<Remote>,
+) -> Outcome<()> {
+    let (mine, others) = figures.cores;
     let service = format!("farscape-{}", std::process::id());
-    let made = Service::<Number, Number>::builder(&service).wait(barewire::Wait::Spin).create()?;
+    let made = Service::<Number, Number>::builder(&service).create()?;
     let client = made.client()?;
     machine::pin(others)?;
     let mut server = child(&service).spawn()?;
     machine::pin(mine)?;
+    let abs: unsafe extern "C" fn(i32) -> i32 = libc::abs;
     let patience = Duration::from_secs(10);
     client.call(&Number { value: 0 }, patience)?;
-    let trip = spread(calls, || {
-        let reply = client.call(&Number { value: 41 }, patience)?;
-        check(reply.value, 42)
-    });
+    let systems = vec![
+        System::new("direct", calls, || {
+            // SAFETY: the C library has it, and it takes any number but the least.
+            check(unsafe { std::hint::black_box(abs)(-7) } as u64, 7)
+        }),
+        System::new("in process", calls, || check(here.abs(-7)? as u64, 7)),
+        System::new("process", calls, || check(apart.abs(-7)? as u64, 7)),
+        System::new("service", calls, || {
+            check(client.call(&Number { value: 41 }, patience)?.value, 42)
+        }),
+        System::new("socket", calls / 20, || check(socket.borrow_mut().call(0, &[], &mut [])?, 1)),
+    ];
+    let pairs = [("process", "service"), ("process", "socket")];
+    let done = figures.contest("farscape/call/empty", rounds, systems, &pairs);
     drop(client);
     server.kill()?;
     server.wait()?;
-    figures.add(name, "service", trip?);
-    Ok(())
+    done
 }
 
 /// From a crash to its error, and to the end of the next call.
@@ -365,17 +480,8 @@ fn crashes(options: &Options, figures: &mut Figures, cores: &[usize]) -> Outcome
             next.record(machine::ticks() - middle);
         }
         let none = "no crash was measured";
-        figures.add("farscape/crash-to-error", system, died.spread(1.0).ok_or(none)?);
-        figures.add("farscape/next-call", system, next.spread(1.0).ok_or(none)?);
+        figures.add("farscape/crash-to-error", system, died.spread(1.0).ok_or(none)?, None);
+        figures.add("farscape/next-call", system, next.spread(1.0).ok_or(none)?, None);
     }
     Ok(())
-}
-
-fn summary(figures: &Figures) {
-    let ratio =
-        |name: &str, one: &str, other: &str| figures.p50(name, one) / figures.p50(name, other);
-    let compress = "farscape/call/compress2-1MiB";
-    println!("empty call / service {:.2}", ratio("farscape/call/empty", "process", "service"));
-    println!("1 MiB, copied / direct {:.3}", ratio(compress, "process", "direct"));
-    println!("1 MiB, in place / direct {:.3}", ratio(compress, "process, in place", "direct"));
 }

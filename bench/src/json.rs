@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::duel::Duel;
 use crate::run::{Figure, Floor};
 use crate::{machine, systems};
 
 /// The whole document.
-pub(crate) fn document(floor: &Floor, figures: &[Figure]) -> Value {
+pub(crate) fn document(floor: &Floor, figures: &[Figure], duels: &[Duel]) -> Value {
     let versions: Map<String, Value> =
         systems::peers().into_iter().map(|(name, how)| (name.to_owned(), how.into())).collect();
     json!({
@@ -14,6 +15,7 @@ pub(crate) fn document(floor: &Floor, figures: &[Figure]) -> Value {
         "systems": versions,
         "floor": of_floor(floor),
         "rows": figures.iter().map(of_figure).collect::<Vec<_>>(),
+        "by_turns": duels.iter().map(Duel::json).collect::<Vec<_>>(),
     })
 }
 

@@ -9,6 +9,7 @@ mod actor;
 mod cluster;
 mod codec;
 mod control;
+mod duel;
 mod farscape;
 mod floor;
 mod json;

@@ -32,6 +32,10 @@ impl Scratch {
         Ok(Self { path, rows: std::cell::Cell::new(0) })
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn row(&self) -> Outcome<PathBuf> {
         let number = self.rows.replace(self.rows.get() + 1);
         let path = self.path.join(format!("bwbench-{}-{number}", std::process::id()));

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::duel::{self, Duel};
 use crate::payload::Size;
 use crate::plan::{Kind, Report, Row, Shape};
 use crate::process::{Order, Scratch};
 use crate::stats::{Spread, median_by};
-use crate::systems::{self, FLOOR};
+use crate::systems::{self, FLOOR, OURS};
 use crate::{Options, Outcome, floor, json, machine, rows, table};
 
 /// Two floors of a row that differ by more than this part have a row between them that moved.
@@ -105,9 +106,11 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
     let (figures, left_out) = bench.rows();
     table::print_rows(&figures);
     table::print_comparison(&figures);
+    let duels = bench.duels();
+    duel::print(&duels);
     table::print_left_out(&left_out);
     if let Some(path) = &options.json {
-        let text = serde_json::to_string_pretty(&json::document(&floor, &figures))?;
+        let text = serde_json::to_string_pretty(&json::document(&floor, &figures, &duels))?;
         std::fs::write(path, text + "\n")?;
         println!("\nwritten to {}", path.display());
     }
@@ -213,6 +216,27 @@ impl Bench<'_> {
         }
         bar.finish_and_clear();
         (figures, left_out)
+    }
+
+    /// Pipes against their rivals, by turns.
+    fn duels(&self) -> Vec<Duel> {
+        let rounds = if self.options.quick { 9 } else { 31 };
+        let mut duels = Vec::new();
+        for row in rows::all().into_iter().filter(|row| row.shape == Shape::Pipe) {
+            for rival in duel::RIVALS {
+                let name = format!("{} {OURS} {rival}", row.name());
+                if self.options.only.as_ref().is_some_and(|only| !name.contains(only)) {
+                    continue;
+                }
+                duels.push(Duel::run(row, rival, rounds, |system| {
+                    let order = Order { millis: duel::ROUND_MILLIS, ..self.order(system, row) };
+                    let found = figures(system, row, &order.measure().ok()?).ok()?;
+                    let figure = found.into_iter().next()?;
+                    figure.msgs_per_s.or(figure.spread.map(|spread| spread.p50_ns))
+                }));
+            }
+        }
+        duels
     }
 
     /// Measures a row as often as it is wanted, each time until it is steady, and takes the middle.

@@ -3,9 +3,7 @@
 use crate::payload::Size;
 use crate::plan::Kind;
 use crate::run::{Figure, Floor, LeftOut};
-
-/// The system that all others are compared with.
-const OURS: &str = "barewire";
+use crate::systems::OURS;
 
 /// How many rows are named that a system was left out of, for one reason.
 const SHOWN: usize = 3;

@@ -52,6 +52,7 @@ fn child() {
         ("pipe_write_for_ever", pipes::write_for_ever),
         ("pipe_serve_once", pipes::serve_once),
         ("pipe_old", pipes::old_client),
+        ("pipe_other_user", pipes::names::other_user),
         ("pipe_other", pipes::other_client),
         ("pipe_take_queue", pipes::take_queue),
         ("pipe_write_fifo", pipes::fifo::write_fifo),

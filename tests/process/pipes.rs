@@ -3,7 +3,7 @@
 #[path = "pipes/fifo.rs"]
 pub(crate) mod fifo;
 #[path = "pipes/names.rs"]
-mod names;
+pub(crate) mod names;
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -344,6 +344,36 @@ fn a_restarted_server_is_found_again_by_a_client_that_asked_for_it() {
     assert!(pipe.send(&1).expect_err("it is gone").is_closed());
     pipe.reconnect(WAIT).expect("it is there");
     pipe.send(&1).expect("somebody serves");
+}
+
+#[test]
+fn calls_that_never_wait_and_futures_leave_it_to_the_caller_to_look_again() {
+    let scratch = Scratch::new("pipe-by-hand");
+    let serve = || {
+        let mut child = start("pipe_serve_once", scratch.path(), &[]);
+        child.line("serving");
+        child
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let mut child = serve();
+    let builder = at::<u64, u64>(&scratch, "again").reconnect(WAIT);
+    let mut pipe = builder.connect(WAIT).expect("there is a server");
+    for way in 0..4 {
+        child.kill();
+        child = serve();
+        let error = match way {
+            0 => pipe.try_receive().map(drop),
+            1 => pipe.try_send(&1),
+            2 => runtime.block_on(pipe.receive_async()).map(drop),
+            _ => runtime.block_on(pipe.send_async(&1)),
+        };
+        assert!(error.expect_err("its server is gone").is_closed(), "way {way}");
+        assert_eq!(pipe.connections(), 1 + way, "nobody has looked");
+        runtime.block_on(pipe.reconnect_async(WAIT)).expect("it is there");
+        assert_eq!(pipe.connections(), 2 + way);
+        pipe.try_send(&way).expect("somebody serves");
+        assert_eq!(pipe.receive().expect("answered"), way + child.id() as u64);
+    }
 }
 
 /// The version of yesterday.

@@ -20,6 +20,8 @@ use crate::plan::{Kind, Report, Row, Shape};
 
 /// The name under which the floors run through the same loops as the systems.
 pub(crate) const FLOOR: &str = "floor";
+/// The system that is measured beside its peers.
+pub(crate) const OURS: &str = "barewire";
 /// Why a size is not there.
 const TOO_LARGE: &str = "is not measured at this size";
 

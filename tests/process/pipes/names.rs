@@ -1,13 +1,15 @@
 //! The names of pipes, and who may be at their ends.
 
+use std::io::{Read, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use barewire::ipc::{Fifo, NamedPipe};
 use barewire::{ErrorKind, MessageQueue};
 
 use super::{WAIT, at, kind, stop};
-use crate::harness::{Scratch, start};
+use crate::harness::{Scratch, directory, start, start_with};
 
 #[test]
 fn a_name_has_one_living_server_and_nothing_is_left_of_dead_ones() {
@@ -85,6 +87,57 @@ fn a_squatted_name_and_an_open_directory_are_refused_and_left_alone() {
     let _server = at::<u64, u64>(&scratch, "pipe").server().expect("a new pipe");
     let fifo = Fifo::<u64>::open_at(scratch.path(), "pipe");
     assert_eq!(kind(fifo), ErrorKind::Untrusted);
+}
+
+/// A user that is nobody's.
+const OTHER_USER: u32 = 65_534;
+
+/// A process of another user: tries to get in by every way that there is.
+pub(crate) fn other_user() {
+    // SAFETY: takes no list; a process that has no groups any more keeps none of root's.
+    let groups = unsafe { libc::setgroups(0, std::ptr::null()) };
+    // SAFETY: plain numbers.
+    let group = unsafe { libc::setgid(OTHER_USER) };
+    // SAFETY: a plain number.
+    let user = unsafe { libc::setuid(OTHER_USER) };
+    assert_eq!((groups, group, user), (0, 0, 0), "root may become somebody else");
+    let path = directory().join("private");
+    println!("\nasks {:?}", NamedPipe::<u64, u64>::connect("private", WAIT).map_err(|e| e.kind()));
+    println!("knocks {:?}", UnixStream::connect(&path).map_err(|error| error.kind()));
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).expect("the door is open now");
+    let mut socket = UnixStream::connect(&path).expect("everybody may connect");
+    let mut told = Vec::new();
+    socket.read_to_end(&mut told).expect("it is told, and then left alone");
+    println!("told {}", String::from_utf8_lossy(&told).replace('\n', " "));
+}
+
+#[test]
+fn another_user_is_kept_out_by_the_folder_the_socket_and_the_server() {
+    if rustix::process::geteuid().as_raw() != 0 {
+        println!("SKIPPED: only root can become another user");
+        return;
+    }
+    let scratch = Scratch::new("pipe-user");
+    let mut server = at::<u64, u64>(&scratch, "private").server().expect("a new pipe");
+    let (input, mut door) = std::io::pipe().expect("a pipe");
+    // Others may look into the folder, so that the socket itself is what keeps them out.
+    let open = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("its owner may");
+    };
+    open(scratch.path(), 0o755);
+    let mut other = start_with("pipe_other_user", scratch.path(), &[], input);
+    assert_eq!(other.line("asks "), "Err(Untrusted)");
+    assert_eq!(other.line("knocks "), "Err(PermissionDenied)");
+    assert!(server.try_accept().expect("nobody has come").is_none());
+    // Somebody has opened the socket to all: now the kernel's word on who has come counts.
+    open(&scratch.path().join("private"), 0o666);
+    writeln!(door, "open").expect("it reads");
+    let error = server.accept_timeout(WAIT).expect_err("another user");
+    assert!(error.is_refused() && error.to_string().contains("user 65534"), "{error}");
+    assert!(other.line("told ").contains("is not accepted"));
+    other.finish(WAIT);
+    assert_eq!(server.clients(), 0);
 }
 
 #[test]

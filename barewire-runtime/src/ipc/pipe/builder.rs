@@ -122,7 +122,9 @@ impl<S: BareSchema, R: BareSchema> PipeBuilder<S, R> {
 
     /// A client whose server is gone looks up to `timeout` for one that has come in its place, and
     /// goes on with that one: in [`send`](NamedPipe::send) and [`receive`](NamedPipe::receive) and
-    /// their forms with a timeout.
+    /// their forms with a timeout. The forms that never wait, the futures, and the ends that a pipe
+    /// was [`split`](NamedPipe::split) into report `Closed`, and nothing else: after that,
+    /// [`NamedPipe::reconnect`] or [`NamedPipe::reconnect_async`] goes on.
     ///
     /// What was sent to a server that died may be lost, and what it answered as well: a protocol on
     /// top that must not lose anything sends again, and sees by

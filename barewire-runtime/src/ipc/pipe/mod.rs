@@ -184,13 +184,38 @@ impl<S: BareSchema, R: BareSchema> NamedPipe<S, R> {
     /// [`PipeBuilder::connect`]. The pipe is as it was then.
     pub fn reconnect(&mut self, timeout: Duration) -> Result<()> {
         let Some(origin) = &self.origin else {
-            let detail = "was not found by its name, so it cannot be found again";
-            return Err(Error::new(ErrorKind::InvalidArgument, self.name(), detail));
+            return Err(self.no_origin());
         };
         let fresh = origin.connect_ref(timeout)?;
         let connections = self.connections + 1;
         *self = Self { connections, ..fresh };
         Ok(())
+    }
+
+    /// As [`reconnect`](Self::reconnect), but lets the thread do other work meanwhile.
+    ///
+    /// The future runs on every executor. If it is dropped before it is done, the pipe is as it was.
+    ///
+    /// # Errors
+    ///
+    /// As [`reconnect`](Self::reconnect), and `Io` if no thread can be started.
+    pub async fn reconnect_async(&mut self, timeout: Duration) -> Result<()>
+    where
+        S: 'static,
+        R: 'static,
+    {
+        let Some(origin) = &self.origin else {
+            return Err(self.no_origin());
+        };
+        let fresh = PipeBuilder::clone(origin).connect_async(timeout).await?;
+        let connections = self.connections + 1;
+        *self = Self { connections, ..fresh };
+        Ok(())
+    }
+
+    fn no_origin(&self) -> Error {
+        let detail = "was not found by its name, so it cannot be found again";
+        Error::new(ErrorKind::InvalidArgument, self.name(), detail)
     }
 
     /// Whether the call can be made once more, since the server was found again.

@@ -343,3 +343,47 @@ fn named_locked(directory: &Directory, name: &str) -> Result<OwnedFd> {
     let listener = socket::listen_at(&directory.handle, name, BACKLOG);
     listener.map_err(fault("cannot make the pipe"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    /// A folder of the test's own.
+    struct Folder(std::path::PathBuf);
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn what_clients_have_sent_is_read_before_they_are_called_late() {
+        let path = format!("/dev/shm/barewire-unit-{}-late", std::process::id());
+        let folder = Folder(path.into());
+        let builder = NamedPipe::<u8, u8>::builder("late").directory(&folder.0);
+        let mut server = builder.clone().server().expect("a new pipe");
+        let join = || UnixStream::connect(folder.0.join("late")).expect("it listens");
+        let (prompt, silent) = (OwnedFd::from(join()), join());
+        // The server has greeted both, and each has its own hello.
+        assert!(server.try_accept().expect("nothing is wrong").is_none());
+        assert_eq!(server.meetings.len(), 2);
+        let (offer, peer) = (server.offer, builder.admit(&prompt).expect("the same user"));
+        let mut prompt = Meeting::new("late", prompt, (offer, &server.hello[..]), peer, None);
+        assert!(!prompt.go_on().expect("nothing is wrong"), "it has said all that it has to say");
+        // Then the server did something else until the time of both was over.
+        let over = Some(Instant::now());
+        server.meetings.values_mut().for_each(|meeting| meeting.deadline = over);
+
+        let pipe = server.try_accept().expect("the prompt one is not late");
+        drop(pipe.expect("it is through"));
+        assert!(prompt.go_on().expect("it is accepted"));
+        let late = server.try_accept().expect_err("the silent one is late");
+        assert!(late.is_timed_out(), "{late}");
+        assert!(server.try_accept().expect("nobody is left").is_none());
+        assert_eq!(server.clients(), 0);
+        drop(silent);
+    }
+}

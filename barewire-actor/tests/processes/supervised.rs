@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use barewire_actor::{
-    ActorRef, ActorSystem, Cause, News, Strategy, Supervision, Supervisor, WorkerProcess,
+    ActorRef, ActorSystem, AskError, Cause, News, Strategy, Supervision, Supervisor, WorkerProcess,
 };
 use rustix::process::{PidfdFlags, Signal, pidfd_open};
 
@@ -98,6 +98,9 @@ async fn a_worker_that_does_not_stop_is_killed() {
     let one: ActorRef<Echo> = system.lookup("one").expect("it is there");
     one.ask(Echo::Pid, SECOND).await.expect("it answers");
     one.tell(Echo::Block { millis: 60_000 }).await.expect("it lives");
+    // What is asked after it is not answered any more: by then it blocks, and a stop, which passes
+    // other messages, comes too late to pass it.
+    assert_eq!(one.ask(Echo::Pid, SECOND).await, Err(AskError::TimedOut));
     let watch = system.watch(one.id());
     tokio::time::timeout(PATIENCE, supervision.stop()).await.expect("it is stopped");
     assert_eq!(watch.await.cause, Cause::Signalled { signal: 9 });

@@ -33,11 +33,55 @@
 //! # Ok(()) }
 //! ```
 //!
-//! The rest of what goes between processes is in [`ipc`]: [`Topic`] (each message to every
-//! subscriber), [`Service`] (calls with replies), [`SharedRegion`] (one value), [`NamedPipe`]
-//! (messages between processes that share no memory) and [`Fifo`], [`WaitSet`] (wait for the first
-//! of many), and what they hand out, each with an example. A segment lives for as long as a process
-//! is attached to it.
+//! A segment lives for as long as a process is attached to it; nobody has to clean up. A process
+//! may be killed at any instruction: what it held is given back, what it was reading is delivered
+//! again.
+//!
+//! # Which one
+//!
+//! | what goes between the processes | take |
+//! |---|---|
+//! | jobs, each for one of them | [`MessageQueue`] |
+//! | news, for all of them | [`Topic`] |
+//! | questions and answers | [`Service`] |
+//! | the latest value | [`SharedRegion`] |
+//! | messages, without shared memory | [`NamedPipe`], [`Fifo`], and files of values |
+//! | several of these, in one thread | [`WaitSet`], or futures |
+//!
+//! They look alike. A builder makes or opens one; calls that may wait have a form with a deadline
+//! (`…_timeout`), one that never waits (`try_…`), and a future (`…_async`); values are read in
+//! place, and [`Error`] says what is wrong, with a [kind](Error::kind) to match and `is_…` to ask.
+//!
+//! ```
+//! use std::time::Duration;
+//! use barewire::{Service, SharedRegion, Topic};
+//!
+//! # fn main() -> barewire::Result<()> {
+//! # let name = |what: &str| format!("front-{what}-{}", std::process::id());
+//! let topic = Topic::<u64>::builder(name("prices")).depth(256).open_or_create()?;
+//! let mut subscriber = topic.subscriber()?;
+//! topic.publisher()?.publish(&1999)?;
+//! assert_eq!(*subscriber.take()?, 1999); // each subscriber sees it
+//!
+//! let service = Service::<u32, u64>::create(name("squares"))?;
+//! let (client, server) = (service.client()?, service.server()?);
+//! let pending = client.start(&12)?; // or `call`, which waits for the answer
+//! let call = server.next()?;
+//! let square = u64::from(*call) * u64::from(*call);
+//! call.reply(&square)?;
+//! assert_eq!(*pending.wait_timeout(Duration::from_secs(1))?, 144);
+//!
+//! let state = SharedRegion::create(name("state"), &0_u64)?;
+//! state.update(|value| *value += 1)?; // one writer at a time
+//! assert_eq!(state.read()?, 1); // a whole value, whatever writers do
+//!
+//! assert!(Topic::<i64>::open(name("prices")).unwrap_err().is_schema_mismatch());
+//! # Ok(()) }
+//! ```
+//!
+//! A type without a largest size, such as a `String` without `max`, goes through queues, topics
+//! and services as BARE octets, in slots whose size the builder is told (`slot_bytes`); through
+//! pipes it goes as it is. The guide in `docs/guide` has one page an idea.
 //!
 //! # Encoding
 //!
@@ -66,6 +110,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `actor` | the module `actor`: actors in this process and in others; needs tokio |
+//! | `cluster` | the module `cluster`: tasks for workers on one machine or many |
 //! | `json` | `Value::to_json` and `Value::from_json`, with only a schema; needs serde_json |
 //! | `farscape` | C libraries in processes of their own: the module and the macro `farscape` |
 //! | `farscape-sandbox` | rlimits, Landlock and seccomp for their processes |
@@ -192,6 +237,8 @@
 
 #[cfg(feature = "actor")]
 pub use barewire_actor as actor;
+#[cfg(feature = "cluster")]
+pub use barewire_cluster as cluster;
 #[cfg(feature = "farscape")]
 pub use barewire_derive::farscape;
 pub use barewire_derive::{BareSchema, schema};
@@ -200,13 +247,15 @@ pub use barewire_farscape as farscape;
 #[doc(hidden)]
 pub use barewire_runtime::__private;
 pub use barewire_runtime::ipc::{
-    Batch, Call, Client, Fifo, Loan, Message, MessageQueue, NamedPipe, Overflow, PendingCall,
-    PipeMessage, PipeReceiver, PipeSender, PipeServer, Publisher, Reply, ReplyStream, Server,
-    Service, SharedRegion, StreamedReply, Subscriber, Topic, TopicItem, TopicMessage, Wait,
+    Arrivals, Batch, Call, Client, Fifo, Loan, Message, MessageHeader, MessageQueue, NamedPipe,
+    Overflow, PendingCall, PipeMessage, PipeReceiver, PipeSender, PipeServer, Publisher, Received,
+    Reply, ReplyLoan, ReplyStream, RequestLoan, Server, Service, SharedRegion, StreamPart,
+    StreamedReply, Subscriber, Topic, TopicBatch, TopicItem, TopicLoan, TopicMessage, Wait,
     WaitSet,
 };
 pub use barewire_runtime::{
-    BareSchema, Error, ErrorKind, Result, codec, ipc, layout, memory, schema_model, segment, value,
+    BareSchema, Error, ErrorKind, Result, codec, inspect, ipc, layout, memory, schema_model,
+    segment, value,
 };
 
 #[doc = include_str!("../docs/mistakes.md")]

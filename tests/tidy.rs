@@ -11,14 +11,23 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     (
         "barewire",
         ".",
-        &["barewire-runtime", "barewire-derive", "barewire-actor", "barewire-farscape"],
+        &[
+            "barewire-runtime",
+            "barewire-derive",
+            "barewire-actor",
+            "barewire-cluster",
+            "barewire-farscape",
+        ],
     ),
     ("barewire-schema", "barewire-schema", &[]),
     ("barewire-derive", "barewire-derive", &["barewire-schema"]),
     ("barewire-runtime", "barewire-runtime", &["barewire-schema"]),
     ("barewire-actor", "barewire-actor", &["barewire-runtime", "barewire-derive"]),
+    ("barewire-cluster", "barewire-cluster", &["barewire-runtime", "barewire-derive"]),
     ("barewire-farscape", "barewire-farscape", &["barewire-runtime", "barewire-schema"]),
+    ("barewire-cli", "barewire-cli", &["barewire"]),
     ("barewire-bench", "bench", &["barewire"]),
+    ("barewire-guide", "tests/guide", &["barewire"]),
 ];
 
 /// Crates that a crate must not depend on, and why.

@@ -65,7 +65,8 @@ pub trait Actor: Sized + Send + 'static {
         async { Ok(()) }
     }
 
-    /// Runs when the actor has ended, unless it was killed.
+    /// Its last work: runs when it takes no more messages, unless it was killed, and until it is.
+    /// Those who watch it are told afterwards, and its name is free only then.
     fn stopped(&mut self, cause: &Cause) -> impl Future<Output = ()> + Send {
         let _ = cause;
         async {}
@@ -77,7 +78,7 @@ pub type Outcome = Result<(), Failure>;
 
 /// Why an actor cannot go on.
 ///
-/// Every error becomes one with `?`, and so does a text with `Failure::new`.
+/// Every error becomes one with `?`, and so does a text: `Err("no room left")?`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure(String);
 
@@ -100,9 +101,9 @@ impl fmt::Display for Failure {
     }
 }
 
-impl<E: std::error::Error> From<E> for Failure {
+impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self(error.to_string())
+        Self(error.into().to_string())
     }
 }
 

@@ -6,7 +6,7 @@ use barewire_derive::BareSchema;
 use barewire_runtime::layout::Uuid;
 
 /// One life of an actor system in one process: 128 random bits, never used again.
-#[derive(BareSchema, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(BareSchema, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[bare(crate = "::barewire_runtime")]
 pub struct NodeId(Uuid);
 
@@ -32,10 +32,16 @@ impl fmt::Display for NodeId {
     }
 }
 
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NodeId({self})")
+    }
+}
+
 /// One life of an actor: its node, and a number that the node gives once.
 ///
 /// An actor that is started again by its supervisor is another one, and so has another id.
-#[derive(BareSchema, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(BareSchema, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[bare(crate = "::barewire_runtime")]
 pub struct ActorId {
     node: NodeId,
@@ -63,5 +69,11 @@ impl ActorId {
 impl fmt::Display for ActorId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", &self.node.to_string()[..8], self.number)
+    }
+}
+
+impl fmt::Debug for ActorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ActorId({self})")
     }
 }

@@ -9,6 +9,7 @@ use barewire_runtime::ipc::{Overflow, Wait};
 use crate::address::NodeId;
 use crate::current;
 use crate::error::SystemError;
+use crate::gateway::Gateway;
 use crate::life::Life;
 use crate::node::{Node, Shared};
 use crate::process::inbox::{Lanes, Place};
@@ -62,6 +63,17 @@ pub(crate) struct Config {
     pub(crate) most_unacknowledged: usize,
     pub(crate) node: Option<NodeId>,
     pub(crate) parent: Option<NodeId>,
+    pub(crate) gateway: Option<Outside>,
+}
+
+/// The way to nodes that share no memory with this one.
+#[derive(Clone)]
+pub(crate) struct Outside(pub(crate) Arc<dyn Gateway>);
+
+impl std::fmt::Debug for Outside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a gateway")
+    }
 }
 
 /// What an actor system is made with; see [`ActorSystem::builder`].
@@ -118,6 +130,14 @@ impl SystemBuilder {
     /// Another directory for the shared memory than the standard one; workers are told.
     pub fn directory(mut self, path: impl Into<PathBuf>) -> Self {
         self.0.directory = Some(path.into());
+        self
+    }
+
+    /// A way to nodes that share no memory with this one, on other machines: references to their
+    /// actors work as those to actors of this machine do. Names do not travel this way; references
+    /// do, as part of what is sent.
+    pub fn gateway(mut self, gateway: Arc<dyn Gateway>) -> Self {
+        self.0.gateway = Some(Outside(gateway));
         self
     }
 

@@ -19,8 +19,8 @@ pub(crate) struct ActorCell<M: Message> {
     pub(crate) mailbox: Mailbox<M>,
     pub(crate) handled: AtomicU64,
     pub(crate) name: Option<String>,
-    /// Whether it may look for another message for a moment before it sleeps.
-    pub(crate) spins: bool,
+    /// Whether it runs on the thread that takes messages of other processes.
+    pub(crate) on_dispatcher: bool,
 }
 
 /// An actor, whatever it takes.
@@ -74,8 +74,10 @@ impl<M: Message> Cell for ActorCell<M> {
                 match (&gone, message) {
                     (Some(why), _) => refused.push((arrival, why.clone())),
                     (None, Some(Ok(message))) => {
-                        let back = arrival.back.clone();
-                        let reply = back.map(|peer| ReplyTo::there(peer, arrival.ask));
+                        let reply = (arrival.ask != 0).then(|| {
+                            let node = Arc::clone(&self.node);
+                            ReplyTo::there(node, arrival.from.node(), arrival.ask)
+                        });
                         let sender = (arrival.from.number() != 0).then_some(arrival.from);
                         return Some(Envelope { message, reply, sender, trace: arrival.trace });
                     }
@@ -108,5 +110,48 @@ impl<M: Message> ActorCell<M> {
             reply.fail(why.as_ask_error());
         }
         self.node.dead_letter::<M>(self.id, envelope.sender, why.clone(), &envelope.message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use barewire_derive::BareSchema;
+    use zerocopy::IntoBytes;
+
+    use super::*;
+    use crate::process::frames::Head;
+    use crate::testkit::Probe;
+    use crate::{ActorSystem, NodeId, Nothing};
+
+    #[derive(BareSchema, Debug, PartialEq)]
+    #[bare(crate = "::barewire_runtime")]
+    enum Signal {
+        Red,
+        Green,
+    }
+
+    impl Message for Signal {
+        type Reply = Nothing;
+    }
+
+    #[tokio::test]
+    async fn what_is_no_message_is_a_dead_letter_and_not_silence() {
+        let system = ActorSystem::builder("cell").local().start().expect("it needs nothing");
+        let mut dead = system.dead_letters();
+        let mut probe = Probe::<Signal>::new(&system);
+        let (to, from) = (probe.actor().id(), ActorId::new(NodeId::from_u128(7), 1));
+        let head = Head { length: 8, ..Head::new(to.number(), from, 0, 0) };
+        let payloads = [1_u64, 77];
+        let arrivals = payloads.each_ref().map(|word| Arrival::new(&head, word.as_bytes()));
+        let cell = system.node.cell(to.number()).expect("it lives");
+        assert_eq!(cell.deliver(&arrivals), 2, "both are dealt with");
+        let second = Duration::from_secs(1);
+        let (got, _) = probe.next(second).await.expect("one of them is a message");
+        assert_eq!(got, Signal::Green);
+        let letter = dead.next().await.expect("the system lives");
+        assert_eq!((letter.to, letter.from), (to, Some(from)));
+        assert!(matches!(letter.why, Undelivered::Invalid(_)), "{:?}", letter.why);
     }
 }

@@ -171,3 +171,16 @@ impl fmt::Display for SystemError {
 }
 
 impl std::error::Error for SystemError {}
+
+/// What a worker needs is looked up, told and asked while it sets itself up.
+macro_rules! cannot_start {
+    ($($error:ty),*) => {$(
+        impl From<$error> for SystemError {
+            fn from(error: $error) -> Self {
+                Self::Start(error.to_string())
+            }
+        }
+    )*};
+}
+
+cannot_start!(LookupError, TellError, AskError);

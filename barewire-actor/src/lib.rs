@@ -1,5 +1,8 @@
 //! Olivier: typed, supervised actors that do not care which process they live in.
 //!
+//! With the facade, this crate is `barewire::actor`, behind the feature `actor`. Actors run on
+//! tokio.
+//!
 //! An [`Actor`] has a state and handles typed messages, one after the other. An [`ActorRef`] leads
 //! to one, and it is the same type for an actor of this process and of another process on this
 //! machine. References are BARE values, so they travel inside messages.
@@ -72,9 +75,10 @@
 //!
 //! # Full mailboxes
 //!
-//! Mailboxes are bounded. With [`Overflow::Block`], `tell` waits; messages of other processes stay
-//! in the inbox of the process then, and its senders wait in turn, so one slow actor can hold up
-//! messages for others in its process. Two actors that both wait in `tell` for room in the mailbox
+//! Mailboxes are bounded. With [`Overflow::Block`], `tell` waits, and `ask` does until its deadline
+//! (it is then sent while it is awaited); messages of other processes stay in the inbox of the
+//! process, and its senders wait in turn, so one slow actor can hold up messages for others in its
+//! process. Two actors that both wait in `tell` for room in the mailbox
 //! of the other wait for ever: use `try_tell`, or another policy, where messages run in circles.
 //! Answers never wait behind messages.
 //!
@@ -86,7 +90,17 @@
 //! actors that are made [`on_dispatcher`](ActorBuilder::on_dispatcher) run on it.
 //!
 //! [`Supervisor`] starts [worker processes](WorkerProcess) as it starts actors; [`Worker::here`]
-//! is what such a program asks first. [`testkit`] helps to test programs with actors.
+//! is what such a program asks first; [`WorkerProcess`] has an example. [`testkit`] helps to test
+//! programs with actors.
+//!
+//! # Other machines
+//!
+//! A reference leads to an actor on another machine if the system was made with a [`Gateway`] that
+//! leads to its node. Everything promised above holds there too, but that the kernel says who is
+//! dead: who cannot be reached any more is [`Cause::Unreachable`] when the gateway's owner says so.
+//! Names and groups are those of one machine.
+//!
+//! # What can be watched
 //!
 //! With `tracing` at the level `debug`, every message is handled in a span that names the actor,
 //! the sender and the trace; the trace goes along to other actors and to other processes.
@@ -104,11 +118,13 @@ mod counters;
 mod current;
 mod dead_letters;
 mod error;
+mod gateway;
 mod life;
 mod mailbox;
 mod message;
 mod node;
 mod process;
+mod random;
 mod reference;
 mod registry;
 mod reply;
@@ -128,6 +144,7 @@ pub use context::{Context, TimerId};
 pub use counters::{ActorCounters, Counters};
 pub use dead_letters::{DeadLetter, DeadLetters, Undelivered};
 pub use error::{AskError, LookupError, SystemError, TellError};
+pub use gateway::{Gateway, MAX_PARCEL_BYTES, ParcelKind};
 pub use message::{Message, Nothing, Value};
 pub use reference::ActorRef;
 pub use registry::{Change, Changes, MAX_ENTRIES, MAX_NAME_BYTES, MAX_NODES};

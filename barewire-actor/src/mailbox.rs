@@ -202,18 +202,19 @@ impl<M: Message> Mailbox<M> {
     /// Signals the actor; false if it has ended.
     pub(crate) fn signal(&self, system: System) -> bool {
         let mut state = self.lock();
-        if state.closed.is_some() {
-            return false;
-        }
+        let takes_no_more = state.closed.is_some();
         if matches!(system, System::Signal(Signal::Kill)) {
+            // Its last work may be ended as well.
             self.killed.store(true, Ordering::Release);
+        } else if takes_no_more {
+            return false;
         }
         state.system.push_back(system);
         self.urgent.store(true, Ordering::Release);
         let wakers = [state.reader.take(), state.busy_reader.take()];
         drop(state);
         wakers.into_iter().flatten().for_each(Waker::wake);
-        true
+        !takes_no_more
     }
 
     /// Takes no more messages from now on.

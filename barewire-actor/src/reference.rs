@@ -4,12 +4,15 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::hash::{Hash, Hasher};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use barewire_derive::BareSchema;
 use barewire_runtime::__private::{Refusal, rule};
 use barewire_runtime::__stands_for;
+use barewire_runtime::ipc::Overflow;
 use barewire_runtime::layout::Uuid;
 
 use crate::address::ActorId;
@@ -19,10 +22,13 @@ use crate::core::packet::Signal;
 use crate::current;
 use crate::error::{AskError, TellError};
 use crate::mailbox::{Envelope, Refusal as Refused};
-use crate::message::{Contract, Message};
+use crate::message::{Contract, Known, Message};
 use crate::node::{Node, Undelivered};
 use crate::process::peer::Peer;
 use crate::reply::Answer;
+
+/// How often a full inbox is tried before the sender sleeps.
+const TRIES: u32 = 200;
 
 /// Where messages for an actor go, in this process or in another.
 ///
@@ -108,7 +114,7 @@ impl<M: Message> ActorRef<M> {
     #[inline]
     pub fn try_tell(&self, message: M) -> Result<(), TellError> {
         match &self.way {
-            Way::Here(cell) => here(cell, envelope(message)),
+            Way::Here(cell) => here(cell, envelope(message)).map_err(|(error, _)| error),
             Way::There(peer) => {
                 let sent = peer.try_send(self.id.number(), 0, &message);
                 self.after(sent, &message)
@@ -139,7 +145,7 @@ impl<M: Message> ActorRef<M> {
                 Err((Refused::Gone(cause), envelope)) => Err(refuse(cell, cause, envelope)),
             },
             Way::There(peer) => {
-                let sent = peer.send(self.id.number(), 0, &message).await;
+                let (sent, message) = send_there(peer, self.id.number(), 0, message).await;
                 self.after(sent, &message)
             }
             Way::Gone(_, cause) => Err(self.lost((**cause).clone(), &message)),
@@ -156,50 +162,69 @@ impl<M: Message> ActorRef<M> {
 
     /// Asks, and waits for the answer until the deadline has passed.
     ///
-    /// Dropping the future before that is giving the question up.
+    /// The question is sent by this call, before its future is awaited: so questions are in order
+    /// with what is told before and after. If there is no room for it, it is sent once there is,
+    /// while the future is awaited. Dropping the future is giving the question up.
     ///
     /// # Errors
     ///
     /// [`AskError::TimedOut`], [`AskError::Gone`] with the cause, as soon as it is known;
     /// `Unanswered` if the actor has handled the question without an answer; `Full` if there was no
-    /// room.
+    /// room and the mailbox was made to refuse.
     pub fn ask(
         &self,
         message: M,
         deadline: Duration,
     ) -> impl Future<Output = Result<M::Reply, AskError>> + Send + use<M> {
-        let (asked, answer) = self.put_question(message, deadline);
+        let asked = self.put_question(message, deadline);
         async move {
-            asked?;
-            match answer {
-                Some(answer) => answer.await,
-                None => Err(AskError::Unanswered),
+            let (mut answer, unsent) = asked?;
+            if let Some(unsent) = unsent {
+                let mut sending = pin!(unsent.send(answer.ask));
+                let ended = poll_fn(|context| match Pin::new(&mut answer).poll(context) {
+                    Poll::Ready(ended) => Poll::Ready(Some(ended)),
+                    Poll::Pending => sending.as_mut().poll(context).map(|sent| match sent {
+                        Ok(()) => None,
+                        Err(error) => Some(Err(error.into())),
+                    }),
+                });
+                if let Some(ended) = ended.await {
+                    return ended;
+                }
             }
+            answer.await
         }
     }
 
-    /// Sends a question now, so that questions are in order with what is told before and after.
-    fn put_question(
-        &self,
-        message: M,
-        deadline: Duration,
-    ) -> (Result<(), AskError>, Option<Answer<M::Reply>>) {
-        let Some(home) = self.home() else {
-            return (Err(Self::nowhere().into()), None);
-        };
+    fn put_question(&self, message: M, deadline: Duration) -> Result<Asked<M>, AskError> {
+        let home = self.home().ok_or_else(|| AskError::from(Self::nowhere()))?;
         let answer = Answer::open(home, self.id.node(), deadline);
-        let sent = match &self.way {
+        let unsent = match &self.way {
             Way::Here(cell) => {
-                here(cell, Envelope { reply: Some(answer.reply_here()), ..envelope(message) })
+                let envelope = Envelope { reply: Some(answer.reply_here()), ..envelope(message) };
+                match here(cell, envelope) {
+                    Ok(()) => None,
+                    Err((TellError::Full, Some(envelope)))
+                        if cell.mailbox.overflow() == Overflow::Block =>
+                    {
+                        Some(Unsent::Here(Arc::clone(cell), envelope))
+                    }
+                    Err((error, _)) => return Err(error.into()),
+                }
             }
-            Way::There(peer) => {
-                let sent = peer.try_send(self.id.number(), answer.ask, &message);
-                self.after(sent, &message)
-            }
-            Way::Gone(_, cause) => Err(self.lost((**cause).clone(), &message)),
-            Way::Nowhere => Err(Self::nowhere()),
+            Way::There(peer) => match peer.try_send(self.id.number(), answer.ask, &message) {
+                Err(TellError::Full) => {
+                    Some(Unsent::There(Arc::clone(peer), self.id.number(), message))
+                }
+                sent => {
+                    self.after(sent, &message)?;
+                    None
+                }
+            },
+            Way::Gone(_, cause) => return Err(self.lost((**cause).clone(), &message).into()),
+            Way::Nowhere => return Err(Self::nowhere().into()),
         };
-        (sent.map_err(AskError::from), Some(answer))
+        Ok((answer, unsent))
     }
 
     /// Asks the actor to stop after the message in hand.
@@ -230,22 +255,60 @@ fn envelope<M: Message>(message: M) -> Envelope<M> {
     Envelope { message, reply: None, sender, trace }
 }
 
+/// Puts a message into a mailbox; it comes back if there is no room.
 #[inline]
-fn here<M: Message>(cell: &ActorCell<M>, envelope: Envelope<M>) -> Result<(), TellError> {
+fn here<M: Message>(
+    cell: &ActorCell<M>,
+    envelope: Envelope<M>,
+) -> Result<(), (TellError, Option<Envelope<M>>)> {
     match cell.mailbox.push(envelope) {
         Ok(None) => Ok(()),
         Ok(Some(oldest)) => {
             cell.dead(oldest, &Undelivered::Dropped);
             Ok(())
         }
-        Err((Refused::Full, envelope)) => {
-            // The sender is told, so the message is no dead letter; nor is a question unanswered.
-            if let Some(reply) = envelope.reply {
-                reply.fail(AskError::Full);
-            }
-            Err(TellError::Full)
+        Err((Refused::Full, envelope)) => Err((TellError::Full, Some(envelope))),
+        Err((Refused::Gone(cause), envelope)) => Err((refuse(cell, cause, envelope), None)),
+    }
+}
+
+/// A question that waits for its answer, and perhaps for room first.
+type Asked<M> = (Answer<<M as Message>::Reply>, Option<Unsent<M>>);
+
+/// A question for which there was no room yet.
+enum Unsent<M: Message> {
+    Here(Arc<ActorCell<M>>, Envelope<M>),
+    There(Arc<Peer>, u64, M),
+}
+
+impl<M: Message> Unsent<M> {
+    async fn send(self, ask: u64) -> Result<(), TellError> {
+        match self {
+            Self::Here(cell, envelope) => wait_here(&cell, envelope).await,
+            Self::There(peer, to, message) => send_there(&peer, to, ask, message).await.0,
         }
-        Err((Refused::Gone(cause), envelope)) => Err(refuse(cell, cause, envelope)),
+    }
+}
+
+/// Sends a message to another process, and waits while there is no room; the message comes back.
+async fn send_there<M: Message>(
+    peer: &Peer,
+    to: u64,
+    ask: u64,
+    message: M,
+) -> (Result<(), TellError>, M) {
+    let mut tries = 0;
+    loop {
+        match peer.try_send(to, ask, &message) {
+            Err(TellError::Full) => {}
+            sent => return (sent, message),
+        }
+        tries += 1;
+        if tries < TRIES {
+            std::hint::spin_loop();
+        } else if let Err(gone) = peer.room(M::SIZE).await {
+            return (Err(gone), message);
+        }
     }
 }
 

@@ -5,10 +5,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use crate::address::NodeId;
 use crate::error::AskError;
 use crate::message::{self, Value};
 use crate::node::Node;
-use crate::process::peer::Peer;
 
 enum State<R> {
     Open(Option<Waker>),
@@ -58,7 +58,7 @@ impl<R: Value> Waiter for Slot<R> {
 
 enum Way<R> {
     Here(Arc<Slot<R>>),
-    There { peer: Arc<Peer>, ask: u64 },
+    There { node: Arc<Node>, asker: NodeId, ask: u64 },
 }
 
 /// The right to answer one question, once; whoever drops it unused has given no answer.
@@ -72,8 +72,8 @@ impl<R: Value> ReplyTo<R> {
         Self { way: Some(Way::Here(slot)), correlation }
     }
 
-    pub(crate) fn there(peer: Arc<Peer>, ask: u64) -> Self {
-        Self { way: Some(Way::There { peer, ask }), correlation: ask }
+    pub(crate) fn there(node: Arc<Node>, asker: NodeId, ask: u64) -> Self {
+        Self { way: Some(Way::There { node, asker, ask }), correlation: ask }
     }
 
     /// The number that question and answer have in common at the one who asked; never 0.
@@ -86,7 +86,7 @@ impl<R: Value> ReplyTo<R> {
     pub fn send(mut self, reply: R) {
         match self.way.take() {
             Some(Way::Here(slot)) => slot.end(Ok(reply)),
-            Some(Way::There { peer, ask }) => peer.answer(ask, &reply),
+            Some(Way::There { node, asker, ask }) => node.answer(asker, ask, &reply),
             None => {}
         }
     }
@@ -99,7 +99,7 @@ impl<R: Value> ReplyTo<R> {
     fn fail_now(&mut self, error: AskError) {
         match self.way.take() {
             Some(Way::Here(slot)) => slot.end(Err(error)),
-            Some(Way::There { peer, ask }) => peer.refuse(ask, &error),
+            Some(Way::There { node, asker, ask }) => node.refuse(asker, ask, &error),
             None => {}
         }
     }
@@ -127,11 +127,7 @@ pub(crate) struct Answer<R: Value> {
 
 impl<R: Value> Answer<R> {
     /// Opens a question.
-    pub(crate) fn open(
-        node: Arc<Node>,
-        target: crate::address::NodeId,
-        deadline: std::time::Duration,
-    ) -> Self {
+    pub(crate) fn open(node: Arc<Node>, target: NodeId, deadline: std::time::Duration) -> Self {
         let slot = Arc::new(Slot(Mutex::new(State::Open(None))));
         let ask = node.begin_ask(target, deadline, Arc::clone(&slot) as Arc<dyn Waiter>);
         Self { slot, node, ask }

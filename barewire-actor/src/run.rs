@@ -32,7 +32,6 @@ pub(crate) async fn run<A: Actor>(mut actor: A, cell: Arc<ActorCell<A::Message>>
         let life = live(&mut actor, &mut context);
         running(&cell, life).await.unwrap_or_else(|panic| Cause::failed(&panic))
     };
-    cell.node.actor_ending(cell.id, &cause);
     let why = Undelivered::Gone(cause.clone());
     if let Some(reply) = context.reply.take() {
         reply.fail(AskError::Gone(cause.clone()));
@@ -44,7 +43,11 @@ pub(crate) async fn run<A: Actor>(mut actor: A, cell: Arc<ActorCell<A::Message>>
         cell.dead(envelope, &why);
     }
     if cause != Cause::Killed {
-        let _ = running(&cell, actor.stopped(&cause)).await;
+        let last = async {
+            actor.stopped(&cause).await;
+            Ok(())
+        };
+        let _ = running(&cell, unless_killed(&cell, last)).await;
     }
     drop(actor);
     cell.node.actor_ended(cell.id, cell.name.as_deref(), &cause);
@@ -139,7 +142,7 @@ async fn next<A: Actor>(context: &mut Context<A>) -> Option<Found> {
     let cell = Arc::clone(&context.cell);
     // On the dispatcher's thread nothing can arrive meanwhile, and after a single message another
     // one is not likely to be a moment away.
-    let mut looked = !cell.spins || !context.streams;
+    let mut looked = cell.on_dispatcher || !context.streams;
     poll_fn(|task| {
         if !looked {
             // A stream's next message is often a moment away, and a sleep costs far more.

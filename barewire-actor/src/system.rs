@@ -117,6 +117,7 @@ impl ActorSystem {
             most_unacknowledged: 100_000,
             node: None,
             parent: None,
+            gateway: None,
         })
     }
 
@@ -142,7 +143,8 @@ impl ActorSystem {
 
     /// Starts an actor, with the system's mailbox and without a name.
     pub fn spawn<A: Actor>(&self, actor: A) -> ActorRef<A::Message> {
-        self.actor(actor).begin()
+        let (actor, cell) = self.actor(actor).make();
+        begin(actor, cell)
     }
 
     /// Begins to describe an actor.
@@ -294,7 +296,7 @@ impl ActorSystem {
 
     /// Runs a future on the thread that takes messages of other processes, and waits for it. An
     /// answer that arrives there costs no change of threads. A local system has no such thread;
-    /// there it runs as a task.
+    /// there it runs as a task. `None` if it panics, or the system ends first.
     pub async fn on_dispatcher<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
@@ -429,38 +431,45 @@ impl<A: Actor> ActorBuilder<'_, A> {
     /// `NameTaken`, `InvalidName` and `Registry`, if it has a name.
     pub fn spawn(self) -> Result<ActorRef<A::Message>, SystemError> {
         let node = &self.system.node;
-        if let Some(name) = self.name.clone() {
-            let id = node.new_actor();
+        let name = self.name.clone();
+        let (actor, cell) = self.make();
+        if let Some(name) = name {
+            // Whoever finds the name finds the actor, so the actor is there first.
             let contract = Uuid(<A::Message as Contract>::CONTRACT.to_be_bytes());
-            node.registry.add(Entry { name, group: false, actor: id, contract })?;
-            return Ok(self.begin_as(id));
+            let entry = Entry { name, group: false, actor: cell.id, contract };
+            if let Err(error) = node.registry.add(entry) {
+                node.remove(cell.id.number());
+                return Err(error);
+            }
         }
-        Ok(self.begin())
+        Ok(begin(actor, cell))
     }
 
-    fn begin(self) -> ActorRef<A::Message> {
-        let id = self.system.node.new_actor();
-        self.begin_as(id)
-    }
-
-    fn begin_as(self, id: ActorId) -> ActorRef<A::Message> {
+    /// An actor that messages can be sent to, and that does nothing yet.
+    fn make(self) -> (A, Arc<ActorCell<A::Message>>) {
         let node = &self.system.node;
+        let id = node.new_actor();
         let cell = Arc::new(ActorCell {
             id,
             node: Arc::clone(node),
             mailbox: Mailbox::new(self.mailbox, self.overflow),
             handled: Default::default(),
             name: self.name,
-            spins: !self.on_dispatcher,
+            on_dispatcher: self.on_dispatcher,
         });
         node.add(id.number(), Arc::clone(&cell) as Arc<_>);
-        let reference = ActorRef::local(Arc::clone(&cell));
-        node.run(self.on_dispatcher, run::run(self.actor, cell));
-        if node.is_stopped() {
-            reference.kill();
-        }
-        reference
+        (self.actor, cell)
     }
+}
+
+fn begin<A: Actor>(actor: A, cell: Arc<ActorCell<A::Message>>) -> ActorRef<A::Message> {
+    let node = Arc::clone(&cell.node);
+    let reference = ActorRef::local(Arc::clone(&cell));
+    node.run(cell.on_dispatcher, run::run(actor, cell));
+    if node.is_stopped() {
+        reference.kill();
+    }
+    reference
 }
 
 impl<A: Actor> std::fmt::Debug for ActorBuilder<'_, A> {

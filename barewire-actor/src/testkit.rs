@@ -32,6 +32,7 @@ use tokio::sync::mpsc;
 use crate::actor::{Actor, Outcome};
 use crate::context::Context;
 use crate::message::Message;
+use crate::random::Random;
 use crate::reference::ActorRef;
 use crate::reply::ReplyTo;
 use crate::system::ActorSystem;
@@ -137,29 +138,18 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 struct Line<M: Message> {
     to: ActorRef<M>,
     faults: Faults,
-    state: u64,
-}
-
-impl<M: Message> Line<M> {
-    /// A number from 0 to 1 (splitmix64).
-    fn random(&mut self) -> f64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    }
+    random: Random,
 }
 
 impl<M: Message + Clone + Sync> Actor for Line<M> {
     type Message = M;
 
     async fn handle(&mut self, message: M, context: &mut Context<Self>) -> Outcome {
-        if self.random() < self.faults.fail {
+        if self.random.share() < self.faults.fail {
             return Err(crate::actor::Failure::new("the line failed, as it was made to"));
         }
         let reply = context.take_reply();
-        if self.random() < self.faults.drop {
+        if self.random.share() < self.faults.drop {
             // Nobody is told of what is lost: the question ends with its deadline.
             if let Some(reply) = reply {
                 tokio::spawn(async move {
@@ -169,10 +159,10 @@ impl<M: Message + Clone + Sync> Actor for Line<M> {
             }
             return Ok(());
         }
-        let copies = 1 + u32::from(reply.is_none() && self.random() < self.faults.double);
+        let copies = 1 + u32::from(reply.is_none() && self.random.share() < self.faults.double);
         let mut reply = reply;
         for _ in 0..copies {
-            let delay = self.faults.delay.mul_f64(self.random());
+            let delay = self.faults.delay.mul_f64(self.random.share());
             let (to, message, reply) = (self.to.clone(), message.clone(), reply.take());
             let pass_on = async move {
                 match reply {
@@ -202,5 +192,5 @@ pub fn faulty<M: Message + Clone + Sync>(
     to: &ActorRef<M>,
     faults: Faults,
 ) -> ActorRef<M> {
-    system.spawn(Line { to: to.clone(), faults, state: faults.seed })
+    system.spawn(Line { to: to.clone(), faults, random: Random(faults.seed) })
 }

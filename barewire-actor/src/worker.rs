@@ -27,6 +27,46 @@ const FAILED: i32 = 70;
 /// A worker process: this program again, which finds in [`Worker::here`] that it is one.
 ///
 /// A supervisor starts it with [`Supervisor::process`](crate::Supervisor::process).
+///
+/// ```no_run
+/// # use barewire_actor::{Actor, ActorSystem, Context, Message, Outcome, Strategy, Supervisor};
+/// # use barewire_actor::{Worker, WorkerProcess};
+/// # use barewire_derive::BareSchema;
+/// # use std::time::Duration;
+/// # #[derive(BareSchema)]
+/// # #[bare(crate = "::barewire_runtime")]
+/// # struct Square { of: u64 }
+/// # impl Message for Square { type Reply = u64; }
+/// # struct Squarer;
+/// # impl Actor for Squarer {
+/// #     type Message = Square;
+/// #     async fn handle(&mut self, square: Square, context: &mut Context<Self>) -> Outcome {
+/// #         context.reply(square.of * square.of);
+/// #         Ok(())
+/// #     }
+/// # }
+/// #[tokio::main]
+/// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     if let Some(worker) = Worker::here() {
+///         // This process is the worker: it runs until its parent stops it.
+///         let set_up = |system: ActorSystem| async move {
+///             system.actor(Squarer).name("squarer").spawn()?;
+///             Ok(())
+///         };
+///         return Ok(worker.run(set_up).await?);
+///     }
+///     let system = ActorSystem::builder("squares").start()?;
+///     let supervision = Supervisor::new(Strategy::OneForOne)
+///         .process("first", WorkerProcess::new("squares"))
+///         .start(&system)
+///         .await?; // the worker is ready
+///     let squarer = system.lookup::<Square>("squarer")?;
+///     assert_eq!(squarer.ask(Square { of: 7 }, Duration::from_secs(1)).await?, 49);
+///     supervision.stop().await;
+///     system.shutdown().await;
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "a worker is started by a supervisor"]
 pub struct WorkerProcess {
@@ -146,7 +186,8 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// Those of starting the system, and of `set_up`.
+    /// Those of starting the system, and of `set_up`: what goes wrong in a lookup, a `tell` or an
+    /// `ask` there becomes one with `?`.
     pub async fn run<F, R>(self, set_up: F) -> Result<(), SystemError>
     where
         F: FnOnce(ActorSystem) -> R,

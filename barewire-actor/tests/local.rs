@@ -32,6 +32,110 @@ async fn an_actor_keeps_its_state_between_messages() {
     system.shutdown().await;
 }
 
+#[tokio::test]
+async fn who_is_told_does_not_run_on_the_senders_stack() {
+    let system = system();
+    let (sender, mut seen) = unbounded_channel();
+    let counter = system.spawn(Counter::seen_by(&sender));
+    counter.tell(Tally::Add(1)).await.expect("it lives");
+    counter.try_tell(Tally::Add(2)).expect("there is room");
+    // There is one thread, and nothing was awaited that had to wait.
+    assert!(seen.try_recv().is_err(), "nothing has run yet");
+    assert_eq!(system.counters().deepest[0].depth, 2);
+    assert_eq!(next(&mut seen).await, Seen::Started);
+    assert_eq!(next(&mut seen).await, Seen::Added(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_finds_a_name_finds_the_actor() {
+    let system = system();
+    let over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let finder = std::thread::spawn({
+        let (system, over) = (system.clone(), over.clone());
+        move || {
+            let mut found = 0_u32;
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                match system.lookup::<Tally>("counter") {
+                    Ok(counter) => match counter.try_tell(Tally::Add(1)) {
+                        Ok(()) | Err(TellError::Full | TellError::Gone(Cause::Killed)) => {
+                            found += 1;
+                        }
+                        Err(error) => panic!("{error}"),
+                    },
+                    Err(LookupError::Unknown { .. } | LookupError::Gone(Cause::Killed)) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            found
+        }
+    });
+    for _ in 0..20_000 {
+        let counter = system.actor(Counter::new()).name("counter").spawn();
+        let counter = counter.expect("the name is free");
+        counter.kill();
+        system.watch(counter.id()).await;
+    }
+    over.store(true, std::sync::atomic::Ordering::Relaxed);
+    assert!(finder.join().expect("an actor of a name that was found is there") > 0);
+}
+
+#[tokio::test]
+async fn an_actor_has_ended_when_it_has_done_its_last_work() {
+    let system = system();
+    for shuts_down in [false, true] {
+        let (sender, mut seen) = unbounded_channel();
+        let counter = system.actor(Counter::seen_by(&sender)).name("counter").spawn();
+        let counter = counter.expect("the name is free");
+        counter.ask(Tally::Linger { millis: 30 }, SECOND).await.expect("it lives");
+        if shuts_down {
+            system.shutdown().await;
+        } else {
+            counter.stop();
+            // From when it takes no more, and long before its last work is done.
+            while counter.try_tell(Tally::Add(1)).is_ok() {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(system.watch(counter.id()).await.cause, Cause::Stopped);
+        }
+        let mut last = seen.try_recv();
+        while let Ok(next) = seen.try_recv() {
+            last = Ok(next);
+        }
+        assert_eq!(last, Ok(Seen::Stopped(Cause::Stopped)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_that_never_ends_its_last_work_is_killed() {
+    let system = system();
+    let counter = system.spawn(Counter::new());
+    counter.ask(Tally::Linger { millis: 1 << 40 }, SECOND).await.expect("it lives");
+    let cause = tokio::time::timeout(PATIENCE, system.stop(counter.id(), SECOND)).await;
+    assert_eq!(cause, Ok(Cause::Stopped), "why it stopped is not changed by that");
+}
+
+#[tokio::test]
+async fn what_panics_on_the_dispatcher_ends_alone() {
+    let name = format!("dispatcher-{}", std::process::id());
+    let system = ActorSystem::builder(name).start().expect("shared memory can be made");
+    let counter = system.actor(Counter::new()).on_dispatcher().spawn().expect("it has no name");
+    assert_eq!(system.on_dispatcher(async { panic!("as it was told") }).await, None::<()>);
+    assert_eq!(system.on_dispatcher(async { 7 }).await, Some(7));
+    counter.tell(Tally::Add(3)).await.expect("it lives");
+    assert_eq!(counter.ask(Tally::Total, PATIENCE).await, Ok(3));
+    system.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_registry_that_cannot_be_read_is_an_error_and_not_an_unknown_name() {
+    let name = format!("registry-{}", std::process::id());
+    let system = ActorSystem::builder(name).start().expect("shared memory can be made");
+    assert!(matches!(system.lookup::<Tally>("nobody"), Err(LookupError::Unknown { .. })));
+    system.shutdown().await;
+    assert!(matches!(system.lookup::<Tally>("nobody"), Err(LookupError::Registry(_))));
+    assert!(matches!(system.members::<Tally>("nobody"), Err(LookupError::Registry(_))));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_of_one_sender_arrive_in_order_and_once() {
     let system = system();
@@ -102,7 +206,14 @@ async fn a_full_mailbox_does_what_it_was_made_for() {
         }
         if overflow == Overflow::Block {
             counter.tell(Tally::Add(100)).await.expect("it waits for room");
-            assert_eq!(counter.ask(Tally::Total, SECOND).await, Ok(1 + 2 + 3 + 4 + 100));
+            let sum = 1 + 2 + 3 + 4 + 100;
+            assert_eq!(counter.ask(Tally::Total, SECOND).await, Ok(sum));
+            let more = (0..).take_while(|_| counter.try_tell(Tally::Add(1)).is_ok()).count();
+            let total = counter.ask(Tally::Total, SECOND).await;
+            assert_eq!(total, Ok(sum + more as u64), "a question waits for room as well");
+        }
+        if overflow == Overflow::Reject {
+            assert_eq!(counter.ask(Tally::Total, SECOND).await, Err(AskError::Full));
         }
     }
 }

@@ -153,9 +153,18 @@ impl Import {
 impl Imported {
     /// The structs and unions, each once, in order.
     pub fn structs(&self) -> impl Iterator<Item = &Arc<StructDefinition>> {
+        self.structs_of("")
+    }
+
+    /// The structs and unions that a file declares whose path ends so.
+    pub fn structs_of(&self, file: &str) -> impl Iterator<Item = &Arc<StructDefinition>> {
         let mut seen = HashSet::new();
         self.found.iter().filter_map(move |found| match &found.declaration {
-            Declaration::Struct(made) if seen.insert(made.c_name()) => Some(made),
+            Declaration::Struct(made)
+                if found.file.ends_with(file) && seen.insert(made.c_name()) =>
+            {
+                Some(made)
+            }
             _ => None,
         })
     }

@@ -5,10 +5,13 @@
 //! 10,000 buffers.
 
 #[allow(dead_code)]
+#[path = "../../tests/support/random.rs"]
+mod random;
 mod support;
 
 use barewire::farscape::{ErrorKind, serve};
-use support::{Random, processes};
+use random::Random;
+use support::processes;
 
 barewire::farscape! {
     library Zlib = "libz.so.1";

@@ -5,6 +5,7 @@
 pub mod __private;
 pub mod codec;
 mod error;
+pub mod inspect;
 pub mod ipc;
 pub mod layout;
 pub mod memory;

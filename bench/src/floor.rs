@@ -110,13 +110,15 @@ pub(crate) fn futex(control: &Control, side: Side, turn: u32, pause: Pause) -> O
     samples.spread(2.0).map(|spread| spread.p50_ns)
 }
 
-fn wake(word: &AtomicU32, value: u32) {
+/// Changes a word, and wakes who sleeps on it.
+pub(crate) fn wake(word: &AtomicU32, value: u32) {
     word.store(value, Ordering::Release);
     // SAFETY: the word is mapped; waking reads no memory of the program's.
     unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, 1) };
 }
 
-fn sleep(word: &AtomicU32, seen: u32) {
+/// Sleeps while the word is what it was.
+pub(crate) fn sleep(word: &AtomicU32, seen: u32) {
     while word.load(Ordering::Acquire) == seen {
         let slice = &raw const SLICE;
         // SAFETY: the word is mapped, and the time lives as long as the program.

@@ -6,6 +6,7 @@
 //! builds of the workspace do not become slower by it.
 
 mod actor;
+mod cluster;
 mod codec;
 mod control;
 mod duel;
@@ -48,8 +49,13 @@ enum Command {
     Codec(codec::Options),
     /// Actors in one process and between two.
     Actor(actor::Options),
+    /// Empty tasks in a cluster of four processes.
+    Cluster(cluster::Options),
     /// Calls of C libraries: direct, in this process, in another one, and over a socket.
     Farscape(farscape::Options),
+    /// The other end of a row of actors, as the program starts it.
+    #[command(hide = true, subcommand)]
+    Far(actor::Far),
     /// A process of a row, as the program starts it.
     #[command(hide = true)]
     Peer {
@@ -77,11 +83,14 @@ fn main() -> ExitCode {
         return exit(actor::work(worker));
     }
     farscape::become_worker();
+    cluster::become_node();
     let done = match Arguments::parse().command {
         Command::Ipc(options) => run::run(&options),
         Command::Codec(options) => codec::run(&options),
         Command::Actor(options) => actor::run(&options),
+        Command::Cluster(options) => cluster::run(&options),
         Command::Farscape(options) => farscape::run(&options),
+        Command::Far(far) => actor::be(far),
         Command::Peer { plan } => peer::run(&plan),
     };
     exit(done)

@@ -48,13 +48,16 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// Names and texts of the shapes that people wrote.
+/// Names and texts of the shapes that people wrote, and the same as this project prints them.
 fn written(folder: &Path) -> Outcome<Vec<(String, String)>> {
     let mut shapes = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_stem().and_then(|name| name.to_str()).ok_or("a name in UTF-8")?;
-        shapes.push((name.to_owned(), fs::read_to_string(&path)?));
+        let text = fs::read_to_string(&path)?;
+        let schema = Schema::parse("Shape", &text).map_err(|error| error.to_string())?;
+        shapes.push((format!("{name}_printed"), schema.validate()?.to_string()));
+        shapes.push((name.to_owned(), text));
     }
     shapes.sort();
     Ok(shapes)

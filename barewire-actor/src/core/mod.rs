@@ -12,8 +12,7 @@
 
 pub(crate) mod asks;
 mod lane;
-#[cfg_attr(not(test), expect(dead_code, reason = "the transports of one machine keep order"))]
-mod order;
+pub(crate) mod order;
 pub(crate) mod packet;
 pub(crate) mod protocol;
 #[cfg(test)]

@@ -11,11 +11,21 @@ use crate::address::NodeId;
 pub(crate) struct Outgoing(HashMap<NodeId, u64>);
 
 impl Outgoing {
-    /// The stamp of the next message to a node.
+    /// What the stamp of the next message to a node will be.
+    pub(crate) fn next(&self, to: NodeId) -> u64 {
+        self.0.get(&to).map_or(1, |last| last + 1)
+    }
+
+    /// The stamp of the next message to a node, which is used by that.
     pub(crate) fn stamp(&mut self, to: NodeId) -> u64 {
         let last = self.0.entry(to).or_default();
         *last += 1;
         *last
+    }
+
+    /// That node has ended.
+    pub(crate) fn forget(&mut self, node: NodeId) {
+        self.0.remove(&node);
     }
 }
 
@@ -30,5 +40,10 @@ impl Incoming {
         let accepted = stamp > *last;
         *last = stamp.max(*last);
         accepted
+    }
+
+    /// That node has ended, and is not heard again.
+    pub(crate) fn forget(&mut self, node: NodeId) {
+        self.0.remove(&node);
     }
 }

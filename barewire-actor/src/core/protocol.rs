@@ -109,6 +109,11 @@ impl Protocol {
         }
     }
 
+    /// Whether a node is known to have ended.
+    pub(crate) fn is_gone(&self, node: NodeId) -> bool {
+        self.gone.contains_key(&node)
+    }
+
     /// Says something that must arrive; it is lost only with its receiver.
     pub(crate) fn say(&mut self, now: Time, to: NodeId, body: Body) {
         if self.gone.contains_key(&to) {

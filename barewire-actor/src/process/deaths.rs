@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::address::NodeId;
 use crate::cause::Cause;
-use crate::node::Node;
+use crate::node::{Node, Remains};
 
 enum Order {
     Observe { node: Weak<Node>, id: NodeId },
@@ -95,11 +95,14 @@ impl Observer {
                 let _ = poll(&mut files, None);
                 files.iter().map(|file| !file.revents().is_empty()).collect::<Vec<_>>()
             };
+            let mut ended = Vec::new();
             for index in (0..self.observed.len()).rev() {
                 if ready[index + 1] {
-                    self.observed.swap_remove(index).end();
+                    ended.push(self.observed.swap_remove(index).end());
                 }
             }
+            // Cleaning up may take long; by now all who wait for one of them know.
+            ended.into_iter().for_each(Ended::forget);
             if ready[0] {
                 let mut octets = [0; 64];
                 let _ = listener.read(&mut octets);
@@ -154,26 +157,58 @@ impl Observer {
                 let told = vec![weak.clone()];
                 self.observed.push(Observed { id, handle, told, child: None });
             }
-            None => node.node_ended(id, &Cause::ProcessEnded),
+            None => {
+                let cause = Cause::ProcessEnded;
+                if node.node_ended(id, &cause).is_some() {
+                    node.forget(id, &cause);
+                }
+            }
         }
     }
 }
 
+/// A process that has ended, when those who wait for it have been told.
+struct Ended {
+    id: NodeId,
+    cause: Cause,
+    /// Whom, and what they had of it; given back last.
+    told: Vec<(Arc<Node>, Remains)>,
+    /// Who has started it, and may start it again.
+    parent: Option<oneshot::Sender<Cause>>,
+}
+
 impl Observed {
-    fn end(self) {
-        let mut cause = Cause::ProcessEnded;
+    fn end(self) -> Ended {
+        let (mut cause, mut parent) = (Cause::ProcessEnded, None);
         if let Some((mut child, end)) = self.child {
             if let Ok(status) = child.wait() {
                 cause = cause_of(status);
             }
-            for node in self.told.iter().filter_map(Weak::upgrade) {
-                node.node_ended(self.id, &cause);
-            }
-            let _ = end.send(cause);
-            return;
+            parent = Some(end);
         }
-        for node in self.told.iter().filter_map(Weak::upgrade) {
-            node.node_ended(self.id, &cause);
+        let nodes = self.told.iter().filter_map(Weak::upgrade);
+        let told = nodes.filter_map(|node| {
+            let remains = node.node_ended(self.id, &cause)?;
+            Some((node, remains))
+        });
+        Ended { told: told.collect(), id: self.id, cause, parent }
+    }
+}
+
+impl Ended {
+    fn forget(self) {
+        for (node, _) in &self.told {
+            node.forget(self.id, &self.cause);
+        }
+        if let Some(parent) = self.parent {
+            let _ = parent.send(self.cause);
+        }
+        for (node, remains) in self.told {
+            drop(remains);
+            let removed = node.shared.as_ref().map(|shared| shared.place.remove_abandoned());
+            if let Some(Err(error)) = removed {
+                tracing::warn!(node = %self.id, %error, "what a process that ended had is left");
+            }
         }
     }
 }

@@ -93,7 +93,8 @@ pub(crate) fn run(node: &Arc<Node>, shared: &Shared, finished: &AtomicBool) {
 }
 
 fn sleep(inbox: &Lanes, patience: Duration) {
-    let mut set = WaitSet::new();
+    // The dispatcher has looked already, and may have woken somebody who is to run on this core.
+    let mut set = WaitSet::new().sleep_at_once();
     // A set takes more than a hundred, and there are six.
     let _ = set.add(&inbox.system, ());
     let _ = set.add(&inbox.small, ());
@@ -173,7 +174,7 @@ impl Dispatcher<'_> {
             .map(|frame| Arrival::new(&F::head(frame), F::payload(frame)))
             .filter(|arrival| arrival.filled)
             .collect();
-        let taken = self.deliver(arrivals);
+        let taken = self.deliver(&arrivals);
         let left = frames.iter().filter(|frame| F::head(frame).kind != super::frames::VOID);
         for frame in left.skip(taken) {
             let octets = F::payload(frame);
@@ -187,19 +188,14 @@ impl Dispatcher<'_> {
     /// Tries again to deliver what is held of a lane; whether all of it is gone now.
     fn let_in(&mut self, lane: usize) -> bool {
         let held = std::mem::take(&mut self.held[lane]);
-        let taken = self.deliver(held.iter().map(Held::arrival).collect());
+        let taken = self.deliver(&held.iter().map(Held::arrival).collect::<Vec<_>>());
         self.held[lane] = held;
         self.held[lane].drain(..taken);
         self.held[lane].is_empty()
     }
 
     /// Delivers in order, as far as there is room; how many.
-    fn deliver(&self, mut arrivals: Vec<Arrival<'_>>) -> usize {
-        for arrival in arrivals.iter_mut().filter(|arrival| arrival.ask != 0) {
-            let asker = arrival.from.node();
-            let unreached = |error| tracing::warn!(%asker, %error, "no way back to who asks");
-            arrival.back = self.node.peer(asker).map_err(unreached).ok();
-        }
+    fn deliver(&self, arrivals: &[Arrival<'_>]) -> usize {
         let mut taken = 0;
         while let Some(first) = arrivals.get(taken) {
             let to = first.to;

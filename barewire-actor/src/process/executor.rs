@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 /// Wakes the dispatcher's thread, wherever it sleeps.
 pub(crate) type Bell = Box<dyn Fn() + Send + Sync>;
@@ -88,9 +89,14 @@ impl Executor {
             task.queued.store(false, Ordering::Release);
             let waker = Waker::from(Arc::clone(&task));
             let mut place = task.work.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(work) = &mut *place
-                && work.as_mut().poll(&mut Context::from_waker(&waker)).is_ready()
-            {
+            let Some(work) = &mut *place else { continue };
+            let mut context = Context::from_waker(&waker);
+            let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut context)));
+            if polled.is_err() {
+                // As a task of tokio would, and the thread goes on.
+                tracing::error!("a task on the dispatcher's thread has panicked");
+            }
+            if !matches!(polled, Ok(Poll::Pending)) {
                 *place = None;
             }
         }

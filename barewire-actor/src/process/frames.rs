@@ -22,6 +22,10 @@ pub(crate) const SMALL_BYTES: usize = 64;
 pub(crate) const MEDIUM_BYTES: usize = 1024;
 pub(crate) const LARGE_BYTES: usize = 64 * 1024;
 
+/// What stands before the payload.
+pub(crate) const HEAD_BYTES: usize = 56;
+const _: () = assert!(size_of::<<Head as FixedLayout>::Layout>() == HEAD_BYTES);
+
 /// The sender found that its message does not fit, when it had the slot already.
 pub(crate) const VOID: u32 = 0;
 pub(crate) const FILLED: u32 = 1;
@@ -127,8 +131,6 @@ pub(crate) struct Arrival<'a> {
     pub(crate) length: usize,
     pub(crate) filled: bool,
     pub(crate) payload: &'a [u8],
-    /// The way back, of a question.
-    pub(crate) back: Option<std::sync::Arc<super::peer::Peer>>,
 }
 
 impl<'a> Arrival<'a> {
@@ -142,7 +144,6 @@ impl<'a> Arrival<'a> {
             length: (head.length as usize).min(payload.len()),
             filled: head.kind == FILLED,
             payload,
-            back: None,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use barewire_runtime::ipc::{MessageQueue, QueueBuilder, SharedRegion};
 use barewire_runtime::layout::FixedLayout;
+use barewire_runtime::segment::Directory;
 use barewire_runtime::{Error, Result};
 
 use super::frames::{Frame, Head, Large, Medium, Small, VOID};
@@ -49,6 +50,15 @@ impl Place {
     pub(crate) fn is_alive(&self, node: NodeId) -> bool {
         // If that cannot be asked, nobody is declared dead.
         self.lifeline(node).exists().unwrap_or(true)
+    }
+
+    /// Removes what dead processes have left and nobody else was attached to.
+    pub(crate) fn remove_abandoned(&self) -> Result<()> {
+        let directory = match &self.directory {
+            Some(path) => Directory::at(path),
+            None => Directory::standard(),
+        };
+        directory?.remove_abandoned()
     }
 
     pub(crate) fn live(&self, node: NodeId) -> Result<SharedRegion<u64>> {

@@ -1,61 +1,56 @@
-//! Another process of the system, as this one sees it.
+//! Another node of the system, as this one sees it.
 
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 
 use super::frames::Head;
-use super::inbox::{Lanes, Place};
+use super::inbox::Lanes;
 use crate::address::{ActorId, NodeId};
 use crate::cause::Cause;
-use crate::core::packet::{Body, Packet, Refused};
+use crate::core::packet::{Packet, Refused};
 use crate::error::{AskError, TellError};
-use crate::message::{Known, Message, Value};
+use crate::gateway::{Line, ParcelKind};
+use crate::message::{Message, Size, Value};
 use crate::node::Node;
 
-/// How often a full inbox is tried before the sender sleeps.
-const TRIES: u32 = 200;
+/// How it is reached.
+#[derive(Clone)]
+pub(crate) enum Way {
+    Memory(Arc<Lanes>),
+    Line(Line),
+}
 
 pub(crate) struct Peer {
     me: NodeId,
-    pub(crate) id: NodeId,
     home: Weak<Node>,
     /// Given back when the process has ended, whoever still holds a reference.
-    lanes: RwLock<Option<Arc<Lanes>>>,
+    way: RwLock<Option<Way>>,
     gone: OnceLock<Cause>,
 }
 
 impl Peer {
-    /// Attaches to the inbox of another process.
-    pub(crate) fn open(home: &Arc<Node>, place: &Place, id: NodeId) -> Result<Self, TellError> {
-        let lanes = Lanes::open(place, id).map_err(|error| {
-            if error.is_not_found() {
-                TellError::Gone(Cause::ProcessEnded)
-            } else {
-                TellError::Transport(error.to_string())
-            }
-        })?;
-        Ok(Self {
+    pub(crate) fn new(home: &Arc<Node>, way: Way) -> Self {
+        Self {
             me: home.id,
-            id,
             home: Arc::downgrade(home),
-            lanes: RwLock::new(Some(Arc::new(lanes))),
+            way: RwLock::new(Some(way)),
             gone: OnceLock::new(),
-        })
+        }
     }
 
     /// One that had ended before anything could be sent to it.
-    pub(crate) fn ended(home: &Arc<Node>, id: NodeId, cause: Cause) -> Self {
+    pub(crate) fn ended(home: &Arc<Node>, cause: Cause) -> Self {
         let (home, me) = (Arc::downgrade(home), home.id);
-        Self { me, id, home, lanes: RwLock::new(None), gone: OnceLock::from(cause) }
+        Self { me, home, way: RwLock::new(None), gone: OnceLock::from(cause) }
     }
 
     pub(crate) fn home(&self) -> Option<Arc<Node>> {
         self.home.upgrade()
     }
 
-    /// Nothing can be sent to it from now on.
-    pub(crate) fn end(&self, cause: &Cause) {
+    /// Nothing can be sent to it from now on; its memory is the caller's to give back.
+    pub(crate) fn end(&self, cause: &Cause) -> Option<Way> {
         let _ = self.gone.set(cause.clone());
-        *self.lanes.write().unwrap_or_else(PoisonError::into_inner) = None;
+        self.way.write().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     pub(crate) fn gone(&self) -> Option<&Cause> {
@@ -64,11 +59,6 @@ impl Peer {
 
     fn cause(&self) -> TellError {
         TellError::Gone(self.gone.get().cloned().unwrap_or(Cause::ProcessEnded))
-    }
-
-    fn lanes(&self) -> Result<Arc<Lanes>, TellError> {
-        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
-        lanes.clone().ok_or_else(|| self.cause())
     }
 
     fn head(&self, to: u64, ask: u64) -> Head {
@@ -86,64 +76,59 @@ impl Peer {
         message: &M,
     ) -> Result<(), TellError> {
         let head = self.head(to, ask);
-        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
-        match &*lanes {
-            Some(lanes) => lanes.send(head, message),
+        let way = self.way.read().unwrap_or_else(PoisonError::into_inner);
+        match &*way {
+            Some(Way::Memory(lanes)) => lanes.send(head, message),
+            Some(Way::Line(line)) => {
+                let home = self.home().ok_or(TellError::Gone(Cause::SystemStopped))?;
+                line.send(&home, ParcelKind::Message, head, message)
+            }
             None => Err(self.cause()),
         }
     }
 
-    /// Sends a message; waits while the inbox is full.
-    pub(crate) async fn send<M: Message>(
-        &self,
-        to: u64,
-        ask: u64,
-        message: &M,
-    ) -> Result<(), TellError> {
-        let mut tries = 0;
-        loop {
-            match self.try_send(to, ask, message) {
-                Err(TellError::Full) => {}
-                result => return result,
-            }
-            tries += 1;
-            if tries < TRIES {
-                std::hint::spin_loop();
-            } else {
-                self.lanes()?.room(M::SIZE).await;
-            }
+    /// Waits until there may be room for a message of that size, or for a moment.
+    pub(crate) async fn room(&self, size: Size) -> Result<(), TellError> {
+        let way = self.way.read().unwrap_or_else(PoisonError::into_inner).clone();
+        match way {
+            Some(Way::Memory(lanes)) => lanes.room(size).await,
+            Some(Way::Line(line)) => line.gateway.room(line.node, ParcelKind::Message).await,
+            None => return Err(self.cause()),
         }
+        Ok(())
     }
 
     /// Hands a system message over; one that does not go through is sent again.
     pub(crate) fn say(&self, packet: &Packet) {
-        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lanes) = &*lanes {
-            let _ = lanes.system.try_enqueue(packet);
+        let way = self.way.read().unwrap_or_else(PoisonError::into_inner);
+        match &*way {
+            Some(Way::Memory(lanes)) => drop(lanes.system.try_enqueue(packet)),
+            Some(Way::Line(line)) => line.say(packet),
+            None => {}
         }
     }
 
-    /// Answers a question of that process.
-    pub(crate) fn answer<R: Value>(&self, ask: u64, reply: &R) {
+    /// Answers a question of that process; if that cannot be, why it is to be refused.
+    pub(crate) fn answer<R: Value>(&self, ask: u64, reply: &R) -> Result<(), AskError> {
         let head = self.head(ask, 0);
-        let sent = self.lanes().and_then(|lanes| lanes.answer(head, reply));
+        let way = self.way.read().unwrap_or_else(PoisonError::into_inner);
+        let sent = match (&*way, self.home()) {
+            (Some(Way::Memory(lanes)), _) => lanes.answer(head, reply),
+            (Some(Way::Line(line)), Some(home)) => {
+                line.send(&home, ParcelKind::Answer, head, reply)
+            }
+            _ => Ok(()),
+        };
         match sent {
-            Ok(()) | Err(TellError::Gone(_)) => {}
-            Err(TellError::TooLarge(why)) => self.refuse(ask, &AskError::Invalid(why)),
-            Err(_) => self.refuse(ask, &AskError::Full),
+            Ok(()) | Err(TellError::Gone(_)) => Ok(()),
+            Err(TellError::TooLarge(why)) => Err(AskError::Invalid(why)),
+            Err(_) => Err(AskError::Full),
         }
-    }
-
-    /// Lets that process know that a question of it has no answer.
-    pub(crate) fn refuse(&self, ask: u64, error: &AskError) {
-        let Some(home) = self.home() else { return };
-        let why = Refused::of(error);
-        home.say(self.id, Body::Refused { ask, why });
     }
 }
 
 impl Refused {
-    fn of(error: &AskError) -> Self {
+    pub(crate) fn of(error: &AskError) -> Self {
         match error {
             AskError::Gone(cause) | AskError::NotSent(TellError::Gone(cause)) => {
                 Self::Gone(cause.clone())

@@ -6,6 +6,7 @@ use barewire_actor::{
     Actor, ActorRef, ActorSystem, AskError, Cause, Context, Counters, Event, Identity, LookupError,
     Outcome, Strategy, Supervision, Supervisor, SystemError, TellError,
 };
+use rustix::process::Signal;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::scratch::{Scratch, signal, worker};
@@ -17,13 +18,22 @@ pub(crate) async fn begin(
     name: &str,
     echoes: &[&str],
 ) -> (ActorSystem, Supervision) {
+    begin_as(scratch, name, Strategy::OneForOne, echoes).await
+}
+
+pub(crate) async fn begin_as(
+    scratch: &Scratch,
+    name: &str,
+    strategy: Strategy,
+    echoes: &[&str],
+) -> (ActorSystem, Supervision) {
     let system = ActorSystem::builder(name)
         .directory(scratch.path())
         .heartbeat(Duration::from_millis(20))
         .liveness(Duration::from_millis(300))
         .start()
         .expect("shared memory can be made");
-    let mut supervisor = Supervisor::new(Strategy::OneForOne).intensity(100_000, SECOND);
+    let mut supervisor = Supervisor::new(strategy).intensity(100_000, SECOND);
     for echo in echoes {
         supervisor = supervisor.process(*echo, worker(echo));
     }
@@ -77,7 +87,7 @@ async fn actors_of_other_processes_are_found_told_and_asked() {
     end(scratch, system, supervision).await;
 }
 
-fn reporter(
+pub(crate) fn reporter(
     system: &ActorSystem,
 ) -> (ActorRef<Report>, tokio::sync::mpsc::UnboundedReceiver<Report>) {
     let (sender, seen) = unbounded_channel();
@@ -122,7 +132,7 @@ async fn a_killed_worker_is_gone_with_its_signal_and_started_again() {
     let watch = system.watch(one.id());
     let before = supervision.child("one");
     let killed = Instant::now();
-    signal(pid, libc::SIGKILL);
+    signal(pid, Signal::KILL);
     let cause = watch.await.cause;
     let noticed = killed.elapsed();
     assert_eq!(cause, Cause::Signalled { signal: 9 });
@@ -145,13 +155,13 @@ async fn a_stopped_worker_is_unresponsive_and_not_dead() {
     let pid = one.ask(Echo::Pid, SECOND).await.expect("it answers");
     let mut events = system.events();
     let stopped = Instant::now();
-    signal(pid, libc::SIGSTOP);
+    signal(pid, Signal::STOP);
     let unresponsive = Event::Unresponsive(one.id().node());
     assert_eq!(events.next().await, Some(unresponsive));
     assert!(stopped.elapsed() < Duration::from_millis(400), "{:?}", stopped.elapsed());
     let late = one.ask(Echo::Pid, Duration::from_millis(50)).await;
     assert_eq!(late, Err(AskError::TimedOut));
-    signal(pid, libc::SIGCONT);
+    signal(pid, Signal::CONT);
     assert_eq!(events.next().await, Some(Event::Responsive(one.id().node())));
     assert_eq!(one.ask(Echo::Pid, PATIENCE).await, Ok(pid));
     end(scratch, system, supervision).await;

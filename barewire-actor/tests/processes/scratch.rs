@@ -1,15 +1,22 @@
 //! A directory of a test's own, and the processes in it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use barewire_actor::WorkerProcess;
+use rustix::process::{Pid, Signal, kill_process};
+
+#[path = "../../../tests/support/scratch.rs"]
+mod directory;
 
 /// A directory on tmpfs that must be empty in the end.
 ///
 /// The tests that have one take turns: they measure how long things take.
-pub(crate) struct Scratch(PathBuf, #[expect(dead_code, reason = "held")] MutexGuard<'static, ()>);
+pub(crate) struct Scratch(
+    directory::Scratch,
+    #[expect(dead_code, reason = "held")] MutexGuard<'static, ()>,
+);
 
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -18,29 +25,15 @@ impl Scratch {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path =
-            PathBuf::from(format!("/dev/shm/barewire-actors-{}-{number}", std::process::id()));
-        std::fs::create_dir(&path).expect("a new directory in /dev/shm");
-        let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-        std::fs::set_permissions(&path, private).expect("its owner may");
-        Self(path, turn)
+        Self(directory::Scratch::new(&format!("actors-{number}")), turn)
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        self.0.path()
     }
 
     pub(crate) fn files(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(&self.0).expect("the directory is there");
-        entries
-            .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
-            .collect()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        self.0.files()
     }
 }
 
@@ -51,9 +44,12 @@ pub(crate) fn worker(role: &str) -> WorkerProcess {
         .fold(WorkerProcess::new(role), WorkerProcess::argument)
 }
 
-pub(crate) fn signal(pid: u64, signal: i32) {
-    let pid = i32::try_from(pid).expect("a process id");
-    // SAFETY: a plain system call; the caller has the id from a child that was not waited for.
-    let result = unsafe { libc::kill(pid, signal) };
-    assert_eq!(result, 0, "a child that was not waited for can be signalled");
+pub(crate) fn pid(number: u64) -> Pid {
+    let number = i32::try_from(number).ok().and_then(Pid::from_raw);
+    number.expect("a process id")
+}
+
+/// Signals a child that was not waited for.
+pub(crate) fn signal(process: u64, signal: Signal) {
+    kill_process(pid(process), signal).expect("a child that was not waited for can be signalled");
 }

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use barewire_actor::{
-    Actor, ActorId, ActorRef, ActorSystem, Context, Failure, Message, Nothing, Outcome,
-    SystemError, Terminated, Worker,
+    Actor, ActorId, ActorRef, ActorSystem, Change, Changes, Context, Failure, Memory, Message,
+    Nothing, Outcome, ReplyTo, SystemError, Terminated, Worker,
 };
 use barewire_derive::BareSchema;
+
+use crate::traces;
 
 /// What an echo takes: it knows for whom a message is meant, and which one of a sender it is.
 #[derive(BareSchema, Debug, Clone, PartialEq)]
@@ -37,10 +39,23 @@ pub(crate) enum Echo {
         actor: ActorId,
         report: ActorRef<Report>,
     },
-    /// Text of any length is answered by its length; see `Text`.
     Forward {
         to: ActorRef<Report>,
         number: u64,
+    },
+    /// Waits, and lets others have the thread.
+    Sleep {
+        millis: u64,
+    },
+    /// Answered with the trace that the message in hand belongs to, as `tracing` saw it here.
+    Trace,
+    /// Answered as `Trace` is, by the other one.
+    TraceOf {
+        other: ActorRef<Echo>,
+    },
+    /// Answered with how many of a group are there, when it has so many.
+    Grown {
+        members: u64,
     },
 }
 
@@ -83,7 +98,7 @@ pub(crate) struct Echoer {
     last: std::collections::BTreeMap<u64, u64>,
     notes: u64,
     wrong: Option<String>,
-    hung: Vec<barewire_actor::ReplyTo<u64>>,
+    hung: Vec<ReplyTo<u64>>,
     report: Option<ActorRef<Report>>,
 }
 
@@ -119,6 +134,17 @@ impl Actor for Echoer {
                 context.reply(0);
             }
             Echo::Forward { to, number } => to.tell(Report::Number(number)).await?,
+            Echo::Sleep { millis } => tokio::time::sleep(Duration::from_millis(millis)).await,
+            Echo::Trace => context.reply(traces::last()),
+            Echo::TraceOf { other } => {
+                let theirs = other.ask(Echo::Trace, Duration::from_secs(5)).await?;
+                let here = traces::last();
+                context.reply(if theirs == here { here } else { 0 });
+            }
+            Echo::Grown { members } => {
+                let (changes, reply) = (context.system().changes(), context.take_reply());
+                tokio::spawn(grown(changes, members, reply));
+            }
         }
         Ok(())
     }
@@ -128,6 +154,22 @@ impl Actor for Echoer {
             report.tell(Report::Ended { actor: ended.actor }).await?;
         }
         Ok(())
+    }
+}
+
+/// Counts the members of the group `guests` by what is told of its changes.
+async fn grown(mut changes: Changes, wanted: u64, reply: Option<ReplyTo<u64>>) {
+    let (mut members, guests) = (0, "guests");
+    while members != wanted {
+        match changes.next().await {
+            Some(Change::Added { name, group: true, .. }) if name == guests => members += 1,
+            Some(Change::Removed { name, group: true, .. }) if name == guests => members -= 1,
+            Some(_) => {}
+            None => return,
+        }
+    }
+    if let Some(reply) = reply {
+        reply.send(members);
     }
 }
 
@@ -143,25 +185,41 @@ impl Actor for Measurer {
     }
 }
 
+/// A worker whose mailbox and inbox hold little.
+pub(crate) const NARROW: &str = "narrow";
+const NARROW_MAILBOX: usize = 8;
+pub(crate) const NARROW_INBOX: usize = 64;
+
 async fn set_up(system: ActorSystem, name: String) -> Result<(), SystemError> {
-    let echo = system.actor(Echoer::default()).name(name).spawn()?;
+    let mailbox = if name == NARROW { NARROW_MAILBOX } else { 1024 };
+    let echo = system.actor(Echoer::default()).mailbox(mailbox).name(name).spawn()?;
     system.join("echoes", &echo)?;
     if system.lookup::<Text>("measurer").is_err() {
-        system.actor(Measurer).name("measurer").spawn()?;
+        // Another worker may have been faster.
+        let _ = system.actor(Measurer).name("measurer").spawn();
     }
     Ok(())
 }
 
-pub(crate) fn run_if_worker() {
-    let Some(worker) = Worker::here() else { return };
+/// Whether this process is a worker, which has done its work then.
+pub(crate) fn run_if_worker() -> bool {
+    let Some(worker) = Worker::here() else { return false };
     let role = worker.role().to_owned();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .expect("a runtime starts");
+    let worker = worker.with(|builder| match role.as_str() {
+        NARROW => builder.memory(Memory { small_messages: NARROW_INBOX, ..Memory::default() }),
+        _ => builder,
+    });
+    if role.starts_with("traced") {
+        traces::collect();
+    }
     match role.as_str() {
         "never ready" => std::thread::sleep(Duration::from_secs(60)),
         _ => runtime.block_on(worker.run(|system| set_up(system, role))).expect("it runs"),
     }
+    true
 }

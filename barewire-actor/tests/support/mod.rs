@@ -28,6 +28,10 @@ pub enum Tally {
     Open,
     Silent,
     Later,
+    /// Its last work will take a while.
+    Linger {
+        millis: u64,
+    },
     Tick,
     Watch {
         actor: ActorId,
@@ -58,12 +62,13 @@ pub enum Seen {
 pub struct Counter {
     pub total: u64,
     shut: bool,
+    linger: Duration,
     seen: Option<UnboundedSender<Seen>>,
 }
 
 impl Counter {
     pub fn new() -> Self {
-        Self { total: 0, shut: false, seen: None }
+        Self { total: 0, shut: false, linger: Duration::ZERO, seen: None }
     }
 
     pub fn seen_by(seen: &UnboundedSender<Seen>) -> Self {
@@ -104,6 +109,10 @@ impl Actor for Counter {
                 context.unstash_all();
             }
             Tally::Silent => {}
+            Tally::Linger { millis } => {
+                self.linger = Duration::from_millis(millis);
+                context.reply(0);
+            }
             Tally::Later => {
                 let reply = context.take_reply().ok_or_else(|| Failure::new("no question"))?;
                 tokio::spawn(async move { reply.send(99) });
@@ -126,6 +135,7 @@ impl Actor for Counter {
     }
 
     async fn stopped(&mut self, cause: &Cause) {
+        tokio::time::sleep(self.linger).await;
         self.note(Seen::Stopped(cause.clone()));
     }
 }

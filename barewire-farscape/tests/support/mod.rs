@@ -5,11 +5,6 @@ use std::process::Command;
 
 use barewire::farscape::Options;
 
-#[path = "../../../tests/support/random.rs"]
-mod random;
-#[allow(unused_imports, reason = "not every test wants numbers")]
-pub(crate) use random::Random;
-
 /// Workers are this program again, in the test `child`.
 pub(crate) fn processes(workers: usize) -> Options {
     Options::processes(workers)

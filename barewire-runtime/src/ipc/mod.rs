@@ -1,6 +1,7 @@
 //! Typed values between processes: shared state, queues, topics, calls and pipes.
 
 mod handover;
+mod looked;
 mod message;
 mod pipe;
 mod queue;
@@ -17,8 +18,8 @@ pub use pipe::{
     PeerCredentials, PipeBuilder, PipeMessage, PipeReceiver, PipeSender, PipeServer,
 };
 pub use queue::{
-    Batch, Loan, MAX_CAPACITY, MAX_SLOT_BYTES, Message, MessageQueue, Overflow, QueueBuilder,
-    QueueCounters, Received,
+    Batch, DynamicQueue, Loan, MAX_CAPACITY, MAX_SLOT_BYTES, Message, MessageQueue, Overflow,
+    QueueBuilder, QueueCounters, Received,
 };
 pub use region::{RegionBuilder, SharedRegion};
 pub use service::{
@@ -26,8 +27,16 @@ pub use service::{
     RequestLoan, Server, Service, ServiceBuilder, StreamPart, StreamedReply,
 };
 pub use topic::{
-    Arrivals, MAX_DEPTH, MAX_PUBLISHERS, MAX_SUBSCRIBERS, Publisher, Subscriber, Topic, TopicBatch,
-    TopicBuilder, TopicItem, TopicLoan, TopicMessage,
+    Arrivals, DynamicPublisher, MAX_DEPTH, MAX_PUBLISHERS, MAX_SUBSCRIBERS, Publisher, Subscriber,
+    Topic, TopicBatch, TopicBuilder, TopicItem, TopicLoan, TopicMessage,
 };
 pub use wait_set::{MAX_WAITED, MAX_WAITED_FILES, WaitSet};
 pub use waitable::Waitable;
+/// What [`crate::inspect`] shows of each kind of segment.
+pub(crate) mod look {
+    pub use super::looked::{Looked, Passed};
+    pub use super::queue::{QueueFigures, QueueLook, QueueTap};
+    pub use super::region::{RegionFigures, RegionLook};
+    pub use super::service::{LookedCall, ServiceFigures, ServiceLook};
+    pub use super::topic::{SubscriberFigures, TopicFigures, TopicLook, TopicTap};
+}

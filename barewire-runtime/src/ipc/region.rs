@@ -19,6 +19,8 @@
 //! | filling part of the next buffer | bytes that no version names | overwrite them |
 //! | publishing | the new value, the lock as above, sleepers not told | sleepers look again soon |
 
+mod look;
+
 use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
@@ -31,6 +33,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::layout::FixedLayout;
 use crate::segment::{Geometry, Kind, Place, Plan, Segment};
 use crate::sync::{EVENT_BYTES, Event};
+pub use look::{RegionFigures, RegionLook};
 
 const BUFFERS: u64 = 4;
 /// How many versions may be published while a reader copies, and the copy still be whole.
@@ -76,6 +79,27 @@ impl<T: FixedLayout> RegionBuilder<T> {
         Plan { name: &self.name, place: self.place.clone(), kind: Kind::Region, ty: T::TYPE }
     }
 
+    /// Opens the region, or makes it with its first value if nobody has: what every participant can
+    /// do that may be the first. If it exists, it has the value that it has.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open) and [`create`](Self::create).
+    ///
+    /// ```
+    /// use barewire_runtime::ipc::SharedRegion;
+    ///
+    /// # fn main() -> barewire_runtime::Result<()> {
+    /// let name = format!("docs-region-either-{}", std::process::id());
+    /// let first = SharedRegion::<u64>::builder(&name).open_or_create(&1)?;
+    /// let second = SharedRegion::<u64>::builder(&name).open_or_create(&2)?;
+    /// assert_eq!((first.read()?, second.read()?), (1, 1));
+    /// # Ok(()) }
+    /// ```
+    pub fn open_or_create(self, initial: &T) -> Result<SharedRegion<T>> {
+        crate::segment::open_or_create(|| self.attach(), || self.make(initial))
+    }
+
     /// Makes the region with its first value.
     ///
     /// # Errors
@@ -83,6 +107,10 @@ impl<T: FixedLayout> RegionBuilder<T> {
     /// `AlreadyExists`, `InvalidName`, `TooLarge` if the value exceeds a cap, `NoSpace`,
     /// `Untrusted` for the directory, `Io`.
     pub fn create(self, initial: &T) -> Result<SharedRegion<T>> {
+        self.make(initial)
+    }
+
+    fn make(&self, initial: &T) -> Result<SharedRegion<T>> {
         const { check::assert_bounded(T::TYPE) };
         let stride = size_of::<T::Layout>().next_multiple_of(64) as u64;
         let mut geometry = Geometry::default();
@@ -105,6 +133,10 @@ impl<T: FixedLayout> RegionBuilder<T> {
     /// `NotFound`, `SchemaMismatch` with the difference, `Malformed`, `Untrusted`, `InvalidName`,
     /// `TooManyParticipants`, `Io`.
     pub fn open(self) -> Result<SharedRegion<T>> {
+        self.attach()
+    }
+
+    fn attach(&self) -> Result<SharedRegion<T>> {
         const { check::assert_bounded(T::TYPE) };
         SharedRegion::attached(Segment::open(&self.plan(), &sweep_segment)?)
     }

@@ -63,6 +63,8 @@ pub struct WaitSet<'a, K> {
     files: Vec<(BorrowedFd<'a>, K)>,
     /// Set by the thread that waits for tasks, if there are descriptors to wait for as well.
     signal: Option<Arc<Signalled>>,
+    /// Whether a wait does not look at everything for a moment before it sleeps.
+    sleeps_at_once: bool,
 }
 
 #[derive(Debug)]
@@ -76,7 +78,7 @@ impl Wake for Signalled {
 
 impl<K> Default for WaitSet<'_, K> {
     fn default() -> Self {
-        Self { members: Vec::new(), files: Vec::new(), signal: None }
+        Self { members: Vec::new(), files: Vec::new(), signal: None, sleeps_at_once: false }
     }
 }
 
@@ -85,6 +87,14 @@ impl<'a, K: Copy> WaitSet<'a, K> {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Lets every wait sleep as soon as no member is ready. Otherwise it looks again for a moment,
+    /// some microseconds, before it sleeps.
+    #[must_use]
+    pub fn sleep_at_once(mut self) -> Self {
+        self.sleeps_at_once = true;
+        self
     }
 
     /// Adds a queue, the [`Arrivals`](super::Arrivals) of a subscriber, a server or a client.
@@ -159,7 +169,8 @@ impl<'a, K: Copy> WaitSet<'a, K> {
 
     fn wait_until(&mut self, deadline: Option<Instant>) -> Result<Vec<K>> {
         self.check()?;
-        for _ in 0..LOOKS / self.members.len().max(1) {
+        let looks = if self.sleeps_at_once { 0 } else { LOOKS / self.members.len().max(1) };
+        for _ in 0..looks {
             if self.members.iter().any(|(member, _)| member.ready()) {
                 break;
             }

@@ -207,6 +207,12 @@ pub trait Access {
 }
 
 /// Writing a value of another type into a piece.
+#[diagnostic::on_unimplemented(
+    message = "this field cannot be set to a value of that type",
+    label = "not a value of the field's type",
+    note = "the place of a string, a list or data without a cap is `Unbounded`: give the field \
+            one, #[bare(max = 64)], or send the whole value"
+)]
 pub trait Assign<V> {
     /// Replaces what stands there.
     ///

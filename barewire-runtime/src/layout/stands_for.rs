@@ -72,6 +72,7 @@ macro_rules! __stands_for {
         // so; all else is as `FixedLayout`, `Encode` and `Decode` have it.
         unsafe impl<$($generics)*> $crate::__private::Piece<()> for $rust {
             type Layout = <$other as $crate::layout::FixedLayout>::Layout;
+            type Place<'a> = &'a <$other as $crate::layout::FixedLayout>::Layout;
         }
     };
 }

@@ -28,12 +28,33 @@ impl Directory {
     ///
     /// As [`Directory::at`].
     pub fn standard() -> Result<Self> {
+        Self::at(Self::standard_path())
+    }
+
+    /// Where the standard directory is, or would be made.
+    #[must_use]
+    pub fn standard_path() -> PathBuf {
         match std::env::var_os(DIRECTORY_VARIABLE) {
-            Some(path) => Self::at(path),
-            None => {
-                let user = crate::sys::user();
-                Self::at(format!("/dev/shm/barewire-{user}"))
-            }
+            Some(path) => path.into(),
+            None => format!("/dev/shm/barewire-{}", crate::sys::user()).into(),
+        }
+    }
+
+    /// The directory at `path`; `None` if there is nothing. Nothing is made.
+    ///
+    /// ```
+    /// use barewire_runtime::segment::Directory;
+    /// assert!(Directory::existing("/dev/shm/no-such-directory")?.is_none());
+    /// # Ok::<(), barewire_runtime::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Directory::at`].
+    pub fn existing(path: impl AsRef<Path>) -> Result<Option<Self>> {
+        match path.as_ref().symlink_metadata() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            _ => Self::checked(path.as_ref()).map(Some),
         }
     }
 
@@ -44,10 +65,16 @@ impl Directory {
     /// [`ErrorKind::Untrusted`] if it is a link, belongs to somebody else, or others may write in
     /// it; [`ErrorKind::Io`] if it cannot be made or opened.
     pub fn at(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref().to_path_buf();
+        let path = path.as_ref();
+        file::make_directory(path).map_err(|error| {
+            Error::system(&path.display().to_string(), "cannot make the directory", error)
+        })?;
+        Self::checked(path)
+    }
+
+    fn checked(path: &Path) -> Result<Self> {
+        let path = path.to_path_buf();
         let subject = path.display().to_string();
-        file::make_directory(&path)
-            .map_err(|error| Error::system(&subject, "cannot make the directory", error))?;
         let handle = file::open_directory(&path).map_err(|error| {
             let link = path.symlink_metadata().is_ok_and(|data| !data.file_type().is_dir());
             if link {
@@ -89,7 +116,7 @@ impl Directory {
     /// [`ErrorKind::Io`] if the directory cannot be read.
     pub fn segments(&self) -> Result<Vec<String>> {
         let mut names = self.names()?;
-        names.retain(|name| matches!(self.inhabitants(name), Some((_, true))));
+        names.retain(|name| matches!(self.inhabitants(name), Ok(Some((_, true)))));
         names.sort();
         Ok(names)
     }
@@ -103,9 +130,7 @@ impl Directory {
     /// [`ErrorKind::Io`] if the directory cannot be read.
     pub fn remove_abandoned(&self) -> Result<()> {
         for name in self.names()? {
-            if let Some((file, false)) = self.inhabitants(&name) {
-                self.remove_if_abandoned(&file, &name);
-            }
+            self.remove_if_uninhabited(&name);
             self.remove_abandoned_socket(&name);
         }
         Ok(())
@@ -133,26 +158,74 @@ impl Directory {
         }
     }
 
-    fn names(&self) -> Result<Vec<String>> {
+    /// What is known of the entry `name`; `None` if there is none.
+    pub(crate) fn facts(&self, name: &str) -> Option<file::Facts> {
+        file::facts_at(&self.handle, name).ok()
+    }
+
+    /// Whether somebody has the socket `name`.
+    pub(crate) fn is_served(&self, name: &str) -> bool {
+        let entry = socket::open_entry(&self.handle, name);
+        entry.and_then(|entry| socket::is_abandoned(&entry)).is_ok_and(|abandoned| !abandoned)
+    }
+
+    /// Removes the segment `name`, unless somebody alive is attached.
+    pub(crate) fn remove_if_uninhabited(&self, name: &str) {
+        if let Ok(Some((file, false))) = self.inhabitants(name) {
+            self.remove_if_abandoned(&file, name);
+        }
+    }
+
+    /// Removes an entry, whatever it is.
+    pub(crate) fn unlink(&self, name: &str) -> Result<()> {
+        file::unlink(&self.handle, name)
+            .map_err(|error| Error::system(name, "cannot remove it", error))
+    }
+
+    /// All names in it, whatever they lead to.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] if the directory cannot be read.
+    pub fn names(&self) -> Result<Vec<String>> {
         let subject = self.path.display().to_string();
         file::names(&self.handle)
             .map_err(|error| Error::system(&subject, "cannot read the directory", error))
     }
 
+    /// Whether somebody alive is attached to the segment `name`.
+    pub(super) fn has_inhabitants(&self, name: &str) -> Result<bool> {
+        let found = self.inhabitants(name);
+        let found = found.map_err(|error| Error::system(name, "cannot ask who is alive", error))?;
+        Ok(found.is_some_and(|(_, alive)| alive))
+    }
+
     /// The segment `name` and whether somebody alive is attached; `None` if it is no segment.
-    fn inhabitants(&self, name: &str) -> Option<(File, bool)> {
-        let facts = file::facts_at(&self.handle, name).ok()?;
+    fn inhabitants(&self, name: &str) -> std::io::Result<Option<(File, bool)>> {
+        let absent = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::UnexpectedEof => Ok(None),
+            _ => Err(error),
+        };
+        let facts = match file::facts_at(&self.handle, name) {
+            Ok(facts) => facts,
+            Err(error) => return absent(error),
+        };
         if !facts.regular || !facts.owned {
-            return None;
+            return Ok(None);
         }
-        let mut file = file::open(&self.handle, name).ok()?;
+        let mut file = match file::open(&self.handle, name) {
+            Ok(file) => file,
+            Err(error) => return absent(error),
+        };
         let mut magic = [0_u8; 8];
-        file.read_exact(&mut magic).ok()?;
-        if u64::from_le_bytes(magic) != header::MAGIC {
-            return None;
+        if let Err(error) = file.read_exact(&mut magic) {
+            return absent(error);
         }
-        let alive = is_inhabited(&file).ok()?;
-        Some((file, alive))
+        if u64::from_le_bytes(magic) != header::MAGIC {
+            return Ok(None);
+        }
+        let alive = is_inhabited(&file)?;
+        Ok(Some((file, alive)))
     }
 
     /// Removes `name` if it still is `file` and nobody is attached, holding the gate meanwhile.

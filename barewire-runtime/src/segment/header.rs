@@ -28,6 +28,13 @@
 //!     24      8  process id, for people to read; nothing decides by it
 //! ```
 
+use std::sync::atomic::Ordering;
+
+use barewire_schema::Fingerprint;
+
+use super::Geometry;
+use crate::sys::map::Mapping;
+
 /// The first eight bytes of every segment.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"BAREWIRE");
 /// Changes whenever a byte of any kind of segment changes its meaning.
@@ -70,3 +77,79 @@ const _: () = assert!(TEXT_START == 8448 && PARTICIPANT_PROCESS + 8 <= PARTICIPA
 pub(crate) const GATE_BYTE: u64 = 1 << 60;
 /// The byte whose lock says that participant 0 is alive; the others follow.
 pub(crate) const ALIVE_BYTE: u64 = GATE_BYTE + 1;
+
+/// What a header says, once it is seen to fit together and into its file.
+#[derive(Debug, Clone)]
+pub(crate) struct Header {
+    pub(crate) kind: u32,
+    /// Where the schema's text is, and its bytes.
+    text: (usize, usize),
+    /// Where the body is, and its bytes.
+    pub(crate) body: (usize, usize),
+    pub(crate) created_ns: u64,
+    pub(crate) wire_id: Fingerprint,
+    pub(crate) layout_id: Fingerprint,
+    pub(crate) geometry: Geometry,
+}
+
+impl Header {
+    /// Checks all that can be checked without knowing the type; the error says what is wrong.
+    pub(super) fn read(map: &Mapping) -> Result<Self, String> {
+        if map.len() < TEXT_START {
+            return Err("is too small to be a segment".to_owned());
+        }
+        let get = |at: usize| map.u64(at).load(Ordering::Relaxed);
+        let small = |at: usize| map.u32(at).load(Ordering::Relaxed);
+        if get(0) != MAGIC {
+            return Err("is not a segment (its first bytes are foreign)".to_owned());
+        }
+        let version = small(VERSION_AT);
+        if version != FORMAT_VERSION {
+            return Err(format!(
+                "has format version {version}, this program knows {FORMAT_VERSION}"
+            ));
+        }
+        if get(TOTAL_AT) != map.len() as u64 {
+            return Err(format!(
+                "has {} bytes where its header says {}: it was truncated or extended",
+                map.len(),
+                get(TOTAL_AT)
+            ));
+        }
+        let range = |at: u64, len: u64, least: usize| {
+            let end = at.checked_add(len)?;
+            let legal = at >= least as u64 && end <= map.len() as u64;
+            legal.then_some((at as usize, len as usize))
+        };
+        let text = range(get(TEXT_AT), get(TEXT_BYTES_AT), TEXT_START);
+        let body = range(get(BODY_AT), get(BODY_BYTES_AT), TEXT_START);
+        let (Some(text), Some(body)) = (text, body) else {
+            return Err("has a header that points outside the file".to_owned());
+        };
+        if body.0 % BODY_ALIGN != 0 || text.1 > MAX_TEXT_BYTES {
+            return Err("has a header with impossible offsets".to_owned());
+        }
+        let id = |at: usize| {
+            let mut bytes = [0; 16];
+            map.read_volatile(at, &mut bytes);
+            Fingerprint(bytes)
+        };
+        Ok(Self {
+            kind: small(KIND_AT),
+            text,
+            body,
+            created_ns: get(CREATED_AT),
+            wire_id: id(WIRE_ID_AT),
+            layout_id: id(LAYOUT_ID_AT),
+            geometry: std::array::from_fn(|word| get(GEOMETRY_AT + word * 8)),
+        })
+    }
+
+    /// The schema's text, which may be anything.
+    pub(crate) fn text(&self, map: &Mapping) -> Vec<u8> {
+        let (at, len) = self.text;
+        let mut bytes = vec![0; len];
+        map.read_volatile(at, &mut bytes);
+        bytes
+    }
+}

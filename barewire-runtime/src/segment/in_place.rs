@@ -8,7 +8,7 @@ use std::path::Path;
 
 use barewire_schema::Type;
 
-use super::{Geometry, Kind, Place, Plan, Segment};
+use super::{Geometry, Glance, Kind, Place, Plan, Segment};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::map::Mapping;
 
@@ -80,6 +80,30 @@ impl InPlace {
     #[must_use]
     pub fn name(&self) -> &str {
         self.segment.name()
+    }
+}
+
+/// A value in place as somebody sees it who is not attached; see [`crate::inspect`].
+#[derive(Debug)]
+pub struct StructLook<'a> {
+    glance: &'a Glance,
+    size: usize,
+}
+
+impl<'a> StructLook<'a> {
+    /// `None` if the header's geometry is not that of a value of `bytes`.
+    pub(crate) fn new(glance: &'a Glance, bytes: u64) -> Option<Self> {
+        let sane = glance.header.geometry[SIZE] == bytes && bytes <= glance.header.body.1 as u64;
+        sane.then_some(Self { glance, size: usize::try_from(bytes).ok()? })
+    }
+
+    /// The fixed layout of the value. Nothing says whether somebody was writing it just then, so
+    /// it may be partly older and partly newer.
+    #[must_use]
+    pub fn read(&self) -> Vec<u8> {
+        let mut bytes = vec![0; self.size];
+        self.glance.map.read_volatile(self.glance.header.body.0, &mut bytes);
+        bytes
     }
 }
 

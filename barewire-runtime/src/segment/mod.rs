@@ -5,6 +5,7 @@
 //! One without a name lives in sealed memory, and goes to others as a file descriptor.
 
 mod directory;
+mod glance;
 mod handed;
 mod header;
 mod in_place;
@@ -17,33 +18,58 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use barewire_schema::{Fingerprint, Schema, Type, Validated, compatibility};
+use barewire_schema::{Schema, Type, Validated, compatibility};
 
 pub(crate) use directory::check_name;
 pub use directory::{DIRECTORY_VARIABLE, Directory, MAX_NAME_BYTES};
 pub use header::{FORMAT_VERSION, MAX_PARTICIPANTS, MAX_SEGMENT_BYTES, MAX_TEXT_BYTES};
-pub use in_place::InPlace;
+pub use in_place::{InPlace, StructLook};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::Event;
 use crate::sys::map::Mapping;
 use crate::sys::{self, barrier, file, lock};
 use directory::is_inhabited;
+pub use glance::Participant;
+pub(crate) use glance::{Description, Glance, type_of};
+use header::Header;
 
 /// How long to wait for somebody who is attaching or detaching right now.
 const GATE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a segment holds; the number stands in its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// One value: a [`SharedRegion`](crate::ipc::SharedRegion).
     Region = 1,
+    /// Messages for one consumer each: a [`MessageQueue`](crate::ipc::MessageQueue).
     Queue = 2,
+    /// Messages for all subscribers: a [`Topic`](crate::ipc::Topic).
     Topic = 3,
+    /// Requests and replies: a [`Service`](crate::ipc::Service).
     Service = 4,
+    /// One value that all read and write where it stands: a struct of C.
     Struct = 5,
 }
 
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Region => "region",
+            Self::Queue => "queue",
+            Self::Topic => "topic",
+            Self::Service => "service",
+            Self::Struct => "struct",
+        })
+    }
+}
+
 impl Kind {
+    pub(crate) fn of(number: u32) -> Option<Self> {
+        let known = [Self::Region, Self::Queue, Self::Topic, Self::Service, Self::Struct];
+        known.into_iter().find(|kind| *kind as u32 == number)
+    }
+
     fn name(number: u32) -> &'static str {
         match number {
             1 => "a shared region",
@@ -284,7 +310,7 @@ impl Segment {
     /// Whether somebody alive is attached to a segment of that name.
     pub(crate) fn exists(plan: &Plan<'_>) -> Result<bool> {
         let Some(directory) = plan.directory()? else { return Ok(false) };
-        Ok(directory.segments()?.iter().any(|name| name == plan.name))
+        directory.has_inhabitants(plan.name)
     }
 
     /// Gives up the place in the segment, and removes the segment if nobody else is there.
@@ -449,65 +475,26 @@ fn copy_in(map: &Mapping, at: usize, bytes: &[u8]) {
     unsafe { target.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
 }
 
-fn copy_out(map: &Mapping, at: usize, len: usize) -> Vec<u8> {
-    let mut bytes = vec![0; len];
-    map.read_volatile(at, &mut bytes);
-    bytes
-}
-
 /// What a header says: where the body begins, its bytes, its geometry, and the schema that whatever
 /// is put in must keep, if it is not this program's own.
 type Found = (usize, usize, Geometry, Option<Schema<Validated>>);
 
 /// Checks everything that the header says, and returns where the body is and its geometry.
 fn read_header(map: &Mapping, plan: &Plan<'_>) -> Result<Found> {
-    let get = |at: usize| map.u64(at).load(Ordering::Relaxed);
-    if get(0) != header::MAGIC {
-        return Err(malformed(plan.name, "is not a segment (its first bytes are foreign)"));
-    }
-    let version = map.u32(header::VERSION_AT).load(Ordering::Relaxed);
-    if version != header::FORMAT_VERSION {
+    let header = Header::read(map).map_err(|detail| malformed(plan.name, detail))?;
+    if header.kind != plan.kind as u32 {
         let detail =
-            format!("has format version {version}, this program knows {}", header::FORMAT_VERSION);
+            format!("is {}, not {}", Kind::name(header.kind), Kind::name(plan.kind as u32));
         return Err(malformed(plan.name, detail));
     }
-    if get(header::TOTAL_AT) != map.len() as u64 {
-        let detail = format!(
-            "has {} bytes where its header says {}: it was truncated or extended",
-            map.len(),
-            get(header::TOTAL_AT)
-        );
-        return Err(malformed(plan.name, detail));
-    }
-    let range = |at: u64, len: u64, least: usize| {
-        let end = at.checked_add(len)?;
-        let legal = at >= least as u64 && end <= map.len() as u64;
-        legal.then_some((at as usize, len as usize))
-    };
-    let text = range(get(header::TEXT_AT), get(header::TEXT_BYTES_AT), header::TEXT_START);
-    let body = range(get(header::BODY_AT), get(header::BODY_BYTES_AT), header::TEXT_START);
-    let (Some(text), Some(body)) = (text, body) else {
-        return Err(malformed(plan.name, "has a header that points outside the file"));
-    };
-    if body.0 % header::BODY_ALIGN != 0 || text.1 > header::MAX_TEXT_BYTES {
-        return Err(malformed(plan.name, "has a header with impossible offsets"));
-    }
-    let kind = map.u32(header::KIND_AT).load(Ordering::Relaxed);
-    if kind != plan.kind as u32 {
-        let detail = format!("is {}, not {}", Kind::name(kind), Kind::name(plan.kind as u32));
-        return Err(malformed(plan.name, detail));
-    }
-    let layout_id =
-        Fingerprint(copy_out(map, header::LAYOUT_ID_AT, 16).try_into().unwrap_or_default());
     let mut contract = None;
-    if layout_id != plan.ty.layout_id() {
-        let text = copy_out(map, text.0, text.1);
+    if header.layout_id != plan.ty.layout_id() {
+        let text = header.text(map);
         let older = older_version(plan, &text).ok_or_else(|| mismatch(plan, &text))?;
         let forward = compatibility(older.root(), plan.ty).encoding.is_forward();
         contract = (!forward).then_some(older);
     }
-    let geometry = std::array::from_fn(|word| get(header::GEOMETRY_AT + word * 8));
-    Ok((body.0, body.1, geometry, contract))
+    Ok((header.body.0, header.body.1, header.geometry, contract))
 }
 
 /// The segment's schema, if this program reads all of its values: those are BARE octets in a queue

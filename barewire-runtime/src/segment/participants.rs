@@ -15,9 +15,9 @@ use super::{Segment, Sweep};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::{self, lock};
 
-const ATTACHED: u64 = 1;
+pub(super) const ATTACHED: u64 = 1;
 
-fn entry(index: usize) -> usize {
+pub(super) fn entry(index: usize) -> usize {
     PARTICIPANTS_AT + index * PARTICIPANT_BYTES
 }
 

@@ -114,6 +114,12 @@ pub(crate) fn open(directory: &OwnedFd, name: &str) -> io::Result<File> {
     Ok(File::from(fs::openat(directory, name, flags, Mode::empty())?))
 }
 
+/// Opens an entry for reading alone; a link in its place is an error, a FIFO never blocks.
+pub(crate) fn open_read_only(directory: &OwnedFd, name: &str) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    Ok(File::from(fs::openat(directory, name, flags, Mode::empty())?))
+}
+
 /// Removes an entry.
 pub(crate) fn unlink(directory: &OwnedFd, name: &str) -> io::Result<()> {
     Ok(fs::unlinkat(directory, name, AtFlags::empty())?)

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
-use memmap2::MmapRaw;
+use memmap2::{MmapOptions, MmapRaw};
 
 /// The bytes of a file that several processes have mapped.
 ///
@@ -31,7 +31,15 @@ unsafe impl Sync for Mapping {}
 impl Mapping {
     /// Maps all of `file`, readable, writable and shared.
     pub fn new(file: &File) -> io::Result<Self> {
-        let whole = MmapRaw::map_raw(file)?;
+        Self::of(MmapRaw::map_raw(file)?)
+    }
+
+    /// Maps all of `file` for reading alone: whoever writes there is ended by the kernel.
+    pub(crate) fn read_only(file: &File) -> io::Result<Self> {
+        Self::of(MmapOptions::new().map_raw_read_only(file)?)
+    }
+
+    fn of(whole: MmapRaw) -> io::Result<Self> {
         let (start, len) = (whole.as_mut_ptr(), whole.len());
         if len < 8 {
             return Err(io::ErrorKind::UnexpectedEof.into());

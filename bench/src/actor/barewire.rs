@@ -7,10 +7,11 @@ use barewire::actor::{
     Worker, WorkerProcess,
 };
 
-use super::{ASK, Length, Load, Seen, TELL, Trips, rate, runtime};
+use super::{ASK, Length, Load, PAUSE, Pinned, Seen, TELL, Trips, parked, rate, runtime};
 use crate::Outcome;
 use crate::stats::Spread;
 
+const PARK: &str = "park";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Message for Load {
@@ -24,9 +25,10 @@ impl Actor for Adder {
     type Message = Load;
 
     async fn handle(&mut self, load: Load, context: &mut Context<Self>) -> Handled {
-        let answer = self.0.add(&load);
         if load.kind == ASK {
-            context.reply(answer);
+            context.reply(self.0.answer(&load));
+        } else {
+            self.0.add(&load);
         }
         Ok(())
     }
@@ -87,7 +89,7 @@ pub(super) fn ask_local(length: Length) -> Outcome<Spread> {
 fn wait(role: &str) -> Wait {
     match role {
         "spin" => Wait::Spin,
-        "park" => Wait::Park,
+        PARK => Wait::Park,
         _ => Wait::SpinThenPark,
     }
 }
@@ -95,6 +97,9 @@ fn wait(role: &str) -> Wait {
 /// A worker of the rows between processes.
 pub(crate) fn work(worker: Worker) -> Outcome<()> {
     let wait = wait(worker.role());
+    if wait == Wait::Park {
+        Pinned::far()?;
+    }
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = builder.worker_threads(1).enable_all().build()?;
     runtime.block_on(worker.with(|builder| builder.wait(wait)).run(|system| async move {
@@ -127,10 +132,29 @@ pub(super) fn tell_process(length: Length) -> Outcome<f64> {
 }
 
 /// Both sides run on their dispatchers, as it is meant for the shortest way.
-pub(super) fn ask_process(length: Length, role: &str) -> Outcome<Spread> {
-    let questions = if role == "park" { length.questions / 10 } else { length.questions };
-    runtime()?.block_on(with_worker(role, async |system, adder| {
-        let asked = system.on_dispatcher(ask(adder, questions)).await;
+pub(super) fn ask_process(length: Length) -> Outcome<Spread> {
+    runtime()?.block_on(with_worker("spin", async |system, adder| {
+        let asked = system.on_dispatcher(ask(adder, length.questions)).await;
         Ok(asked.ok_or("the system has ended")??)
+    }))
+}
+
+/// Nobody spins: the other side sleeps when a question is asked, and this one until it is answered.
+pub(super) fn ask_parked(length: Length) -> Outcome<Spread> {
+    runtime()?.block_on(with_worker(PARK, async |system, adder| {
+        let asked = system.on_dispatcher(async move {
+            let _near = Pinned::near().map_err(|error| error.to_string())?;
+            let mut trips = Trips::new(parked(length));
+            while !trips.is_full() {
+                // On the dispatcher's own thread, as the floor does it.
+                std::thread::sleep(PAUSE);
+                trips.begin();
+                let answer = adder.ask(Load::new(1, ASK), PATIENCE).await;
+                trips.end();
+                answer.map_err(|error| error.to_string())?;
+            }
+            trips.spread().map_err(|error| error.to_string())
+        });
+        Ok(asked.await.ok_or("the system has ended")??)
     }))
 }

@@ -11,11 +11,15 @@ use crate::stats::Spread;
 const DEPTH: usize = 1024;
 
 #[derive(Actor, Default)]
-struct Adder(Seen);
+#[cfg_attr(feature = "actor-peers", derive(RemoteActor))]
+pub(super) struct Adder(Seen);
 
-struct Tell(Load);
-struct Ask(Load);
+#[cfg_attr(feature = "actor-peers", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct Tell(pub(super) Load);
+#[cfg_attr(feature = "actor-peers", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct Ask(pub(super) Load);
 
+#[cfg_attr(feature = "actor-peers", remote_message)]
 impl Message<Tell> for Adder {
     type Reply = ();
 
@@ -24,11 +28,12 @@ impl Message<Tell> for Adder {
     }
 }
 
+#[cfg_attr(feature = "actor-peers", remote_message)]
 impl Message<Ask> for Adder {
     type Reply = u64;
 
     async fn handle(&mut self, ask: Ask, _: &mut Context<Self, u64>) -> u64 {
-        self.0.add(&ask.0)
+        self.0.answer(&ask.0)
     }
 }
 

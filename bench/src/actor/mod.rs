@@ -4,8 +4,11 @@
 //! wrong is no figure.
 
 mod barewire;
+mod futex;
 mod kameo;
 mod ractor;
+#[cfg(feature = "actor-peers")]
+mod remote;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -17,6 +20,36 @@ use crate::machine;
 use crate::stats::{Samples, Spread, median_by};
 
 pub(crate) use self::barewire::work;
+
+/// The process at the other end of a row, as the program starts it.
+#[derive(Clone, Copy, Debug, clap::Subcommand)]
+pub(crate) enum Far {
+    /// Sleeps on a word, and wakes who has woken it.
+    Futex {
+        /// The process that has the memory, and its descriptor there.
+        process: u32,
+        descriptor: i32,
+    },
+    #[cfg(feature = "actor-peers")]
+    Ractor,
+    #[cfg(feature = "actor-peers")]
+    Kameo,
+    #[cfg(feature = "actor-peers")]
+    Zenoh,
+}
+
+/// Runs the other end of a row, until the one who has started it ends.
+pub(crate) fn be(far: Far) -> Outcome<()> {
+    match far {
+        Far::Futex { process, descriptor } => futex::echo(process, descriptor),
+        #[cfg(feature = "actor-peers")]
+        Far::Ractor => remote::ractor::serve(),
+        #[cfg(feature = "actor-peers")]
+        Far::Kameo => remote::kameo::serve(),
+        #[cfg(feature = "actor-peers")]
+        Far::Zenoh => remote::zenoh::serve(),
+    }
+}
 
 /// How to measure.
 #[derive(clap::Args)]
@@ -47,6 +80,7 @@ enum Found {
 
 /// 64 bytes: a number, what is wanted, and the rest.
 #[derive(Clone, Copy, Debug, ::barewire::BareSchema)]
+#[cfg_attr(feature = "actor-peers", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Load {
     number: u64,
     kind: u64,
@@ -65,6 +99,26 @@ impl Load {
     pub(crate) fn new(number: u64, kind: u64) -> Self {
         let n = number;
         Self { number, kind, a: n, b: n, c: n, d: n, e: n, f: !n }
+    }
+
+    /// The octets, for peers that take nothing else.
+    #[cfg(feature = "actor-peers")]
+    pub(crate) fn octets(&self) -> [u8; 64] {
+        let Self { number, kind, a, b, c, d, e, f } = *self;
+        let mut octets = [0; 64];
+        for (place, word) in octets.chunks_exact_mut(8).zip([number, kind, a, b, c, d, e, f]) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+        octets
+    }
+
+    /// A load of no number at all if they are too few.
+    #[cfg(feature = "actor-peers")]
+    pub(crate) fn from_octets(octets: &[u8]) -> Self {
+        let (words, _) = octets.as_chunks();
+        let mut words = words.iter().map(|word| u64::from_le_bytes(*word));
+        let [number, kind, a, b, c, d, e, f] = std::array::from_fn(|_| words.next().unwrap_or(0));
+        Self { number, kind, a, b, c, d, e, f }
     }
 }
 
@@ -85,6 +139,16 @@ impl Seen {
             self.sum = self.sum.wrapping_add(load.number);
         }
         self.sum ^ self.count.rotate_left(48)
+    }
+}
+
+impl Seen {
+    /// What answers a question; what was seen before it is not counted again.
+    #[inline]
+    pub(crate) fn answer(&mut self, load: &Load) -> u64 {
+        let answer = self.add(load);
+        *self = Self::default();
+        answer
     }
 }
 
@@ -126,6 +190,20 @@ impl Trips {
 
 type Measure = fn(Length) -> Outcome<Found>;
 
+/// A peer between processes, if it was built.
+#[cfg(feature = "actor-peers")]
+macro_rules! remote {
+    ($found:ident, $($measure:tt)+) => {
+        Ok(|length| remote::$($measure)+(length).map(Found::$found))
+    };
+}
+#[cfg(not(feature = "actor-peers"))]
+macro_rules! remote {
+    ($($measure:tt)+) => {
+        Err("not built; `--features actor-peers` does that, in some minutes")
+    };
+}
+
 /// Row, system, how it is measured; or why it is not.
 const SYSTEMS: &[(&str, &str, Result<Measure, &str>)] = &[
     ("actor/tell/local", "barewire", Ok(|length| barewire::tell_local(length).map(Found::Rate))),
@@ -135,55 +213,48 @@ const SYSTEMS: &[(&str, &str, Result<Measure, &str>)] = &[
     ("actor/ask/local", "ractor", Ok(|length| ractor::ask(length).map(Found::Trip))),
     ("actor/ask/local", "kameo", Ok(|length| kameo::ask(length).map(Found::Trip))),
     ("actor/tell/process", "barewire", Ok(|l| barewire::tell_process(l).map(Found::Rate))),
-    ("actor/tell/process", "ractor_cluster", Err("no harness yet")),
-    ("actor/tell/process", "kameo-remote", Err("no harness yet")),
-    ("actor/tell/process", "zenoh", Err("no harness yet")),
-    ("actor/ask/process", "barewire", Ok(|l| barewire::ask_process(l, "spin").map(Found::Trip))),
-    (
-        "actor/ask/process/parked",
-        "barewire",
-        Ok(|length| barewire::ask_process(length, "park").map(Found::Trip)),
-    ),
-    ("actor/ask/process/parked", "futex", Ok(|length| parked_threads(length).map(Found::Trip))),
-    ("actor/ask/process", "ractor_cluster", Err("no harness yet")),
-    ("actor/ask/process", "kameo-remote", Err("no harness yet")),
-    ("actor/ask/process", "zenoh", Err("no harness yet")),
+    ("actor/tell/process", "ractor_cluster", remote!(Rate, ractor::tell)),
+    ("actor/tell/process", "kameo-remote", remote!(Rate, kameo::tell)),
+    ("actor/tell/process", "zenoh", remote!(Rate, zenoh::tell)),
+    ("actor/ask/process", "barewire", Ok(|l| barewire::ask_process(l).map(Found::Trip))),
+    ("actor/ask/process", "ractor_cluster", remote!(Trip, ractor::ask)),
+    ("actor/ask/process", "kameo-remote", remote!(Trip, kameo::ask)),
+    ("actor/ask/process", "zenoh", remote!(Trip, zenoh::ask)),
+    ("actor/ask/process/parked", "barewire", Ok(|l| barewire::ask_parked(l).map(Found::Trip))),
+    ("actor/ask/process/parked", "futex", Ok(|length| futex::trips(length).map(Found::Trip))),
 ];
 
-/// The floor of a parked question: two threads that wake each other.
-fn parked_threads(length: Length) -> Outcome<Spread> {
-    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-    static TURN: AtomicU32 = AtomicU32::new(0);
-    static OVER: AtomicBool = AtomicBool::new(false);
-    let me = std::thread::current();
-    let other = std::thread::spawn(move || {
-        let mut seen = 0;
-        while !OVER.load(Ordering::Acquire) {
-            if TURN.load(Ordering::Acquire) == seen + 1 {
-                seen += 2;
-                TURN.store(seen, Ordering::Release);
-                me.unpark();
-            } else {
-                std::thread::park_timeout(Duration::from_millis(100));
-            }
-        }
-    });
-    let mut trips = Trips::new(length.questions / 10);
-    let mut turn = 0;
-    while !trips.is_full() {
-        trips.begin();
-        TURN.store(turn + 1, Ordering::Release);
-        other.thread().unpark();
-        turn += 2;
-        while TURN.load(Ordering::Acquire) != turn {
-            std::thread::park_timeout(Duration::from_millis(100));
-        }
-        trips.end();
+/// How long nothing happens before a question of a parked row, so that the other side sleeps by
+/// then.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Each process of a parked row on a core of its own. Otherwise the kernel lets one wait for the
+/// other on the same core now and then, which takes a fifth of the time.
+struct Pinned(Vec<usize>);
+
+impl Pinned {
+    /// This thread, until what is returned is dropped.
+    fn near() -> Outcome<Self> {
+        let cores = machine::cores()?;
+        machine::pin(*cores.first().ok_or("there is a core")?)?;
+        Ok(Self(cores))
     }
-    OVER.store(true, Ordering::Release);
-    other.thread().unpark();
-    other.join().map_err(|_| "the other thread has failed")?;
-    trips.spread()
+
+    /// The other process, before it has other threads.
+    fn far() -> Outcome<()> {
+        machine::pin(*machine::cores()?.last().ok_or("there is a core")?)
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        let _ = machine::pin_to(&self.0);
+    }
+}
+
+/// How many questions a parked row takes.
+fn parked(length: Length) -> usize {
+    length.questions / 50
 }
 
 /// Measures all rows and prints them.

@@ -8,10 +8,12 @@ use super::{ASK, Length, Load, Seen, TELL, Trips, rate, runtime};
 use crate::Outcome;
 use crate::stats::Spread;
 
-struct Adder;
+pub(super) struct Adder;
 
-enum Message {
+#[cfg_attr(feature = "actor-peers", derive(ractor_cluster::RactorClusterMessage))]
+pub(super) enum Message {
     Tell(Load),
+    #[cfg_attr(feature = "actor-peers", rpc)]
     Ask(Load, RpcReplyPort<u64>),
 }
 
@@ -32,7 +34,7 @@ impl Actor for Adder {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             Message::Tell(load) => drop(seen.add(&load)),
-            Message::Ask(load, reply) => reply.send(seen.add(&load))?,
+            Message::Ask(load, reply) => reply.send(seen.answer(&load))?,
         }
         Ok(())
     }
@@ -46,42 +48,42 @@ async fn ask_once(adder: &ActorRef<Message>) -> Result<u64, String> {
     }
 }
 
+pub(super) async fn tell_all(adder: ActorRef<Message>, messages: u64) -> Result<f64, String> {
+    let begun = Instant::now();
+    for number in 0..messages {
+        adder.cast(Message::Tell(Load::new(number, TELL))).map_err(|e| e.to_string())?;
+    }
+    let seen = ask_once(&adder).await?;
+    rate(messages, begun, seen).map_err(|error| error.to_string())
+}
+
+pub(super) async fn ask_all(adder: ActorRef<Message>, questions: usize) -> Result<Spread, String> {
+    let mut trips = Trips::new(questions);
+    while !trips.is_full() {
+        trips.begin();
+        let answer = ask_once(&adder).await;
+        trips.end();
+        answer?;
+    }
+    trips.spread().map_err(|error| error.to_string())
+}
+
 pub(super) fn tell(length: Length) -> Outcome<f64> {
     runtime()?.block_on(async {
         let (adder, ended) = Actor::spawn(None, Adder, ()).await?;
-        let target = adder.clone();
-        let (begun, seen) = tokio::spawn(async move {
-            let begun = Instant::now();
-            for number in 0..length.messages {
-                target.cast(Message::Tell(Load::new(number, TELL))).map_err(|e| e.to_string())?;
-            }
-            ask_once(&target).await.map(|seen| (begun, seen))
-        })
-        .await??;
-        let rate = rate(length.messages, begun, seen);
+        let rate = tokio::spawn(tell_all(adder.clone(), length.messages)).await?;
         adder.stop(None);
         ended.await?;
-        rate
+        Ok(rate?)
     })
 }
 
 pub(super) fn ask(length: Length) -> Outcome<Spread> {
     runtime()?.block_on(async {
         let (adder, ended) = Actor::spawn(None, Adder, ()).await?;
-        let target = adder.clone();
-        let trips = tokio::spawn(async move {
-            let mut trips = Trips::new(length.questions);
-            while !trips.is_full() {
-                trips.begin();
-                let answer = ask_once(&target).await;
-                trips.end();
-                answer?;
-            }
-            Ok::<_, String>(trips)
-        })
-        .await??;
+        let spread = tokio::spawn(ask_all(adder.clone(), length.questions)).await?;
         adder.stop(None);
         ended.await?;
-        trips.spread()
+        Ok(spread?)
     })
 }

@@ -34,7 +34,7 @@ fn receive((stream, next): &mut (Stream<'static>, u64)) -> Result<bool> {
 /// Receives what has come, whole and in order.
 fn receive_now(waiting: &mut WaitingForParts) {
     let (stream, next) = waiting.pending.as_mut().expect("it is there");
-    while let Poll::Ready(Some(part)) = stream.try_part().expect("nobody died") {
+    while let Poll::Ready(Some(part)) = stream.try_next_part().expect("nobody died") {
         assert_eq!(part.read().expect("a value"), answer(*next), "torn or foreign");
         *next += 1;
     }
@@ -168,7 +168,7 @@ asks! {
     StartStream, true, nothing,
         |client, _made| {
             let mut stream = inside(|| client.call_stream(&question(CHILDS))).expect("a call");
-            u8::from(matches!(stream.try_part(), Ok(Poll::Ready(_))))
+            u8::from(matches!(stream.try_next_part(), Ok(Poll::Ready(_))))
         },
         |served, report| served || report == 0;
     /// `next_part`, and dropping the part, which acknowledges it.

@@ -202,7 +202,7 @@ fn settled<'c>(call: PendingCall<'c, u64>) -> barewire::Result<barewire::Reply<'
 }
 
 fn part(stream: &mut ReplyStream<'_, u64>) -> Option<u64> {
-    match stream.try_part().expect("it works") {
+    match stream.try_next_part().expect("it works") {
         Poll::Ready(part) => part.map(|part| *part),
         Poll::Pending => unreachable!("what a set reports is there"),
     }

@@ -11,6 +11,7 @@ use crate::core::asks::Asks;
 use crate::core::order::{Incoming, Outgoing};
 use crate::core::packet::{Packet, Signal};
 use crate::core::protocol::{Action, Protocol, Settings};
+use crate::random::Random;
 
 const NODES: usize = 3;
 const ACTORS: u64 = 3;
@@ -20,27 +21,6 @@ const TICK: Time = 20 * MILLI;
 /// When nothing goes wrong any more, and when the run is over.
 const HEALED: Time = 1000 * MILLI;
 const END: Time = 6000 * MILLI;
-
-/// A small generator of random numbers (splitmix64): a run needs the same ones each time.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    fn percent(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-}
 
 /// What travels.
 #[derive(Debug, Clone)]

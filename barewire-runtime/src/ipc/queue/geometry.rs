@@ -139,8 +139,15 @@ impl Plan {
 
     /// The plan that a segment's header describes, if it fits together and into the body.
     pub(super) fn read(segment: &Segment, encoded: bool) -> Option<Self> {
-        let words = segment.geometry();
-        let (base, bytes) = segment.body();
+        Self::of(segment.geometry(), segment.body(), encoded)
+    }
+
+    /// Likewise, of a header's geometry, and of where the body is and its bytes.
+    pub(super) fn of(
+        words: &Geometry,
+        (base, bytes): (usize, usize),
+        encoded: bool,
+    ) -> Option<Self> {
         let [capacity, blocks, payload] = [CAPACITY, BLOCKS, PAYLOAD].map(|at| words[at]);
         let align = words[ALIGN];
         let slots = u32::try_from(words[SLOTS]).ok()?;

@@ -2,8 +2,10 @@
 
 mod batch;
 mod builder;
+mod dynamic;
 mod geometry;
 mod lanes;
+mod look;
 mod message;
 mod rare;
 mod receive;
@@ -26,7 +28,10 @@ use lanes::{Lanes, Readers, Run, Slot, Writer};
 
 pub use batch::Batch;
 pub use builder::QueueBuilder;
+pub use dynamic::DynamicQueue;
+pub(super) use dynamic::octets;
 pub use geometry::{MAX_CAPACITY, MAX_SLOT_BYTES, Overflow};
+pub use look::{QueueFigures, QueueLook, QueueTap};
 pub use message::{Loan, Message, Received};
 
 /// After so many fruitless looks, a caller that never waits looks at the clock, and if it is time,
@@ -41,6 +46,9 @@ pub struct QueueCounters {
     /// Messages that were being read by a process that died, in a queue made with
     /// [`at_most_once`](QueueBuilder::at_most_once).
     pub lost: u64,
+    /// Messages that were given back because whoever was reading them died. One is missing if the
+    /// process that gave it back died between the two steps.
+    pub redelivered: u64,
 }
 
 /// A bounded queue of `T` from many processes to many, each message to one of them.
@@ -113,7 +121,12 @@ impl<T: FixedLayout> MessageQueue<T> {
             let detail = "has a header whose sizes do not fit together";
             return Err(Error::new(ErrorKind::Malformed, segment.name(), detail));
         };
-        Ok(Self {
+        Ok(Self::planned(segment, plan, wait))
+    }
+
+    /// A queue whose plan was checked.
+    fn planned(segment: Segment, plan: Plan, wait: Wait) -> Self {
+        Self {
             segment,
             plan,
             wait,
@@ -124,7 +137,7 @@ impl<T: FixedLayout> MessageQueue<T> {
             since: Instant::now(),
             recovered_ns: AtomicU64::new(0),
             _message: PhantomData,
-        })
+        }
     }
 
     /// The queue's name.
@@ -157,7 +170,11 @@ impl<T: FixedLayout> MessageQueue<T> {
     #[must_use]
     pub fn counters(&self) -> QueueCounters {
         let count = |at: usize| self.counter(at).load(Ordering::Relaxed);
-        QueueCounters { dropped: count(lanes::DROPPED), lost: count(lanes::LOST) }
+        QueueCounters {
+            dropped: count(lanes::DROPPED),
+            lost: count(lanes::LOST),
+            redelivered: count(lanes::REDELIVERED),
+        }
     }
 
     /// Detaches from the queue; the last one out removes it. Dropping it does the same.
@@ -241,28 +258,11 @@ impl<T: FixedLayout> MessageQueue<T> {
     }
 
     fn header(&self, slot: Slot, redelivered: bool) -> MessageHeader {
-        let map = self.segment.map();
-        let line = self.lanes().line(slot.block());
-        let word = |at: usize| map.u64(line + at).load(Ordering::Relaxed);
-        let timestamp_ns = if self.plan.timestamps {
-            map.u64(Plan::timestamp_at(slot)).load(Ordering::Relaxed)
-        } else {
-            0
-        };
-        let incarnation =
-            u128::from(word(lanes::INCARNATION)) | u128::from(word(lanes::INCARNATION + 8)) << 64;
-        let kind = map.u32(self.kind_at(slot)).load(Ordering::Relaxed);
-        MessageHeader {
-            sequence: word(lanes::SEQUENCE).wrapping_add(u64::from(slot.index())),
-            incarnation,
-            timestamp_ns,
-            kind,
-            redelivered,
-        }
+        header(&self.lanes(), &self.plan, slot, redelivered)
     }
 
     fn kind_at(&self, slot: Slot) -> usize {
-        self.lanes().line(slot.block()) + lanes::KINDS + (slot.index() & 7) as usize * 4
+        kind_at(&self.lanes(), slot)
     }
 
     /// How many bytes a message that this participant has taken has.
@@ -280,6 +280,28 @@ impl<T: FixedLayout> MessageQueue<T> {
         self.lanes().acknowledge(run);
         self.space().notify();
     }
+}
+
+/// What is written beside the message of a slot.
+fn header(lanes: &Lanes<'_, Mapping>, plan: &Plan, slot: Slot, redelivered: bool) -> MessageHeader {
+    let map = lanes.words;
+    let line = lanes.line(slot.block());
+    let word = |at: usize| map.u64(line + at).load(Ordering::Relaxed);
+    let timestamp_ns =
+        if plan.timestamps { map.u64(Plan::timestamp_at(slot)).load(Ordering::Relaxed) } else { 0 };
+    let incarnation =
+        u128::from(word(lanes::INCARNATION)) | u128::from(word(lanes::INCARNATION + 8)) << 64;
+    MessageHeader {
+        sequence: word(lanes::SEQUENCE).wrapping_add(u64::from(slot.index())),
+        incarnation,
+        timestamp_ns,
+        kind: map.u32(kind_at(lanes, slot)).load(Ordering::Relaxed),
+        redelivered,
+    }
+}
+
+fn kind_at(lanes: &Lanes<'_, Mapping>, slot: Slot) -> usize {
+    lanes.line(slot.block()) + lanes::KINDS + (slot.index() & 7) as usize * 4
 }
 
 impl<T: FixedLayout> Drop for MessageQueue<T> {

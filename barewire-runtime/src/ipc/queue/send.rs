@@ -339,7 +339,7 @@ impl<T: FixedLayout> MessageQueue<T> {
 
     /// Makes `count` filled slots visible, and sees to the next block in good time.
     #[inline(always)]
-    fn publish(&self, writer: &mut Writer, count: u32) {
+    pub(super) fn publish(&self, writer: &mut Writer, count: u32) {
         self.lanes().publish(writer, count);
         self.items().notify_some(count);
         if writer.place().is_none() {
@@ -349,7 +349,7 @@ impl<T: FixedLayout> MessageQueue<T> {
 
     /// The writer, with a block open.
     #[inline(always)]
-    fn writer(&self, patience: Patience) -> Result<Taken<'_, Writer>> {
+    pub(super) fn writer(&self, patience: Patience) -> Result<Taken<'_, Writer>> {
         let writer = self.writer.lock();
         if writer.place().is_some() {
             return Ok(writer);
@@ -373,7 +373,7 @@ impl<T: FixedLayout> MessageQueue<T> {
     }
 
     /// A block of this participant's own, in no lane yet.
-    fn acquire(&self, patience: Patience) -> Result<Acquired> {
+    pub(super) fn acquire(&self, patience: Patience) -> Result<Acquired> {
         let acquired = self.with_room(patience, || {
             let mut writer = self.writer.lock();
             self.lanes().acquire(&mut writer)
@@ -444,7 +444,7 @@ impl<T: FixedLayout> MessageQueue<T> {
         true
     }
 
-    fn full(&self) -> Error {
+    pub(super) fn full(&self) -> Error {
         Error::new(ErrorKind::Full, self.name(), "the queue is full")
     }
 

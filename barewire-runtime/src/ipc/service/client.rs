@@ -20,7 +20,8 @@ use crate::layout::FixedLayout;
 /// One who calls; up to eight calls at a time, from any thread.
 ///
 /// Made by [`Service::client`](super::Service::client). In a [`WaitSet`](crate::ipc::WaitSet) it is
-/// ready while something has become of a call: then `try_wait` or `try_part` of that call finds it.
+/// ready while something has become of a call: then `try_wait` or `try_next_part` of that call
+/// finds it.
 ///
 /// ```
 /// # extern crate barewire_runtime as barewire;

@@ -4,6 +4,7 @@ mod answers;
 mod client;
 mod line;
 mod loan;
+mod look;
 #[cfg(test)]
 mod model;
 mod payload;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 pub use answers::StreamedReply;
 pub use client::Client;
 pub use loan::{ReplyLoan, RequestLoan};
+pub use look::{LookedCall, ServiceFigures, ServiceLook};
 pub use pending::{PendingCall, Reply};
 pub use server::{Call, Server};
 pub use shared::{MAX_CALL_BYTES, MAX_CLIENTS};
@@ -284,6 +286,15 @@ impl<Request: FixedLayout, R: FixedLayout> Service<Request, R> {
             wait: Wait::default(),
             _call: PhantomData,
         }
+    }
+
+    /// Makes a service for 32 clients in the standard directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceBuilder::create`].
+    pub fn create(name: impl Into<String>) -> Result<Self> {
+        Self::builder(name).create()
     }
 
     /// Opens a service in the standard directory.

@@ -11,7 +11,7 @@ use super::shape::Shape;
 use super::slots::{CallId, MAX_PAYLOAD_BYTES, Slots};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::FixedLayout;
-use crate::segment::Segment;
+use crate::segment::{Geometry, Segment};
 use crate::sync::{Event, Wait};
 use crate::sys::map::Mapping;
 
@@ -206,8 +206,14 @@ impl Drop for Shared {
 
 /// The shape that the header describes, if it fits into the body; bytes of request and reply.
 fn read_geometry(segment: &Segment) -> Option<(Shape, usize, usize)> {
-    let geometry = segment.geometry();
-    let (base, bytes) = segment.body();
+    shape_of(segment.geometry(), segment.body())
+}
+
+/// Likewise, of a header's geometry, and of where the body is and its bytes.
+pub(super) fn shape_of(
+    geometry: &Geometry,
+    (base, bytes): (usize, usize),
+) -> Option<(Shape, usize, usize)> {
     let [clients, frames, request, reply] =
         [CLIENTS, FRAMES, REQUEST, REPLY].map(|at| usize::try_from(geometry[at]).ok());
     let (clients, frames, request, reply) = (clients?, frames?, request?, reply?);

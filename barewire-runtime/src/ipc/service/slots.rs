@@ -53,10 +53,13 @@
 //! A sweeper reads a word, then asks whether the participant still is dead, then exchanges the
 //! very word it read. Numbers and lives only grow, so one that was stopped in between fails.
 
+mod look;
+
 use std::sync::atomic::Ordering;
 
 use super::shape::Shape;
 use crate::sync::words::{Atomic, Words};
+pub(super) use look::Phase;
 
 const FREE: u64 = 0;
 const REQUESTED: u64 = 1;
@@ -509,8 +512,7 @@ impl<'a, W: Words> Slots<'a, W> {
 
     /// How many participants serve.
     pub(super) fn servers(&self) -> usize {
-        let serves = |index: &usize| self.server(*index).load(Ordering::Acquire) & 1 != 0;
-        (0..self.shape.participants).filter(serves).count()
+        self.serving().len()
     }
 
     /// Gives back what `dead` held. Many may do it at once, and each may die at any step.

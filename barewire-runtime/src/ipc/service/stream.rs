@@ -66,7 +66,7 @@ impl<'c, R: FixedLayout> ReplyStream<'c, R> {
     /// # Errors
     ///
     /// As [`next_part`](Self::next_part).
-    pub fn try_part(&mut self) -> Result<Poll<Option<StreamPart<'_, 'c, R>>>> {
+    pub fn try_next_part(&mut self) -> Result<Poll<Option<StreamPart<'_, 'c, R>>>> {
         if self.over {
             return Ok(Poll::Ready(None));
         }

@@ -124,7 +124,7 @@ fn parts_arrive_in_order_and_the_server_waits_for_a_slow_client() {
     let (_service, client, server) = service::<u32, u32>("stream");
     for round in 0..3 {
         let mut stream = client.call_stream(&round).expect("a free call");
-        assert!(matches!(stream.try_part(), Ok(Poll::Pending)));
+        assert!(matches!(stream.try_next_part(), Ok(Poll::Pending)));
         let mut answer = server.next().expect("a call waits").stream();
         let (mut sent, mut seen) = (0, 0);
         while seen < 20 {

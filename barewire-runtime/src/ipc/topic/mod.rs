@@ -1,5 +1,7 @@
 //! `Topic<T>`: every message to every subscriber, each at its own place.
 
+mod dynamic;
+mod look;
 mod message;
 #[cfg(test)]
 mod model;
@@ -16,6 +18,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+pub use dynamic::DynamicPublisher;
+pub use look::{SubscriberFigures, TopicFigures, TopicLook, TopicTap};
 pub use message::{TopicBatch, TopicItem, TopicMessage};
 pub use publisher::{Publisher, TopicLoan};
 pub use shape::{MAX_DEPTH, MAX_PUBLISHERS, MAX_SUBSCRIBERS};
@@ -25,7 +29,7 @@ pub use waiting::Arrivals;
 use super::message::MessageHeader;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::FixedLayout;
-use crate::segment::{Kind, Place, Plan, Segment};
+use crate::segment::{Geometry, Kind, Place, Plan, Segment};
 use crate::sync::{Event, Wait};
 use crate::sys::map::Mapping;
 use ring::{Lane, sweep};
@@ -404,20 +408,8 @@ impl Shared {
         self.segment.event(self.shape.base + SPACE)
     }
 
-    /// What goes with a message beside its value; `size` if all have the same.
     fn note(&self, number: usize, position: u64, size: usize) -> Note {
-        let lane = self.lane(number);
-        let (sequence, incarnation) = lane.sender(position);
-        let choice = &self.shape.choice;
-        let word = |at: usize| self.map().u64(at).load(Ordering::Relaxed);
-        let (kind, bytes) = if choice.encoded || lane.has_kinds() {
-            let note = word(self.shape.note(number, position));
-            (note as u32, (note >> 32) as u32)
-        } else {
-            (0, size as u32)
-        };
-        let stamp = if choice.stamped { word(self.shape.stamp(number, position)) } else { 0 };
-        Note { sequence, incarnation, kind, bytes, stamp }
+        note(&self.lane(number), position, size)
     }
 
     fn recover(&self) {
@@ -471,8 +463,12 @@ fn malformed(name: &str) -> Error {
 
 /// The places that the header's geometry describes, if they fit together and into the body.
 fn read_shape(segment: &Segment) -> Option<Shape> {
-    let (base, bytes) = segment.body();
-    let shape = Shape::new(base, Choice::from_geometry(segment.geometry())?)?;
+    shape_of(segment.geometry(), segment.body())
+}
+
+/// Likewise, of a header's geometry, and of where the body is and its bytes.
+fn shape_of(geometry: &Geometry, (base, bytes): (usize, usize)) -> Option<Shape> {
+    let shape = Shape::new(base, Choice::from_geometry(geometry)?)?;
     (shape.bytes <= bytes as u64).then_some(shape)
 }
 
@@ -481,6 +477,21 @@ fn sweep_segment(segment: &Segment, dead: u8, still_dead: &dyn Fn() -> bool) {
     if let Some(shape) = read_shape(segment) {
         sweep(segment.map(), &shape, dead, still_dead);
     }
+}
+
+/// What goes with a message beside its value; `size` if all have the same.
+fn note(lane: &Lane<'_, Mapping>, position: u64, size: usize) -> Note {
+    let (sequence, incarnation) = lane.sender(position);
+    let (shape, number) = (lane.shape, lane.number);
+    let word = |at: usize| lane.words.u64(at).load(Ordering::Relaxed);
+    let (kind, bytes) = if shape.choice.encoded || lane.has_kinds() {
+        let note = word(shape.note(number, position));
+        (note as u32, (note >> 32) as u32)
+    } else {
+        (0, size as u32)
+    };
+    let stamp = if shape.choice.stamped { word(shape.stamp(number, position)) } else { 0 };
+    Note { sequence, incarnation, kind, bytes, stamp }
 }
 
 /// What goes with a message beside its value.

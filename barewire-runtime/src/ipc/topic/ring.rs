@@ -166,6 +166,11 @@ impl Reader {
     pub(super) fn at(position: u64) -> Self {
         Self { position, seen: position }
     }
+
+    /// The same, so many messages further on.
+    pub(super) fn after(self, messages: u64) -> Self {
+        Self { position: self.position.wrapping_add(messages), ..self }
+    }
 }
 
 /// One lane of a topic.
@@ -348,13 +353,13 @@ impl<'a, W: Slots> Lane<'a, W> {
 
     /// The position after the last message published, as far as `tail` says.
     #[inline]
-    fn end(&self) -> u64 {
+    pub(super) fn end(&self) -> u64 {
         self.tail().load(Ordering::Acquire).min(LAST)
     }
 
     /// The position after the last message published, if all before `position` are: messages may
     /// be there that `tail` does not count yet.
-    fn published(&self, mut position: u64) -> u64 {
+    pub(super) fn published(&self, mut position: u64) -> u64 {
         if self.shape.is_express() {
             for _ in 0..self.shape.slots {
                 if self.last_word(position).load(Ordering::Acquire) == EMPTY {
@@ -444,6 +449,30 @@ impl<'a, W: Slots> Lane<'a, W> {
     pub(super) fn advance(&self, place: usize, position: u64) {
         self.cursor(place).store(position, Ordering::Release);
     }
+}
+
+/// Who holds a lane, for those who only look: the participant's index.
+pub(super) fn publisher_of<W: Slots>(lane: &Lane<'_, W>) -> Option<u8> {
+    let holder = Holder(lane.word(OWNER).load(Ordering::Acquire));
+    (holder.state() == HELD).then(|| holder.owner())
+}
+
+/// Who holds a subscriber's place, likewise, and where it is in each lane.
+pub(super) fn subscriber_at<W: Slots>(
+    words: &W,
+    shape: &Shape,
+    place: usize,
+) -> Option<(u8, Vec<u64>)> {
+    let word = words.u64(shape.place(place));
+    let holder = Holder(word.load(Ordering::Acquire));
+    if holder.state() != HELD {
+        return None;
+    }
+    let cursor = |number| lane(words, shape, number).cursor(place).load(Ordering::Acquire);
+    let cursors = (0..shape.lanes()).map(cursor).collect();
+    words.fence(Ordering::Acquire);
+    // Of one life only if that still lasts.
+    (word.load(Ordering::Relaxed) == holder.0).then(|| (holder.owner(), cursors))
 }
 
 fn lane<'a, W>(words: &'a W, shape: &'a Shape, number: usize) -> Lane<'a, W> {

@@ -239,6 +239,14 @@ impl<'a> Event<'a> {
         self.protocol().leave(seen);
     }
 
+    /// How many may sleep: one that was killed asleep counts until the next wake.
+    pub(crate) fn open_tickets(&self) -> u32 {
+        // In this order: tickets are settled only after they were taken.
+        let settled = self.map.u32(self.at + SETTLED).load(Ordering::Acquire);
+        let entered = self.map.u32(self.at + ENTERED).load(Ordering::Acquire);
+        entered.wrapping_sub(settled).cast_signed().max(0).cast_unsigned()
+    }
+
     /// Whether somebody was woken since the sequence was `seen`.
     pub(crate) fn has_called_since(&self, seen: u32) -> bool {
         self.sequence().load(Ordering::Acquire) != seen

@@ -55,6 +55,7 @@
 //! consumer can take from it any more: its slots are taken, and stamps only rise, so that an
 //! exchange that expects an older word fails.
 
+mod look;
 #[cfg(test)]
 mod model;
 mod read;
@@ -66,6 +67,7 @@ use std::sync::atomic::Ordering::Acquire;
 
 use crate::segment::MAX_PARTICIPANTS;
 use crate::sync::words::{Atomic, Words};
+pub(super) use look::Known;
 pub(super) use read::{Readers, Run};
 use word::{Claim, Front, Next, Owner};
 pub(super) use word::{MAX_BLOCKS, MAX_SLOTS};
@@ -79,6 +81,7 @@ pub(super) const ITEMS_EVENT: usize = 128;
 pub(super) const SPACE_EVENT: usize = 256;
 pub(super) const DROPPED: usize = 384;
 pub(super) const LOST: usize = 392;
+pub(super) const REDELIVERED: usize = 400;
 /// A lane's words: the front, and on a line of its own how many blocks were linked.
 const LANES: usize = 512;
 const LANE_BYTES: usize = 128;

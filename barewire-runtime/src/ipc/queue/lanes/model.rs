@@ -6,7 +6,7 @@ use loom::thread;
 
 use super::{
     ACTIVE, BLOCK_WORDS, BLOCKS, CLAIMS, LANE_BYTES, LANES, LINKED, LOST, Lanes, ORDER, OWNER,
-    RETURNED, Readers, Run, Shape, Slot, Writer,
+    REDELIVERED, RETURNED, Readers, Run, Shape, Slot, Writer,
 };
 use crate::sync::words::model::Model;
 
@@ -38,7 +38,7 @@ impl Queue {
         let block = |block: usize| {
             [0, CLAIMS, CLAIMS + 8, OWNER, ORDER].map(|at| BLOCKS + block * BLOCK_WORDS + at)
         };
-        let offsets = [ACTIVE, ACTIVE + 8, RETURNED, LOST].into_iter();
+        let offsets = [ACTIVE, ACTIVE + 8, RETURNED, LOST, REDELIVERED].into_iter();
         let offsets = offsets.chain((0..5).flat_map(lane));
         let offsets = offsets.chain((0..SHAPE.blocks as usize).flat_map(block));
         let marks = |block| [0, 1].map(|index| SHAPE.mark_at(SHAPE.slot(block, index)));

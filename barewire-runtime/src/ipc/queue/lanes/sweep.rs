@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 use super::word::{Claim, Front, Next, Owner, State, Use};
-use super::{LOST, Lanes, RETURNED};
+use super::{LOST, Lanes, REDELIVERED, RETURNED};
 use crate::sync::words::{Atomic, Words};
 
 impl<W: Words> Lanes<'_, W> {
@@ -59,7 +59,9 @@ impl<W: Words> Lanes<'_, W> {
                 inner.exchange(before, back.0, AcqRel);
             }
         }
-        word.exchange(seen.0, back.0, AcqRel);
+        if word.exchange(seen.0, back.0, AcqRel) {
+            self.word(REDELIVERED).fetch_add(u64::from(seen.count()), Relaxed);
+        }
     }
 
     /// Frees the blocks that a dead producer had not linked, and ends its lane.

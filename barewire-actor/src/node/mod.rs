@@ -1,5 +1,8 @@
 //! One actor system in one process: its actors, what it knows of others, and what it counts.
 
+mod questions;
+mod ways;
+
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,16 +19,14 @@ use crate::cause::Cause;
 use crate::cell::Cell;
 use crate::core::Time;
 use crate::core::asks::Asks;
+use crate::core::order::{Incoming, Outgoing};
 use crate::core::packet::{Body, Packet, Signal};
 use crate::core::protocol::{Action, Protocol, Settings};
 use crate::dead_letters::DeadLetter;
-use crate::error::{AskError, TellError};
 use crate::mailbox::System;
-use crate::message::Message;
 use crate::process::executor::Executor;
-use crate::process::frames::Arrival;
 use crate::process::inbox::{Lanes, Place};
-use crate::process::peer::Peer;
+use crate::process::peer::{Peer, Way};
 use crate::registry::Registry;
 use crate::reply::Waiter;
 use crate::system::Event;
@@ -69,6 +70,9 @@ impl Shared {
     }
 }
 
+/// The memory of another process that has ended; dropping it gives it back.
+pub(crate) struct Remains(#[expect(dead_code, reason = "held")] Option<Way>);
+
 #[derive(Default)]
 struct Remembered {
     causes: HashMap<u64, Cause>,
@@ -107,6 +111,8 @@ pub(crate) struct Node {
     asks_wake_at: AtomicU64,
     asks_changed: Notify,
     peers: RwLock<HashMap<NodeId, Arc<Peer>>>,
+    outgoing: Mutex<Outgoing>,
+    incoming: Mutex<Incoming>,
     stopped: AtomicBool,
     pub(crate) parent: OnceLock<NodeId>,
 }
@@ -155,6 +161,8 @@ impl Node {
             asks_wake_at: AtomicU64::new(Time::MAX),
             asks_changed: Notify::new(),
             peers: RwLock::default(),
+            outgoing: Mutex::default(),
+            incoming: Mutex::default(),
             stopped: AtomicBool::new(false),
             parent: OnceLock::new(),
             config,
@@ -188,6 +196,11 @@ impl Node {
         self.actors.write().unwrap_or_else(PoisonError::into_inner).insert(number, cell);
     }
 
+    /// Takes an actor out: one that ends, or that nobody knows of yet.
+    pub(crate) fn remove(&self, number: u64) -> Option<Arc<dyn Cell>> {
+        self.actors.write().unwrap_or_else(PoisonError::into_inner).remove(&number)
+    }
+
     pub(crate) fn cells(&self) -> Vec<(u64, Arc<dyn Cell>)> {
         let actors = self.actors.read().unwrap_or_else(PoisonError::into_inner);
         actors.iter().map(|(number, cell)| (*number, Arc::clone(cell))).collect()
@@ -204,9 +217,26 @@ impl Node {
         Err(remembered.causes.get(&number).cloned().unwrap_or(Cause::Unknown))
     }
 
-    /// An actor takes nothing any more: from here on others learn the cause.
-    pub(crate) fn actor_ending(&self, id: ActorId, cause: &Cause) {
-        let number = id.number();
+    /// An actor has ended, with its last work; who watches it is told.
+    pub(crate) fn actor_ended(&self, id: ActorId, name: Option<&str>, cause: &Cause) {
+        if let Err(error) = self.registry.remove_actor(id) {
+            tracing::warn!(actor = %id, %error, "the names of an actor that ended are left");
+        }
+        if !cause.is_normal() {
+            tracing::info!(actor = %id, name, %cause, "an actor has ended");
+        }
+        self.counts.ended.fetch_add(1, Ordering::Relaxed);
+        self.protocol(|protocol, now| {
+            // Who watches it from here on is told at once, and all others by the last line.
+            self.remember(id.number(), cause);
+            protocol.actor_ended(now, id.number(), cause);
+        });
+        if !self.has_actors() {
+            self.all_ended.notify_waiters();
+        }
+    }
+
+    fn remember(&self, number: u64, cause: &Cause) {
         let mut remembered = locked(&self.remembered);
         remembered.causes.insert(number, cause.clone());
         remembered.order.push_back(number);
@@ -216,24 +246,8 @@ impl Node {
             remembered.causes.remove(&oldest);
         }
         drop(remembered);
-        let removed = self.actors.write().unwrap_or_else(PoisonError::into_inner).remove(&number);
-        if let Some(cell) = removed {
+        if let Some(cell) = self.remove(number) {
             self.counts.handled.fetch_add(cell.handled(), Ordering::Relaxed);
-        }
-    }
-
-    /// An actor has ended; who watches it is told.
-    pub(crate) fn actor_ended(&self, id: ActorId, name: Option<&str>, cause: &Cause) {
-        if let Err(error) = self.registry.remove_actor(id) {
-            tracing::warn!(actor = %id, %error, "the names of an actor that ended are left");
-        }
-        if !cause.is_normal() {
-            tracing::info!(actor = %id, name, %cause, "an actor has ended");
-        }
-        self.counts.ended.fetch_add(1, Ordering::Relaxed);
-        self.protocol(|protocol, now| protocol.actor_ended(now, id.number(), cause));
-        if self.actors.read().unwrap_or_else(PoisonError::into_inner).is_empty() {
-            self.all_ended.notify_waiters();
         }
     }
 
@@ -255,13 +269,19 @@ impl Node {
     pub(crate) fn protocol<R>(&self, work: impl FnOnce(&mut Protocol, Time) -> R) -> R {
         let mut protocol = locked(&self.protocol);
         let result = work(&mut protocol, self.now());
+        let mut left = Vec::new();
         while let Some(action) = protocol.next_action() {
-            self.perform(action);
+            self.perform(action, &mut left);
+        }
+        drop(protocol);
+        for (node, remains) in left {
+            self.forget(node, &Cause::SystemStopped);
+            drop(remains);
         }
         result
     }
 
-    fn perform(&self, action: Action) {
+    fn perform(&self, action: Action, left: &mut Vec<(NodeId, Remains)>) {
         match action {
             Action::Send { to, packet } => {
                 let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
@@ -288,11 +308,10 @@ impl Node {
             Action::Responsive(node) => self.tell(Event::Responsive(node)),
             Action::Quarantined(node) => {
                 self.tell(Event::Quarantined(node));
-                self.end_peer(node, &Cause::Unreachable);
+                drop(self.end_peer(node, &Cause::Unreachable));
             }
             Action::Left(node) => {
-                self.end_peer(node, &Cause::SystemStopped);
-                self.forget(node, &Cause::SystemStopped);
+                left.push((node, self.end_peer(node, &Cause::SystemStopped)));
             }
             Action::Ready(node) => self.tell(Event::Ready(node)),
             Action::Shutdown(node) => {
@@ -361,156 +380,5 @@ impl Node {
         if node != self.id {
             let _ = self.peer(node);
         }
-    }
-
-    // ---- other processes ----
-
-    /// The way to a node.
-    pub(crate) fn peer(&self, id: NodeId) -> Result<Arc<Peer>, TellError> {
-        if let Some(peer) = self.peers.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
-            return Ok(Arc::clone(peer));
-        }
-        let Some(me) = crate::current::node(self.id) else {
-            return Err(TellError::Gone(Cause::SystemStopped));
-        };
-        let Some(shared) = self.shared.as_ref().filter(|_| !self.is_stopped()) else {
-            return Err(TellError::Gone(Cause::Unknown));
-        };
-        let opened = Peer::open(&me, &shared.place, id);
-        let peer = match opened {
-            Ok(peer) => Arc::new(peer),
-            Err(TellError::Gone(cause)) => {
-                self.node_ended(id, &cause);
-                return Err(TellError::Gone(cause));
-            }
-            Err(error) => return Err(error),
-        };
-        let mut peers = self.peers.write().unwrap_or_else(PoisonError::into_inner);
-        let peer = Arc::clone(peers.entry(id).or_insert(peer));
-        drop(peers);
-        crate::process::deaths::observe(&me, id);
-        if peer.gone().is_none() {
-            self.protocol(|protocol, now| protocol.meet(now, id));
-        }
-        Ok(peer)
-    }
-
-    /// The way to a node, which may be known to have ended.
-    pub(crate) fn peer_or_ended(self: &Arc<Self>, id: NodeId) -> Arc<Peer> {
-        self.peer(id).unwrap_or_else(|error| {
-            let cause = match error {
-                TellError::Gone(cause) => cause,
-                _ => Cause::Unreachable,
-            };
-            Arc::new(Peer::ended(self, id, cause))
-        })
-    }
-
-    /// The process of a node has ended: everybody who waits for anything of it is told.
-    pub(crate) fn node_ended(&self, id: NodeId, cause: &Cause) {
-        self.end_peer(id, cause);
-        if self.protocol(|protocol, _| protocol.node_ended(id, cause)) {
-            self.forget(id, cause);
-        }
-    }
-
-    fn forget(&self, id: NodeId, cause: &Cause) {
-        if let Err(error) = self.registry.remove_node(id) {
-            tracing::warn!(node = %id, %error, "the names of a node that ended are left");
-        }
-        self.tell(Event::NodeEnded { node: id, cause: cause.clone() });
-    }
-
-    /// Lets the task that ends questions see that the node has stopped.
-    pub(crate) fn wake_askers(&self) {
-        self.asks_changed.notify_one();
-    }
-
-    fn end_peer(&self, id: NodeId, cause: &Cause) {
-        let peer = self.peers.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
-        if let Some(peer) = peer {
-            peer.end(cause);
-        }
-        let waiting = locked(&self.asks).node_ended(id);
-        for waiter in waiting {
-            waiter.fail(AskError::Gone(cause.clone()));
-        }
-    }
-
-    pub(crate) fn end_peers(&self) {
-        let peers =
-            std::mem::take(&mut *self.peers.write().unwrap_or_else(PoisonError::into_inner));
-        peers.values().for_each(|peer| peer.end(&Cause::SystemStopped));
-    }
-
-    // ---- questions ----
-
-    pub(crate) fn begin_ask(
-        &self,
-        target: NodeId,
-        patience: Duration,
-        waiter: Arc<dyn Waiter>,
-    ) -> u64 {
-        let deadline = self.now().saturating_add(patience.as_micros() as Time);
-        let ask = locked(&self.asks).begin(target, deadline, waiter);
-        if deadline < self.asks_wake_at.load(Ordering::Acquire) {
-            self.asks_changed.notify_one();
-        }
-        ask
-    }
-
-    pub(crate) fn end_ask(&self, ask: u64) -> Option<Arc<dyn Waiter>> {
-        locked(&self.asks).end(ask)
-    }
-
-    /// Ends questions whose deadline has passed; runs as long as the node does.
-    pub(crate) async fn expire_asks(self: Arc<Self>) {
-        while !self.is_stopped() {
-            let soonest = locked(&self.asks).soonest();
-            self.asks_wake_at.store(soonest, Ordering::Release);
-            // What began before the store has told nobody: look again.
-            let soonest = soonest.min(locked(&self.asks).soonest());
-            let changed = self.asks_changed.notified();
-            if soonest == Time::MAX {
-                changed.await;
-            } else {
-                let at = self.start + Duration::from_micros(soonest);
-                let _ = tokio::time::timeout_at(at, changed).await;
-            }
-            let late = locked(&self.asks).expire(self.now());
-            late.into_iter().for_each(|waiter| waiter.fail(AskError::TimedOut));
-        }
-    }
-
-    // ---- what cannot be delivered ----
-
-    pub(crate) fn dead_letter<M: Message>(
-        &self,
-        to: ActorId,
-        from: Option<ActorId>,
-        why: Undelivered,
-        message: &M,
-    ) {
-        let wanted = self.dead_letters.receiver_count() > 0;
-        let octets = wanted.then(|| barewire_runtime::codec::encode(message));
-        let message_type = Some(std::any::type_name::<M>());
-        self.publish(DeadLetter { to, from, why, message_type, octets });
-    }
-
-    /// A message from another process that nobody takes.
-    pub(crate) fn undelivered(&self, to: ActorId, arrival: &Arrival<'_>, why: Undelivered) {
-        if arrival.ask != 0
-            && let Ok(peer) = self.peer(arrival.from.node())
-        {
-            peer.refuse(arrival.ask, &why.as_ask_error());
-        }
-        let from = (arrival.from.number() != 0).then_some(arrival.from);
-        self.publish(DeadLetter { to, from, why, message_type: None, octets: None });
-    }
-
-    fn publish(&self, letter: DeadLetter) {
-        self.counts.dead_letters.fetch_add(1, Ordering::Relaxed);
-        tracing::debug!(to = %letter.to, why = ?letter.why, "a dead letter");
-        let _ = self.dead_letters.send(letter);
     }
 }

@@ -1,0 +1,5 @@
+//! The `barewire` command.
+
+fn main() -> std::process::ExitCode {
+    barewire_cli::main()
+}

@@ -1,0 +1,219 @@
+//! What a worker has taken on.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::follow::{Followed, Follower};
+use super::members::{Change, Me, Members, Settings};
+use super::{Sink, Time};
+use crate::wire::{
+    Alive, Credits, Declaration, Declared, Dispatch, Incarnation, Message, Outcome, Progress,
+    Refusal, Wanted,
+};
+
+/// What the driver of a worker is to do.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Action {
+    /// Do this, and report with `completed`. The kind is the worker's own number.
+    Run { dispatch: Dispatch, kind: u16, announce: bool, request: Vec<u8> },
+    /// Nobody wants that any more; report when it has ended all the same.
+    Revoke(Dispatch),
+    /// Whether a kind of tasks was taken.
+    Declared { index: u16, verdict: Declared },
+    /// Somebody was noticed.
+    Noticed(Incarnation, Option<Alive>, Change),
+    /// This incarnation was declared dead.
+    Fenced,
+    /// The node is not let in.
+    Refused(Refusal),
+    /// It has nothing to do and gets no more.
+    Drained,
+    /// The cluster ends.
+    Shutdown,
+}
+
+/// A worker's part of the protocol.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) members: Members,
+    follower: Follower,
+    credits: Credits,
+    declarations: Vec<Declaration>,
+    /// The manager's numbers, and ours.
+    kinds: BTreeMap<u16, u16>,
+    held: BTreeMap<Dispatch, bool>,
+    /// Wants to be let go, by whichever manager.
+    drains: bool,
+    actions: VecDeque<Action>,
+    due: Vec<Message>,
+}
+
+impl Worker {
+    pub(crate) fn new(
+        me: Me,
+        rules: Settings,
+        credits: Credits,
+        declarations: Vec<Declaration>,
+    ) -> Self {
+        Self {
+            members: Members::new(me, rules),
+            follower: Follower::default(),
+            credits,
+            declarations,
+            kinds: BTreeMap::new(),
+            held: BTreeMap::new(),
+            drains: false,
+            actions: VecDeque::new(),
+            due: Vec::new(),
+        }
+    }
+
+    pub(crate) fn next_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// The manager that it follows.
+    pub(crate) fn manager(&self) -> Option<Incarnation> {
+        self.follower.manager()
+    }
+
+    pub(crate) fn receive(&mut self, now: Time, octets: &[u8]) {
+        let mut due = std::mem::take(&mut self.due);
+        if let Some(from) = self.members.receive(now, octets, &mut due) {
+            for message in due.drain(..) {
+                self.hear(now, from, message);
+            }
+            self.changes();
+        }
+        self.due = due;
+    }
+
+    pub(crate) fn lost(&mut self, node: Incarnation) {
+        self.members.lost(node);
+        self.changes();
+    }
+
+    pub(crate) fn tick(&mut self, now: Time) {
+        self.members.tick(now);
+        self.changes();
+    }
+
+    pub(crate) fn flush(&mut self, now: Time, send: &mut Sink<'_>) -> bool {
+        self.members.flush(now, send)
+    }
+
+    /// When there is something to do next.
+    pub(crate) fn deadline(&self) -> Time {
+        self.members.deadline()
+    }
+
+    fn changes(&mut self) {
+        while let Some((node, alive, change)) = self.members.next_change() {
+            if matches!(change, Change::Dead | Change::Left) {
+                self.follower.gone(&mut self.members, node);
+            }
+            self.actions.push_back(Action::Noticed(node, alive, change));
+        }
+    }
+
+    fn hear(&mut self, now: Time, from: Incarnation, message: Message) {
+        match message {
+            Message::Alive(alive) => self.meet(now, from, &alive),
+            Message::Fenced if self.manager().is_none_or(|known| known == from) => {
+                self.actions.push_back(Action::Fenced);
+            }
+            Message::Refused(why) => self.actions.push_back(Action::Refused(why)),
+            message if self.manager() == Some(from) => self.obey(message),
+            _ => self.members.counters.misplaced += 1,
+        }
+    }
+
+    fn meet(&mut self, now: Time, from: Incarnation, alive: &Alive) {
+        match self.follower.meet(now, &mut self.members, from, alive) {
+            Followed::AsBefore => {}
+            Followed::New => {
+                self.kinds.clear();
+                // What the last one wanted, the new one will hand out again.
+                for (&dispatch, revoked) in &mut self.held {
+                    if !std::mem::replace(revoked, true) {
+                        self.actions.push_back(Action::Revoke(dispatch));
+                    }
+                }
+                let credits = Message::Credits(self.credits.clone());
+                self.members.say(now, from, &credits);
+                for declaration in &self.declarations {
+                    self.members.say(now, from, &Message::Declare(declaration.clone()));
+                }
+                if self.drains {
+                    self.drain(now);
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, message: Message) {
+        match message {
+            Message::Declared { index, verdict } => {
+                if let Declared::Accepted { kind } = verdict {
+                    self.kinds.insert(kind, index);
+                }
+                self.actions.push_back(Action::Declared { index, verdict });
+            }
+            Message::Assign(Wanted { dispatch, kind, announce, request }) => {
+                let Some(&kind) = self.kinds.get(&kind) else {
+                    self.members.counters.misplaced += 1;
+                    return;
+                };
+                self.held.insert(dispatch, false);
+                self.actions.push_back(Action::Run { dispatch, kind, announce, request });
+            }
+            Message::Revoke { dispatches } => {
+                for dispatch in dispatches {
+                    match self.held.get_mut(&dispatch) {
+                        Some(revoked) if !*revoked => {
+                            *revoked = true;
+                            self.actions.push_back(Action::Revoke(dispatch));
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            Message::Drained => self.actions.push_back(Action::Drained),
+            Message::Shutdown => self.actions.push_back(Action::Shutdown),
+            _ => self.members.counters.misplaced += 1,
+        }
+    }
+
+    /// An attempt that was to be announced starts.
+    pub(crate) fn started(&mut self, now: Time, dispatch: Dispatch) {
+        self.report(now, &Message::Started { dispatch });
+    }
+
+    pub(crate) fn progress(&mut self, now: Time, dispatch: Dispatch, progress: Progress) {
+        self.report(now, &Message::Progress { dispatch, progress });
+    }
+
+    /// An attempt has ended. Whether anybody wants to know is for the manager to say, so it is
+    /// told to whichever there is.
+    pub(crate) fn completed(&mut self, now: Time, dispatch: Dispatch, outcome: Outcome) {
+        self.held.remove(&dispatch);
+        self.report(now, &Message::Completed { dispatch, outcome });
+    }
+
+    fn report(&mut self, now: Time, message: &Message) {
+        match self.manager() {
+            Some(manager) => self.members.say(now, manager, message),
+            // Its manager is gone, and the next one hands the task out again.
+            None => self.members.counters.stale += 1,
+        }
+    }
+
+    /// Asks for no more tasks, and to be let go.
+    pub(crate) fn drain(&mut self, now: Time) {
+        self.drains = true;
+        let worker = self.members.me.incarnation;
+        match self.manager() {
+            Some(manager) => self.members.say(now, manager, &Message::Drain { worker }),
+            None => self.actions.push_back(Action::Drained),
+        }
+    }
+}

@@ -4,9 +4,9 @@
 //! `BAREWIRE_FARSCAPE_ALL=1 cargo test --release -p barewire-farscape --test libraries` takes all
 //! 10,000 buffers.
 
-#[allow(dead_code)]
 #[path = "../../tests/support/random.rs"]
 mod random;
+#[allow(dead_code)]
 mod support;
 
 use barewire::farscape::{ErrorKind, serve};

@@ -71,7 +71,7 @@ static inline int barewire_region_read(const void *segment, void *value, uint64_
 /// offset; what C has no word for (text, lists, optionals, unions) is a struct of its parts. With
 /// it come the layout of a segment, `barewire_struct` and `barewire_region_read`.
 ///
-/// A program of C writes to a [`SharedStruct`](crate::SharedStruct), and not to a region: who
+/// A program of C writes to a [`SharedStruct`](crate::SharedStruct), and not to a region: whoever
 /// writes there holds a lock that is taken back if the kernel says that its holder is dead, and
 /// wakes those who wait for a change; all of that would have to stand in C a second time.
 ///

@@ -119,9 +119,6 @@ pub(crate) fn set_nonblocking(file: impl AsFd) -> io::Result<()> {
 ///
 /// The more of a large message is on its way, the less does either side wait for the other.
 pub(crate) fn widen(socket: &OwnedFd) {
-    if std::env::var_os("BW_NO_WIDEN").is_some() {
-        return;
-    }
     // Without it, things are slower.
     let _ = rustix::net::sockopt::set_socket_send_buffer_size(socket, SEND_BYTES);
 }

@@ -194,8 +194,7 @@ impl<S: BareSchema, R: BareSchema> NamedPipe<S, R> {
 
     /// As [`reconnect`](Self::reconnect), but lets the thread do other work meanwhile.
     ///
-    /// The future runs on every executor. If it is dropped before it is done, the pipe is as it
-    /// was.
+    /// The future runs on every executor. If it is dropped before it is done, nothing has changed.
     ///
     /// # Errors
     ///

@@ -41,6 +41,15 @@ impl Drop for Scratch {
 /// Twice the same, so that a torn one is seen.
 type Message = [u64; 24];
 
+/// Says that it is over, also when a look failed: a scope waits for its threads.
+struct Over<'flag>(&'flag AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Lets `write` write for a while, again and again, while `look` looks.
 fn meanwhile(mut write: impl FnMut(u64) + Send, mut look: impl FnMut()) {
     let over = AtomicBool::new(false);
@@ -52,11 +61,11 @@ fn meanwhile(mut write: impl FnMut(u64) + Send, mut look: impl FnMut()) {
                 number += 1;
             }
         });
+        let _over = Over(&over);
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_millis(500) {
             look();
         }
-        over.store(true, Ordering::Relaxed);
     });
 }
 

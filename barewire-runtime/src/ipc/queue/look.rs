@@ -144,7 +144,8 @@ impl<'a> QueueLook<'a> {
     #[must_use]
     pub fn tap(&self) -> QueueTap {
         let blocks = usize::try_from(self.plan.shape.blocks).unwrap_or(0);
-        let mut tap = QueueTap { known: vec![Known::default(); blocks], next: HashMap::new() };
+        let known = vec![Known::default(); blocks];
+        let mut tap = QueueTap { known, next: HashMap::new(), ahead: Vec::new() };
         // Who is attached already may have sent messages that are overwritten by now, unless
         // nobody has sent any in its lane.
         for one in self.glance.participants() {
@@ -173,16 +174,35 @@ pub struct QueueTap {
     known: Vec<Known>,
     /// The number of each sender's next message, if it is known.
     next: HashMap<u128, Option<u64>>,
+    /// What was seen while messages before it may still have been out of sight.
+    ahead: Vec<Looked>,
 }
 
 impl QueueTap {
-    /// What was put in since the last look, as far as it is not overwritten yet, sender by sender;
-    /// and how many messages were missed. `queue` must be a look at the same queue.
+    /// What was put in since the last look, as far as it is not overwritten yet, sender by sender
+    /// and each sender's in order; and how many messages were missed. `queue` must be a look at the
+    /// same queue.
     ///
-    /// A message that its producer died in sending may be among them.
+    /// A message that its producer died in sending may be among them. While a producer is busy, its
+    /// newest messages may come only with the next look.
     pub fn look(&mut self, queue: &QueueLook<'_>) -> Passed {
-        let looked = |slot| queue.looked(slot, false);
-        let mut messages = queue.lanes().look_at_new(&mut self.known, looked);
+        // A producer may fill a block that was looked at already, then one that was not. So what is
+        // in order up to the newest message of this round is what a second round has seen, too.
+        let mut messages = self.round(queue);
+        let mut whole: HashMap<u128, u64> = HashMap::new();
+        for header in messages.iter().map(|one| &one.header) {
+            let newest = whole.entry(header.incarnation).or_default();
+            *newest = header.sequence.max(*newest);
+        }
+        if !messages.is_empty() {
+            messages.append(&mut self.round(queue));
+        }
+        let is_whole = |one: &Looked| {
+            let newest = whole.get(&one.header.incarnation);
+            newest.is_some_and(|newest| one.header.sequence <= *newest)
+        };
+        let (mut messages, ahead) = messages.into_iter().partition::<Vec<_>, _>(is_whole);
+        self.ahead = ahead;
         messages.sort_by_key(|one| (one.header.incarnation, one.header.sequence));
         let mut missed = 0_u64;
         for one in &messages {
@@ -193,6 +213,14 @@ impl QueueTap {
             *next = Some(one.header.sequence.saturating_add(1).max(expected));
         }
         Passed { messages, missed }
+    }
+
+    /// What was left of the last look, and what is new in each block.
+    fn round(&mut self, queue: &QueueLook<'_>) -> Vec<Looked> {
+        let mut messages = std::mem::take(&mut self.ahead);
+        let new = queue.lanes().look_at_new(&mut self.known, |slot| queue.looked(slot, false));
+        messages.extend(new);
+        messages
     }
 }
 

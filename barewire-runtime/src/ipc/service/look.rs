@@ -165,9 +165,8 @@ impl<'a> ServiceLook<'a> {
         let request = copied(&self.glance.map, at, bytes);
         std::sync::atomic::fence(Ordering::Acquire);
         // The request is the client's to overwrite only once the call is over.
-        if slots.glimpse(line, slot).call != found.call
-            || slots.glimpse(line, slot).phase == Phase::Over
-        {
+        let now = slots.glimpse(line, slot);
+        if now.call != found.call || now.phase == Phase::Over {
             return None;
         }
         let (number, cancelled) = (found.call.number(), found.cancelled);

@@ -68,7 +68,12 @@ impl<W: Words> Lanes<'_, W> {
     ) -> Vec<(R, bool)> {
         let (mut found, mut steps) = (Vec::new(), self.most_steps());
         for lane in self.lanes_in_use() {
-            self.walk(lane, &mut steps, |block, _, stamp| {
+            // What is linked from now on does not belong to this look, which would follow it.
+            let end = self.linked(lane).load(Acquire);
+            self.walk(lane, &mut steps, |block, order, stamp| {
+                if order >= end {
+                    return false;
+                }
                 let (_, taken) = self.taken(block, stamp);
                 for index in taken..self.shape.slots {
                     let slot = self.shape.slot(block, index);

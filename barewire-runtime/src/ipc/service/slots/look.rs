@@ -43,12 +43,19 @@ impl<W: Words> Slots<'_, W> {
     }
 
     /// How far the last call of a slot is.
+    ///
+    /// The words of a reply say nothing of this call once another one is under way, so the call
+    /// word is read again behind them.
     pub(in super::super) fn glimpse(&self, line: usize, slot: usize) -> Glimpse {
         let word = Call(self.call(line, slot).load(Ordering::Acquire));
         let call = CallId { line, slot, number: word.number() };
+        let serves = || {
+            let now = || Call(self.call(line, slot).load(Ordering::Acquire));
+            !self.is_let_go(call) && now().number() == call.number
+        };
         let phase = match word.state() {
             REQUESTED => Phase::Requested,
-            SERVING if !self.is_let_go(call) => Phase::Serving((word.0 >> SERVER_SHIFT) as u8),
+            SERVING if serves() => Phase::Serving((word.0 >> SERVER_SHIFT) as u8),
             _ => Phase::Over,
         };
         Glimpse { call, phase, cancelled: word.0 & CANCELLED != 0 }

@@ -48,6 +48,16 @@ impl Errors {
     }
 }
 
+/// Whether a struct ends with something that has no size.
+pub(crate) fn is_unsized(input: &syn::DeriveInput) -> bool {
+    let syn::Data::Struct(data) = &input.data else { return false };
+    match data.fields.iter().next_back().map(|field| peel(&field.ty)) {
+        Some(Type::Slice(_) | Type::TraitObject(_)) => true,
+        Some(ty) => named(ty).is_some_and(|(name, _)| name == "str"),
+        None => false,
+    }
+}
+
 /// An error over some tokens, with what to do.
 pub(crate) fn error(tokens: impl ToTokens, message: &str, help: &str) -> syn::Error {
     syn::Error::new_spanned(tokens, format!("{message}\nhelp: {help}"))
@@ -73,6 +83,8 @@ pub(crate) struct Context<'c> {
     pub(crate) core: TokenStream,
     /// How many names were made up, so that each is another.
     pub(crate) numbers: Cell<usize>,
+    /// Whether a lifetime was missing or not declared.
+    pub(crate) lacks_lifetime: Cell<bool>,
 }
 
 impl Context<'_> {
@@ -305,13 +317,29 @@ fn cow_type(
         }),
         _ => None,
     };
+    borrowed_for(lifetime, ty, "Cow<'a, ..>", context)
+}
+
+/// Another lifetime than the type's own is a mistake; one that nobody has declared, or none, is one
+/// that the compiler tells, with what to write.
+fn borrowed_for(
+    lifetime: Option<&syn::Lifetime>,
+    ty: &impl ToTokens,
+    written: &str,
+    context: &Context<'_>,
+) -> syn::Result<()> {
+    let owner = context.owner;
     match lifetime {
         Some(lifetime) if context.lifetimes.contains(&lifetime) => Ok(()),
-        _ => Err(error(
+        Some(lifetime) if lifetime.ident == "static" => Err(error(
             ty,
             "what is borrowed from a message needs the lifetime of the type",
-            &format!("write `{}<'a>` and `Cow<'a, ..>`, or use String or Vec<u8>", context.owner),
+            &format!("write `{owner}<'a>` and `{written}`, or use String or Vec<u8>"),
         )),
+        _ => {
+            context.lacks_lifetime.set(true);
+            Ok(())
+        }
     }
 }
 
@@ -329,14 +357,7 @@ fn reference_type(reference: &syn::TypeReference, context: &Context<'_>) -> syn:
     if !borrows {
         return Err(error(reference, "only &str and &[u8] can be borrowed from a message", help));
     }
-    match &reference.lifetime {
-        Some(lifetime) if context.lifetimes.contains(&lifetime) => Ok(()),
-        _ => Err(error(
-            reference,
-            "what is borrowed from a message needs the lifetime of the type",
-            &format!("write `{}<'a>` and `&'a ...`, or use String or Vec<u8>", context.owner),
-        )),
-    }
+    borrowed_for(reference.lifetime.as_ref(), reference, "&'a ...", context)
 }
 
 /// What a type is if it is known to be no number.

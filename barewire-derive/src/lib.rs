@@ -65,9 +65,11 @@ fn derive(input: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
     };
     let (crate_path, result) = parse::item(&input);
     match result {
+        Ok(item) if item.lacks_lifetime => emit::stub(&input, &crate_path),
         Ok(item) => emit::item(&item),
         Err(error) => {
-            let stub = emit::stub(&input, &crate_path);
+            // Nothing can be said of a type without a size but that.
+            let stub = (!check::is_unsized(&input)).then(|| emit::stub(&input, &crate_path));
             let error = error.into_compile_error();
             quote::quote!(#error #stub)
         }

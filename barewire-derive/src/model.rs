@@ -20,6 +20,8 @@ pub(crate) struct Item {
     /// A rule of the whole value.
     pub(crate) validate: Option<ExprPath>,
     pub(crate) compatible_with: Option<Older>,
+    /// Whether a lifetime is missing or not declared, which the compiler tells by itself.
+    pub(crate) lacks_lifetime: bool,
     pub(crate) shape: Shape,
 }
 

@@ -45,6 +45,7 @@ pub(crate) fn item(input: &DeriveInput) -> (syn::Path, syn::Result<Item>) {
         rename_all: attributes.rename_all.as_ref(),
         core: quote::quote!(#crate_path::__private::core),
         numbers: Cell::new(0),
+        lacks_lifetime: Cell::new(false),
     };
     let mut shape = match &data_of(input) {
         Ok(Data::Struct(data)) => structure(input, data, &context, &mut errors),
@@ -86,6 +87,7 @@ pub(crate) fn item(input: &DeriveInput) -> (syn::Path, syn::Result<Item>) {
             capacities,
             validate: attributes.validate,
             compatible_with,
+            lacks_lifetime: context.lacks_lifetime.get(),
             shape,
         }),
         _ => errors.finish(()).and_then(|()| {

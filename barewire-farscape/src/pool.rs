@@ -99,6 +99,9 @@ struct State {
     waiting: usize,
 }
 
+/// How long a call goes before the start of the process that replaces the spare it has taken.
+const HEAD_START: Duration = Duration::from_millis(5);
+
 /// All workers of a library.
 pub(crate) struct Pool {
     pub(crate) arena: Arc<Arena>,
@@ -202,10 +205,11 @@ impl Pool {
     /// A worker that was kept in reserve, or a new one.
     fn replace(self: &Arc<Self>, mut state: MutexGuard<'_, State>) -> Result<Seat> {
         if let Some(seat) = state.spares.pop() {
-            state.busy.push(seat.life());
+            let life = seat.life();
+            state.busy.push(life);
             state.starting_spares += 1;
             drop(state);
-            self.refill();
+            self.refill(life);
             return Ok(seat);
         }
         state.starting += 1;
@@ -225,11 +229,17 @@ impl Pool {
         }
     }
 
-    /// Starts a spare in the background.
-    fn refill(self: &Arc<Self>) {
+    /// Starts a spare in the background, for the one of this life that has a call now. A short call
+    /// goes first: starting a process keeps a core busy for longer.
+    fn refill(self: &Arc<Self>, first: u64) {
         let pool = Arc::downgrade(self);
         let fill = move || {
             let Some(pool) = pool.upgrade() else { return };
+            let mut state = pool.lock();
+            state.waiting += 1;
+            let is_busy = |state: &mut State| state.busy.contains(&first);
+            let waited = pool.changed.wait_timeout_while(state, HEAD_START, is_busy);
+            waited.unwrap_or_else(PoisonError::into_inner).0.waiting -= 1;
             let started = pool.start();
             let mut state = pool.lock();
             state.starting_spares -= 1;

@@ -6,7 +6,7 @@ use barewire_schema::check;
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 use super::path::Guard;
-use super::{FieldPath, InPlace, Offset, Path, Place, Private, Region, Tag};
+use super::{FieldPath, InPlace, Memory, Offset, Path, Place, Private, Tag};
 use crate::layout::{FixedLayout, LayoutError, LayoutErrorKind};
 use crate::value::{Value, ValueError, ValueErrorKind};
 use crate::{Error, ErrorKind, Result};
@@ -14,7 +14,7 @@ use crate::{Error, ErrorKind, Result};
 /// A `T` in a region, to be read.
 #[derive(Debug)]
 pub struct View<'r, T, R: Tag = Private> {
-    region: &'r Region<R>,
+    region: &'r Memory<R>,
     at: Offset,
     value: PhantomData<fn() -> T>,
 }
@@ -22,7 +22,7 @@ pub struct View<'r, T, R: Tag = Private> {
 /// A `T` in a region, to be read and written.
 #[derive(Debug)]
 pub struct ViewMut<'r, T, R: Tag = Private> {
-    region: &'r mut Region<R>,
+    region: &'r mut Memory<R>,
     at: Offset,
     value: PhantomData<fn(T) -> T>,
 }
@@ -60,7 +60,7 @@ fn misaligned(path: &str, align: usize, at: Offset) -> Error {
     Error::new(ErrorKind::InvalidArgument, joined(path, ""), detail)
 }
 
-fn check<T: FixedLayout, R: Tag>(region: &Region<R>, at: Offset) -> Result<()> {
+fn check<T: FixedLayout, R: Tag>(region: &Memory<R>, at: Offset) -> Result<()> {
     const { check::assert_bounded(T::TYPE) };
     region.place(at, size_of::<T::Layout>())?;
     // Regions begin at a multiple of at least 64, which no layout's alignment exceeds.
@@ -76,7 +76,7 @@ impl<'r, T: FixedLayout, R: Tag> View<'r, T, R> {
     /// # Errors
     ///
     /// If it does not lie inside the region, or the offset is not aligned as `T` is.
-    pub fn new(region: &'r Region<R>, at: Offset) -> Result<Self> {
+    pub fn new(region: &'r Memory<R>, at: Offset) -> Result<Self> {
         check::<T, R>(region, at)?;
         Ok(Self { region, at, value: PhantomData })
     }
@@ -181,7 +181,7 @@ impl<'r, T: FixedLayout, R: Tag> ViewMut<'r, T, R> {
     /// # Errors
     ///
     /// If it does not lie inside the region, or the offset is not aligned as `T` is.
-    pub fn new(region: &'r mut Region<R>, at: Offset) -> Result<Self> {
+    pub fn new(region: &'r mut Memory<R>, at: Offset) -> Result<Self> {
         check::<T, R>(region, at)?;
         Ok(Self { region, at, value: PhantomData })
     }

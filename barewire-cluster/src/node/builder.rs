@@ -10,6 +10,7 @@ use barewire_runtime::layout::Uuid;
 
 use super::client::{ClientPart, Desk};
 use super::driver::{self, Clock, Part};
+use super::figures::Figures;
 use super::manager::ManagerPart;
 use super::pool::{Context, Handler, Pool, handler};
 use super::shared::Shared;
@@ -302,8 +303,8 @@ impl NodeBuilder {
             }
         };
         let thread = std::thread::Builder::new().name(format!("prospero-{}", self.role)).spawn({
-            let shared = shared.clone();
-            move || driver::run(part, transport, &opener, &shared, clock)
+            let (shared, figures) = (shared.clone(), Figures::new(self.method.directory()));
+            move || driver::run(part, transport, &opener, &shared, clock, figures)
         });
         let thread = thread.map_err(|error| ClusterError::Ended(error.to_string()))?;
         let node =

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::builder::Opener;
+use super::figures::Figures;
 use super::shared::Shared;
 use crate::core::members::Members;
 use crate::core::{Sink, Time};
@@ -61,6 +62,8 @@ pub(super) trait Part: Send {
     fn epoch(&self) -> u64 {
         0
     }
+    /// How many tasks it has.
+    fn tasks(&self) -> usize;
     /// The node ends, for whatever reason.
     fn close(&mut self);
 }
@@ -72,11 +75,12 @@ pub(super) fn run(
     opener: &Opener,
     shared: &Arc<Shared>,
     clock: Clock,
+    mut figures: Figures,
 ) {
-    let how = turns(&mut *part, &mut transport, opener, shared, clock);
+    let how = turns(&mut *part, &mut transport, opener, shared, clock, &mut figures);
     part.close();
     shared.bell.take_down();
-    drop((part, transport));
+    drop((part, transport, figures));
     if let Err(error) = &how {
         tracing::warn!(%error, "a node ends");
     }
@@ -89,6 +93,7 @@ fn turns(
     opener: &Opener,
     shared: &Arc<Shared>,
     clock: Clock,
+    figures: &mut Figures,
 ) -> Result<(), ClusterError> {
     let mut patience = Duration::ZERO;
     let mut shown = 0;
@@ -129,6 +134,7 @@ fn turns(
         if now >= shown + SHOWN_EVERY {
             shown = now;
             shared.set_counters(part.members().counters, part.epoch());
+            figures.show(now, part, shared);
         }
         match flow {
             Flow::End => {

@@ -91,7 +91,7 @@ fn warning(count: u64) -> Cell<'static> {
 fn draw_segments(frame: &mut Frame<'_>, area: Rect, sample: &Sample, view: View) {
     let rows = sample.rows.iter().skip(view.first).map(|row: &Row| {
         TableRow::new(vec![
-            Cell::from(row.name.as_str()),
+            Cell::from(text::name(&row.name)),
             Cell::from(row.kind.to_string()),
             Cell::from(row.type_name.as_str()),
             figure(row.rate.map_or("-".to_owned(), text::count)),
@@ -123,12 +123,16 @@ fn draw_segments(frame: &mut Frame<'_>, area: Rect, sample: &Sample, view: View)
     frame.render_widget(table(&names, &widths, rows), area);
 }
 
+fn shown_names(names: &[String]) -> String {
+    names.iter().map(|name| text::name(name)).collect::<Vec<_>>().join(" ")
+}
+
 fn draw_processes(frame: &mut Frame<'_>, area: Rect, processes: &[Process]) {
     let shown = processes.iter().take(MOST_LINES).map(|process| {
         TableRow::new(vec![
             figure(process.id.to_string()),
             Cell::from(process.command.as_str()),
-            Cell::from(process.segments.join(" ")),
+            Cell::from(shown_names(&process.segments)),
         ])
     });
     let widths = [Constraint::Length(8), Constraint::Length(16), Constraint::Min(10)];

@@ -40,7 +40,8 @@ pub(crate) fn run(place: &Place, arguments: &Run) -> Outcome {
     let asked = asked_to_end()?;
     let region = region(place, &name, arguments)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let keeper = Keeper { name, region, as_json: arguments.format.json, stopping: false };
+    let as_json = arguments.format.json;
+    let keeper = Keeper { place: place.clone(), name, region, as_json, stopping: false };
     runtime.block_on(keeper.keep(arguments, &program, asked))
 }
 
@@ -76,6 +77,7 @@ fn asked_to_end() -> Outcome<oneshot::Receiver<()>> {
 
 /// Writes down and says what becomes of the instances.
 struct Keeper {
+    place: Place,
     name: String,
     region: SharedRegion<Supervised>,
     as_json: bool,
@@ -111,6 +113,10 @@ impl Keeper {
             self.note(&one)?;
         }
         system.shutdown().await;
+        // Programs that a signal ends leave their segments to the next one in.
+        if let Ok(Some(directory)) = self.place.directory() {
+            let _ = directory.remove_abandoned();
+        }
         self.outcome(cause.as_ref())
     }
 

@@ -10,7 +10,6 @@ use barewire_runtime::layout::Uuid;
 
 use super::client::{ClientPart, Desk};
 use super::driver::{self, Clock, Part};
-use super::figures::Figures;
 use super::manager::ManagerPart;
 use super::pool::{Context, Handler, Pool, handler};
 use super::shared::Shared;
@@ -262,6 +261,7 @@ impl NodeBuilder {
             name: self.name.clone(),
         };
         shared.set_incarnation(me.incarnation);
+        shared.figures().set_directory(self.method.directory());
         let clock = Clock::start();
         let drains = Arc::new(AtomicBool::new(false));
         let desk = Arc::new(Desk::new(self.window, shared.clone()));
@@ -303,8 +303,8 @@ impl NodeBuilder {
             }
         };
         let thread = std::thread::Builder::new().name(format!("prospero-{}", self.role)).spawn({
-            let (shared, figures) = (shared.clone(), Figures::new(self.method.directory()));
-            move || driver::run(part, transport, &opener, &shared, clock, figures)
+            let shared = shared.clone();
+            move || driver::run(part, transport, &opener, &shared, clock)
         });
         let thread = thread.map_err(|error| ClusterError::Ended(error.to_string()))?;
         let node =

@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::builder::Opener;
-use super::figures::Figures;
 use super::shared::Shared;
 use crate::core::members::Members;
 use crate::core::{Sink, Time};
@@ -75,12 +74,11 @@ pub(super) fn run(
     opener: &Opener,
     shared: &Arc<Shared>,
     clock: Clock,
-    mut figures: Figures,
 ) {
-    let how = turns(&mut *part, &mut transport, opener, shared, clock, &mut figures);
+    let how = turns(&mut *part, &mut transport, opener, shared, clock);
     part.close();
     shared.bell.take_down();
-    drop((part, transport, figures));
+    drop((part, transport));
     if let Err(error) = &how {
         tracing::warn!(%error, "a node ends");
     }
@@ -93,7 +91,6 @@ fn turns(
     opener: &Opener,
     shared: &Arc<Shared>,
     clock: Clock,
-    figures: &mut Figures,
 ) -> Result<(), ClusterError> {
     let mut patience = Duration::ZERO;
     let mut shown = 0;
@@ -134,7 +131,7 @@ fn turns(
         if now >= shown + SHOWN_EVERY {
             shown = now;
             shared.set_counters(part.members().counters, part.epoch());
-            figures.show(now, part, shared);
+            shared.figures().show(now, part, shared);
         }
         match flow {
             Flow::End => {

@@ -56,6 +56,7 @@ impl Method {
 }
 
 /// Writes the figures of a node, if there is a place for them.
+#[derive(Default)]
 pub(super) struct Figures {
     directory: PathBuf,
     region: Option<SharedRegion<NodeFigures>>,
@@ -63,9 +64,9 @@ pub(super) struct Figures {
 }
 
 impl Figures {
-    pub(super) fn new(directory: Option<PathBuf>) -> Self {
-        let directory = directory.unwrap_or_else(Directory::standard_path);
-        Self { directory, region: None, due: 0 }
+    /// Where they are shown: there, or in the standard directory.
+    pub(super) fn set_directory(&mut self, directory: Option<PathBuf>) {
+        self.directory = directory.unwrap_or_else(Directory::standard_path);
     }
 
     /// Shows the figures, if they are not fresh.
@@ -86,6 +87,16 @@ impl Figures {
                     self.due = Time::MAX;
                 }
             }
+        }
+    }
+
+    /// The node has ended.
+    pub(super) fn close(&mut self) {
+        self.due = Time::MAX;
+        if self.region.take().is_some() {
+            // Those of nodes that were killed; whoever comes next would remove them as well.
+            let directory = Directory::existing(&self.directory).ok().flatten();
+            directory.map(|directory| directory.remove_abandoned());
         }
     }
 }
@@ -113,15 +124,5 @@ fn figures(part: &mut dyn Part, shared: &Shared) -> NodeFigures {
         resent: counted.resent,
         refused: counted.refused(),
         fenced: counted.fenced,
-    }
-}
-
-impl Drop for Figures {
-    fn drop(&mut self) {
-        if self.region.take().is_some() {
-            // Those of nodes that were killed; whoever comes next would remove them as well.
-            let directory = Directory::existing(&self.directory).ok().flatten();
-            directory.map(|directory| directory.remove_abandoned());
-        }
     }
 }

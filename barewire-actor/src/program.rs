@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
+use crate::worker::ROLE;
+
 /// The program that a process is to become.
 const PROGRAM: &str = "BAREWIRE_PROGRAM";
 const PARENT_PID: &str = "BAREWIRE_PROGRAM_PARENT_PID";
@@ -136,7 +138,8 @@ pub(crate) fn become_program() {
     }
     let arguments = std::env::args_os().skip(1);
     let mut command = Command::new(&path);
-    command.args(arguments).env_remove(PROGRAM).env_remove(PARENT_PID);
+    // It is no worker either, if its supervisor is one.
+    command.args(arguments).env_remove(PROGRAM).env_remove(PARENT_PID).env_remove(ROLE);
     let error = command.exec();
     eprintln!("{}: {error}", Path::new::<OsStr>(&path).display());
     std::process::exit(NOT_EXECUTED);

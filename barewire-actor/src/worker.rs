@@ -12,7 +12,7 @@ use crate::error::SystemError;
 use crate::program;
 use crate::system::ActorSystem;
 
-const ROLE: &str = "BAREWIRE_WORKER";
+pub(crate) const ROLE: &str = "BAREWIRE_WORKER";
 const SYSTEM: &str = "BAREWIRE_WORKER_SYSTEM";
 const NODE: &str = "BAREWIRE_WORKER_NODE";
 const PARENT: &str = "BAREWIRE_WORKER_PARENT";

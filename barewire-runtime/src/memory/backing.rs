@@ -27,9 +27,9 @@ pub trait InPlace: Tag {}
 #[derive(Debug, Clone, Copy)]
 pub struct Private;
 
-/// A file that this region alone has mapped: an exclusive file lock keeps other regions away.
+/// A file that this memory alone has mapped: an exclusive file lock keeps others away.
 ///
-/// The lock binds whoever asks for it, as every region does. A program that writes the file without
+/// The lock binds whoever asks for it, as every [`Memory`] does. A program that writes the file without
 /// asking, or shortens it, is outside of what this can defend against.
 #[derive(Debug, Clone, Copy)]
 pub struct Mapped;
@@ -82,18 +82,18 @@ impl Memory<Private> {
         let size = size.to_usize()?;
         let lines = Line::new_vec_zeroed(size.div_ceil(size_of::<Line>())).map_err(|_| {
             let detail = format!("expected room for {size} bytes of memory, found less");
-            Error::new(ErrorKind::NoSpace, "region", detail)
+            Error::new(ErrorKind::NoSpace, "memory", detail)
         })?;
         Ok(Self { backing: Backing::Lines(lines), size, tag: PhantomData })
     }
 }
 
 impl Memory<Mapped> {
-    /// Maps all of an existing file, for this region alone.
+    /// Maps all of an existing file, for this memory alone.
     ///
     /// # Errors
     ///
-    /// If the file does not exist, is empty or no regular file, or another region has mapped it.
+    /// If the file does not exist, is empty or no regular file, or another memory has mapped it.
     pub fn map_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let file = open(path)?;
@@ -101,7 +101,7 @@ impl Memory<Mapped> {
         Self::of(file, path)
     }
 
-    /// Makes a file of zeroes, its space reserved, and maps it for this region alone.
+    /// Makes a file of zeroes, its space reserved, and maps it for this memory alone.
     ///
     /// # Errors
     ///
@@ -114,11 +114,11 @@ impl Memory<Mapped> {
 }
 
 impl Memory<Shared> {
-    /// Maps all of an existing file, beside other shared regions.
+    /// Maps all of an existing file, beside others that share it.
     ///
     /// # Errors
     ///
-    /// If the file does not exist, is empty or no regular file, or a region has it for itself.
+    /// If the file does not exist, is empty or no regular file, or somebody has it for itself.
     pub fn share_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let file = open(path)?;
@@ -126,7 +126,7 @@ impl Memory<Shared> {
         Self::of(file, path)
     }
 
-    /// Makes a file of zeroes, its space reserved, for several regions.
+    /// Makes a file of zeroes, its space reserved, for several to share.
     ///
     /// # Errors
     ///
@@ -163,7 +163,7 @@ impl<R: Tag> Memory<R> {
             Backing::File(map, file) => map
                 .flush()
                 .and_then(|()| file.sync_data())
-                .map_err(|error| Error::system("region", "cannot be flushed", error)),
+                .map_err(|error| Error::system("memory", "cannot be flushed", error)),
         }
     }
 
@@ -174,8 +174,8 @@ impl<R: Tag> Memory<R> {
             Some(start) => Ok(start),
             None => {
                 let detail =
-                    format!("expected {len} bytes at {at}, found a region of {}", self.size());
-                Err(Error::new(ErrorKind::InvalidArgument, "region", detail))
+                    format!("expected {len} bytes at {at}, found a memory of {}", self.size());
+                Err(Error::new(ErrorKind::InvalidArgument, "memory", detail))
             }
         }
     }
@@ -227,7 +227,7 @@ impl<R: InPlace> Memory<R> {
     pub fn bytes(&self) -> &[u8] {
         match &self.backing {
             Backing::Lines(lines) => &lines.as_bytes()[..self.size],
-            // SAFETY: the mapping is that long and lives as long as `self`. Only this region has
+            // SAFETY: the mapping is that long and lives as long as `self`. Only this memory has
             // it (`InPlace`, by the file's exclusive lock) and writing takes `&mut self`.
             Backing::File(map, _) => unsafe { slice::from_raw_parts(map.as_ptr(), map.len()) },
         }
@@ -303,7 +303,7 @@ fn create(path: &Path, size: Bytes, how: Lock) -> Result<File> {
 fn lock(file: &File, path: &Path, how: Lock) -> Result<()> {
     how(file).map_err(|error| match error {
         TryLockError::WouldBlock => {
-            let detail = "expected a file that no other region holds, found it locked";
+            let detail = "expected a file that nobody else holds, found it locked";
             Error::new(ErrorKind::AlreadyExists, path.display().to_string(), detail)
         }
         TryLockError::Error(error) => system(path, "cannot be locked", error),

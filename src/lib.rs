@@ -158,7 +158,7 @@
 //! }
 //!
 //! assert_eq!((size_of::<CountersLayout>(), align_of::<CountersLayout>()), (128, 64));
-//! let text = barewire::schema_model::Schema::from_type(Counters::TYPE).to_string();
+//! let text = barewire::schema::Schema::from_type(Counters::TYPE).to_string();
 //! assert!(text.starts_with("# barewire: align .written=64 .read=64\ntype Counters struct {"));
 //! ```
 //!
@@ -231,7 +231,7 @@
 //!
 //! # Versions
 //!
-//! [`schema_model::compatibility`] says which of two versions reads the other, in the encoding and
+//! [`schema::compatibility`] says which of two versions reads the other, in the encoding and
 //! in the layout, and why not. `#[bare(compatible_with = "chat-v1.bare")]` makes a change that
 //! breaks the reading of old values a compile error, which names the field.
 
@@ -247,15 +247,15 @@ pub use barewire_farscape as farscape;
 #[doc(hidden)]
 pub use barewire_runtime::__private;
 pub use barewire_runtime::ipc::{
-    Arrivals, Batch, Call, Client, Fifo, Loan, Message, MessageHeader, MessageQueue, NamedPipe,
-    Overflow, PendingCall, PipeMessage, PipeReceiver, PipeSender, PipeServer, Publisher, Received,
-    Reply, ReplyLoan, ReplyStream, RequestLoan, Server, Service, SharedRegion, StreamPart,
-    StreamedReply, Subscriber, Topic, TopicBatch, TopicItem, TopicLoan, TopicMessage, Wait,
-    WaitSet,
+    Arrivals, Call, Client, Fifo, MessageHeader, MessageQueue, NamedPipe, Overflow, PendingCall,
+    PipeMessage, PipeReceiver, PipeSender, PipeServer, Publisher, QueueBatch, QueueBatchItem,
+    QueueLoan, QueueMessage, Reply, ReplyLoan, ReplyStream, RequestLoan, Server, Service,
+    SharedRegion, StreamPart, StreamedReply, Subscriber, Topic, TopicBatch, TopicBatchItem,
+    TopicLoan, TopicMessage, Wait, WaitSet,
 };
 pub use barewire_runtime::{
-    BareSchema, Error, ErrorKind, Result, codec, inspect, ipc, layout, memory, schema_model,
-    segment, value,
+    BareSchema, Error, ErrorKind, Result, codec, inspect, ipc, layout, memory, schema, segment,
+    uuid, value,
 };
 
 #[doc = include_str!("../docs/mistakes.md")]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use barewire::codec::{Decoder, Encoder, decode, encode};
 use barewire::layout::FixedLayout;
-use barewire::schema_model::{Schema, compatibility, difference};
+use barewire::schema::{Schema, compatibility, difference};
 use barewire::value::Value;
 use barewire::{BareSchema, MessageQueue, Service, SharedRegion, Topic, schema};
 
@@ -109,7 +109,7 @@ fn the_layout_and_the_encoding_agree_whatever_is_aligned() {
         assert_eq!(All::load(&layout), Ok(value.clone()));
         assert_eq!(decode::<All>(&octets), Ok(value));
         let dynamic = Value::load(All::TYPE, layout.as_bytes()).expect("valid");
-        assert_eq!(dynamic.to_octets(All::TYPE).expect("valid"), octets);
+        assert_eq!(dynamic.to_bytes(All::TYPE).expect("valid"), octets);
         let mut bytes = vec![0xff; layout.as_bytes().len()];
         dynamic.store(All::TYPE, &mut bytes).expect("within its caps");
         assert_eq!(bytes, layout.as_bytes());
@@ -178,7 +178,8 @@ fn messages_stand_aligned_in_every_queue() {
             .enumerate()
     {
         let builder = MessageQueue::<Counters>::builder(name(&format!("queue{at}")));
-        let builder = builder.capacity(capacity).timestamps(timestamps);
+        let builder = builder.capacity(capacity);
+        let builder = if timestamps { builder.timestamps() } else { builder };
         let queue = if isolated { builder.isolated() } else { builder }.create().expect("created");
         let taker = MessageQueue::<Counters>::open(queue.name()).expect("opened");
         for hits in 0..3 * capacity as u64 {

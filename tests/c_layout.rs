@@ -3,8 +3,9 @@
 use std::fmt::Write;
 use std::process::Command;
 
-use barewire_schema::{
-    Type, data_fixed, data_max, enumeration, list_fixed, list_max, map_max, optional, string_max,
+use barewire_schema::Type;
+use barewire_schema::build::{
+    data_fixed, data_max, enumeration, list_fixed, list_max, map_max, optional, string_max,
     structure, union,
 };
 

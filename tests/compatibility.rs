@@ -9,9 +9,8 @@ mod values;
 
 use barewire::codec::Encoder;
 use barewire::value::Value;
-use barewire_schema::{
-    EnumMember, Field, Relation, Type, UnionMember, compatibility, data_fixed, string_max,
-};
+use barewire_schema::build::{data_fixed, string_max};
+use barewire_schema::{EnumMember, Field, Relation, Type, UnionMember, compatibility};
 
 use random::Random;
 use types::any_type;

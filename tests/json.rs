@@ -17,12 +17,12 @@ use random::Random;
 
 /// Octets, since a NaN does not equal itself.
 fn octets(value: &Value, ty: &Type) -> Vec<u8> {
-    value.to_octets(ty).expect("a value of the type")
+    value.to_bytes(ty).expect("a value of the type")
 }
 
 #[test]
 fn every_value_of_every_type_comes_back_from_the_text_of_its_json() {
-    let keys = [Type::U8, Type::I64, Type::UInt, Type::Bool, barewire_schema::string_max(9)];
+    let keys = [Type::U8, Type::I64, Type::UInt, Type::Bool, barewire_schema::build::string_max(9)];
     for seed in 0..5_000 {
         let mut random = Random(seed);
         let ty = types::any_type(&mut random, 4, &keys);

@@ -9,7 +9,8 @@ mod values;
 
 use barewire::codec::Encoder;
 use barewire::value::{Value, encode_layout};
-use barewire_schema::{Schema, Type, Validated, data_fixed, string_max};
+use barewire_schema::build::{data_fixed, string_max};
+use barewire_schema::{Schema, Type, Validated};
 use proptest::prelude::*;
 
 use random::Random;

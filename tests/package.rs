@@ -88,3 +88,36 @@ fn what_is_published_is_what_others_may_depend_on() {
         assert!(value(&manifest, "description").len() > 20, "{name} does not say what it is");
     }
 }
+
+#[test]
+fn every_published_crate_can_be_packaged() {
+    let unpublished = ["barewire-bench", "barewire-guide", "barewire-shapes"];
+    let excluded = unpublished.iter().flat_map(|name| ["--exclude", *name]);
+    let arguments = ["package", "--workspace", "--no-verify", "--allow-dirty", "--quiet"];
+    cargo(&arguments.into_iter().chain(excluded).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_feature_says_what_it_adds() {
+    let front = read("src/lib.rs");
+    let mut count = 0;
+    for folder in
+        [".", "barewire-derive", "barewire-farscape", "barewire-runtime", "barewire-schema"]
+    {
+        let manifest = read(&format!("{folder}/Cargo.toml"));
+        let features = manifest.split("[features]\n").nth(1).expect("it has features");
+        let mut said = false;
+        for line in features.lines().take_while(|line| !line.starts_with('[')) {
+            let Some((name, _)) = line.split_once(" = [") else {
+                said = line.starts_with("# ");
+                continue;
+            };
+            assert!(said, "nothing stands above the feature {name} of {folder}");
+            let known = folder != "." || front.contains(&format!("//! | `{name}` |"));
+            assert!(known, "the feature {name} is missing from the front page");
+            count += 1;
+            said = false;
+        }
+    }
+    assert!(count >= 10, "the search for features found only {count}");
+}

@@ -69,7 +69,7 @@ fn cases() -> u64 {
 impl Trio {
     fn value(&self, random: &mut Random) -> Vec<u8> {
         let ty = self.schema.root();
-        any_value(random, ty).to_octets(ty).expect("a value of the type")
+        any_value(random, ty).to_bytes(ty).expect("a value of the type")
     }
 
     /// Whether all three accept the octets; if so, they must have read the same.
@@ -81,7 +81,7 @@ impl Trio {
         match ((self.ours)(octets), theirs) {
             (Ok(ours), Ok(theirs)) => {
                 let dynamic = dynamic.unwrap_or_else(|error| panic!("{}: {error}", place()));
-                let dynamic = dynamic.to_octets(ty).expect("it was decoded");
+                let dynamic = dynamic.to_bytes(ty).expect("it was decoded");
                 assert_eq!(dynamic, octets, "read at run time: {}", place());
                 assert_eq!(theirs.in_place, octets, "vbare in place: {}", place());
                 assert_eq!(ours, theirs.sorted, "owned values: {}", place());

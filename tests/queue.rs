@@ -155,7 +155,7 @@ fn loans_of_every_size_and_unbounded_types_arrive() {
     let queue = MessageQueue::<Large>::builder("large")
         .directory(&scratch.0)
         .capacity(4)
-        .timestamps(true)
+        .timestamps()
         .create()
         .expect("a new queue");
     let mut loan = queue.loan().expect("there is room");

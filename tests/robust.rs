@@ -221,7 +221,7 @@ fn a_schema_that_nests_too_deep_is_refused_and_a_deep_one_is_read_without_harm()
     let half = std::thread::Builder::new().stack_size(1 << 20);
     let read = half.spawn(move || {
         let value = Value::decode(schema.root(), &octets).expect("a value");
-        assert_eq!(value.to_octets(schema.root()).expect("it was read"), octets);
+        assert_eq!(value.to_bytes(schema.root()).expect("it was read"), octets);
     });
     read.expect("a thread").join().expect("the stack is large enough");
 }

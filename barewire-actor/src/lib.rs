@@ -89,9 +89,9 @@
 //! receiver; others travel as BARE octets, up to 64 KiB. One thread per process empties the inbox;
 //! actors that are made [`on_dispatcher`](ActorBuilder::on_dispatcher) run on it.
 //!
-//! [`Supervisor`] starts [worker processes](WorkerProcess) as it starts actors; [`Worker::here`]
-//! is what such a program asks first; [`WorkerProcess`] has an example. [`testkit`] helps to test
-//! programs with actors.
+//! [`Supervisor`] starts [worker processes](WorkerProcess), and any other [`Program`], as it starts
+//! actors; [`Worker::here`] is what a program with such children asks first; [`WorkerProcess`] has
+//! an example. [`testkit`] helps to test programs with actors.
 //!
 //! # Other machines
 //!
@@ -124,6 +124,7 @@ mod mailbox;
 mod message;
 mod node;
 mod process;
+mod program;
 mod random;
 mod reference;
 mod registry;
@@ -146,6 +147,7 @@ pub use dead_letters::{DeadLetter, DeadLetters, Undelivered};
 pub use error::{AskError, LookupError, SystemError, TellError};
 pub use gateway::{Gateway, MAX_PARCEL_BYTES, ParcelKind};
 pub use message::{Message, Nothing, Value};
+pub use program::Program;
 pub use reference::ActorRef;
 pub use registry::{Change, Changes, MAX_ENTRIES, MAX_NAME_BYTES, MAX_NODES};
 pub use reply::ReplyTo;

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use barewire_derive::BareSchema;
 use barewire_runtime::codec::{self, Decode, Encode};
 use barewire_runtime::layout::FixedLayout;
-use barewire_runtime::schema_model::Type;
+use barewire_runtime::schema::Type;
 use zerocopy::FromBytes;
 
 use crate::process::frames::{LARGE_BYTES, MEDIUM_BYTES, SMALL_BYTES};

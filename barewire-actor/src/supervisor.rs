@@ -3,9 +3,10 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -16,6 +17,7 @@ use crate::cause::Cause;
 use crate::core::packet::Body;
 use crate::error::SystemError;
 use crate::process::deaths;
+use crate::program::Program;
 use crate::strategy::{Backoff, Decision, Restart, Restarts, Strategy};
 use crate::system::{ActorSystem, Event};
 use crate::worker::WorkerProcess;
@@ -38,6 +40,13 @@ pub enum Identity {
     Actor(ActorId),
     /// That of a process.
     Process(NodeId),
+    /// That of a program that knows nothing of actors.
+    Program {
+        /// Its own, which is not used again.
+        id: NodeId,
+        /// The number of its process.
+        process: u32,
+    },
 }
 
 struct Child {
@@ -91,12 +100,19 @@ struct Child {
 pub struct Supervisor {
     restarts: Restarts,
     children: Vec<Child>,
+    ends_with_children: bool,
 }
 
 impl Supervisor {
     /// A supervisor without children.
     pub fn new(strategy: Strategy) -> Self {
-        Self { restarts: Restarts::new(strategy), children: Vec::new() }
+        Self { restarts: Restarts::new(strategy), children: Vec::new(), ends_with_children: false }
+    }
+
+    /// The supervisor stops when all of its children have ended, and none is to be started again.
+    pub fn ends_with_children(mut self) -> Self {
+        self.ends_with_children = true;
+        self
     }
 
     /// How many restarts in how long a time are too many, so that the supervisor itself stops its
@@ -124,7 +140,7 @@ impl Supervisor {
 
     /// As [`actor`](Self::actor), with a choice of when it is started again.
     pub fn actor_as<A: Actor>(
-        mut self,
+        self,
         name: impl Into<String>,
         restart: Restart,
         mut make: impl FnMut() -> A + Send + 'static,
@@ -144,13 +160,17 @@ impl Supervisor {
                 })
             })
         };
-        self.children.push(Child {
-            name,
-            restart,
-            start: Box::new(start),
-            life: None,
-            begun: false,
-        });
+        self.child(name, restart, start)
+    }
+
+    fn child(
+        mut self,
+        name: String,
+        restart: Restart,
+        start: impl FnMut(&ActorSystem) -> Starting + Send + 'static,
+    ) -> Self {
+        let start = Box::new(start);
+        self.children.push(Child { name, restart, start, life: None, begun: false });
         self
     }
 
@@ -161,7 +181,7 @@ impl Supervisor {
 
     /// As [`process`](Self::process), with a choice of when it is started again.
     pub fn process_as(
-        mut self,
+        self,
         name: impl Into<String>,
         restart: Restart,
         worker: WorkerProcess,
@@ -169,15 +189,18 @@ impl Supervisor {
         let start = move |system: &ActorSystem| -> Starting {
             Box::pin(start_process(system.clone(), worker.clone()))
         };
-        let name = name.into();
-        self.children.push(Child {
-            name,
-            restart,
-            start: Box::new(start),
-            life: None,
-            begun: false,
-        });
-        self
+        self.child(name.into(), restart, start)
+    }
+
+    /// A child that is any program, in a process of its own.
+    pub fn program(self, name: impl Into<String>, program: Program) -> Self {
+        self.program_as(name, Restart::Permanent, program)
+    }
+
+    /// As [`program`](Self::program), with a choice of when it is started again.
+    pub fn program_as(self, name: impl Into<String>, restart: Restart, program: Program) -> Self {
+        let start = move |_: &ActorSystem| -> Starting { Box::pin(start_program(program.clone())) };
+        self.child(name.into(), restart, start)
     }
 
     /// Starts all children, one after the other; each when the one before it is ready.
@@ -194,6 +217,7 @@ impl Supervisor {
             system: system.clone(),
             restarts: self.restarts,
             children: self.children,
+            ends_with_children: self.ends_with_children,
             begun: Instant::now(),
             lives: 0,
             inbox,
@@ -225,7 +249,9 @@ async fn start_process(system: ActorSystem, worker: WorkerProcess) -> Result<Run
     let id = new_node()?;
     let mut events = system.events();
     let command = worker.command(id, &system).map_err(fault)?;
-    let mut ended = deaths::start_child(&system.node, id, command).await.map_err(fault)?;
+    let node = Arc::downgrade(&system.node);
+    let child = deaths::Starting { id, node, command, group: false };
+    let (_, mut ended) = deaths::start_child(child).await.map_err(fault)?;
     let ready = async {
         while let Some(event) = events.next().await {
             if event == Event::Ready(id) {
@@ -262,6 +288,17 @@ async fn start_process(system: ActorSystem, worker: WorkerProcess) -> Result<Run
         }
     };
     Ok(Running { identity: Identity::Process(id), ended: Box::pin(watch), stop: worker.stop })
+}
+
+async fn start_program(program: Program) -> Result<Running, SystemError> {
+    let fault = |error: std::io::Error| SystemError::Start(format!("{}: {error}", program.name()));
+    let id = new_node()?;
+    let command = program.command().map_err(fault)?;
+    // No node will have anything of it.
+    let child = deaths::Starting { id, node: Weak::new(), command, group: true };
+    let (process, ended) = deaths::start_child(child).await.map_err(fault)?;
+    let ended = Box::pin(async move { ended.await.unwrap_or(Cause::ProcessEnded) });
+    Ok(Running { identity: Identity::Program { id, process }, ended, stop: program.stop })
 }
 
 /// What has happened to a child.
@@ -347,6 +384,7 @@ struct Keeper {
     system: ActorSystem,
     restarts: Restarts,
     children: Vec<Child>,
+    ends_with_children: bool,
     begun: Instant,
     lives: u64,
     inbox: mpsc::UnboundedReceiver<Order>,
@@ -375,6 +413,9 @@ impl Keeper {
                 let _ = self.news.send(News::GaveUp);
                 return Cause::failed("its children failed too often");
             }
+            if self.ends_with_children && self.children.iter().all(|child| child.life.is_none()) {
+                return Cause::Stopped;
+            }
         }
         Cause::Stopped
     }
@@ -389,7 +430,9 @@ impl Keeper {
                 Decision::GiveUp => return false,
                 Decision::Restart { children, only, after } => {
                     self.stop_those(children.clone(), only).await;
-                    tokio::time::sleep(after).await;
+                    if self.is_stopped_within(after).await {
+                        return true;
+                    }
                     self.system.node.counts.restarts.fetch_add(1, Ordering::Relaxed);
                     match self.start_those(children.clone(), only).await {
                         Ok(()) => return true,
@@ -403,6 +446,26 @@ impl Keeper {
                 }
             }
         }
+    }
+
+    /// Waits so long, unless the supervisor is told to stop meanwhile.
+    async fn is_stopped_within(&mut self, time: Duration) -> bool {
+        if time.is_zero() {
+            return false;
+        }
+        let end = Instant::now() + time;
+        let mut later = Vec::new();
+        let stopped = loop {
+            match tokio::time::timeout_at(end, self.inbox.recv()).await {
+                Ok(Some(Order::Stop) | None) => break true,
+                Ok(Some(order)) => later.push(order),
+                Err(_) => break false,
+            }
+        };
+        for order in stopped.then_some(Order::Stop).into_iter().chain(later) {
+            let _ = self.orders.send(order);
+        }
+        stopped
     }
 
     /// Takes note of the end of a child's life; false if it was another life.
@@ -505,6 +568,7 @@ impl Keeper {
                 self.system.node.signal(id, crate::core::packet::Signal::Stop);
             }
             Identity::Process(id) => self.system.node.say(id, Body::Shutdown),
+            Identity::Program { id, .. } => deaths::signal(id, Signal::TERM),
         }
     }
 
@@ -513,7 +577,7 @@ impl Keeper {
             Identity::Actor(id) => {
                 self.system.node.signal(id, crate::core::packet::Signal::Kill);
             }
-            Identity::Process(id) => deaths::kill(id),
+            Identity::Process(id) | Identity::Program { id, .. } => deaths::kill(id),
         }
     }
 }

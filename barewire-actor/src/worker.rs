@@ -5,15 +5,14 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Signal, getppid, set_parent_process_death_signal};
-
 use crate::address::NodeId;
 use crate::builder::{Config, SystemBuilder};
 use crate::core::packet::Body;
 use crate::error::SystemError;
+use crate::program;
 use crate::system::ActorSystem;
 
-const ROLE: &str = "BAREWIRE_WORKER";
+pub(crate) const ROLE: &str = "BAREWIRE_WORKER";
 const SYSTEM: &str = "BAREWIRE_WORKER_SYSTEM";
 const NODE: &str = "BAREWIRE_WORKER_NODE";
 const PARENT: &str = "BAREWIRE_WORKER_PARENT";
@@ -96,14 +95,14 @@ impl WorkerProcess {
     }
 
     /// How long it may take to set itself up, before it is killed and counts as failed; 10 s.
-    pub fn startup_deadline(mut self, deadline: Duration) -> Self {
-        self.startup = deadline;
+    pub fn startup_timeout(mut self, timeout: Duration) -> Self {
+        self.startup = timeout;
         self
     }
 
     /// How long it may take to stop when it is asked to, before it is killed; 5 s.
-    pub fn stop_deadline(mut self, deadline: Duration) -> Self {
-        self.stop = deadline;
+    pub fn stop_timeout(mut self, timeout: Duration) -> Self {
+        self.stop = timeout;
         self
     }
 
@@ -144,16 +143,14 @@ pub struct Worker {
 
 impl Worker {
     /// Whether this process is a worker. A program that has workers asks first of all, before it
-    /// starts threads: from then on the process ends when its parent does.
+    /// starts threads: from then on the process ends when its parent does. If the process is to
+    /// become another [`Program`](crate::Program), it does, and this never returns.
     #[must_use]
     pub fn here() -> Option<Self> {
+        program::become_program();
         let role = std::env::var(ROLE).ok()?;
         let number = |name: &str| std::env::var(name).ok();
-        let parent_pid: i32 = number(PARENT_PID)?.parse().ok()?;
-        let dies_with_parent = set_parent_process_death_signal(Some(Signal::KILL)).is_ok();
-        // It may have ended before the kernel was asked.
-        let parent_lives = getppid().is_some_and(|pid| pid.as_raw_nonzero().get() == parent_pid);
-        if !dies_with_parent || !parent_lives {
+        if !program::dies_with(&number(PARENT_PID)?) {
             std::process::exit(FAILED);
         }
         let system = ActorSystem::builder(std::env::var(SYSTEM).ok()?);

@@ -1,10 +1,13 @@
 //! What can stand on the command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
+use barewire::actor::{Restart, Strategy};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::failure::EXIT_CODES;
+use crate::runs::MOST_INSTANCES;
 
 /// Looks into segments of running programs: queues, topics, services and regions, field by field.
 ///
@@ -56,10 +59,24 @@ pub(crate) enum Command {
     Tap(Tap),
     /// Puts a value into a queue, or publishes it to a topic, checked against the schema.
     Send(Send),
-    /// A live screen: rates, depth, drops, redeliveries, waiters, processes, actors. `q` ends it.
+    /// A live screen: rates, depth, drops, redeliveries, waiters, processes, actors, nodes of
+    /// clusters. `q` ends it.
     Top(Top),
-    /// Lists the processes that are attached to segments.
+    /// Lists the processes that are attached to segments, and those that `run` supervises.
     Ps(Format),
+    /// Supervises a program: starts it, starts it again when it fails, and ends it with itself.
+    Run(Run),
+    /// Stops what `run` supervises: SIGTERM, and SIGKILL if it does not end in time.
+    Stop {
+        /// The name of the run.
+        name: String,
+        /// How many seconds until the supervisor itself is killed, and with it all that it has
+        /// started; if nothing is said, as many as its instances may take, and 5.
+        #[arg(long, value_name = "S")]
+        timeout: Option<f64>,
+        #[command(flatten)]
+        format: Format,
+    },
     /// Writes the messages of a queue or a topic to a file as they pass.
     Record(Record),
     /// Sends recorded messages again, or prints them if no segment is named.
@@ -196,6 +213,85 @@ pub(crate) struct Top {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// What it is called; as the program, if nothing is said.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// How many processes; each finds its number in BAREWIRE_INSTANCE.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_INSTANCES)))]
+    pub(crate) instances: u32,
+    /// Which of them are started again when one has ended.
+    #[arg(long, value_enum, default_value_t = Restarted::OneForOne)]
+    pub(crate) restart: Restarted,
+    /// After which ends.
+    #[arg(long, value_enum, default_value_t = When::Failure)]
+    pub(crate) when: When,
+    /// More restarts than so many in a while are too many: all are stopped, exit code 8.
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    pub(crate) intensity: usize,
+    /// How many seconds that while lasts.
+    #[arg(long, default_value_t = 5.0, value_name = "S")]
+    pub(crate) within: f64,
+    /// Seconds before the first restart; twice as many before each of the next ones.
+    #[arg(long, default_value_t = 0.1, value_name = "S")]
+    pub(crate) backoff: f64,
+    /// The most seconds before a restart.
+    #[arg(long, default_value_t = 10.0, value_name = "S")]
+    pub(crate) longest_backoff: f64,
+    /// Seconds that each may take to stop after SIGTERM, before it is killed.
+    #[arg(long, default_value_t = 5.0, value_name = "S")]
+    pub(crate) stop_timeout: f64,
+    #[command(flatten)]
+    pub(crate) format: Format,
+    /// The program and its arguments.
+    #[arg(required = true, last = true, value_name = "PROGRAM")]
+    pub(crate) program: Vec<OsString>,
+}
+
+/// Which instances are started again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Restarted {
+    /// The one that has ended.
+    OneForOne,
+    /// All.
+    OneForAll,
+    /// That one, and those with higher numbers.
+    RestForOne,
+}
+
+impl From<Restarted> for Strategy {
+    fn from(restarted: Restarted) -> Self {
+        match restarted {
+            Restarted::OneForOne => Self::OneForOne,
+            Restarted::OneForAll => Self::OneForAll,
+            Restarted::RestForOne => Self::RestForOne,
+        }
+    }
+}
+
+/// After which ends an instance is started again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    /// All.
+    Always,
+    /// All but exit code 0.
+    Failure,
+    /// None.
+    Never,
+}
+
+impl From<When> for Restart {
+    fn from(when: When) -> Self {
+        match when {
+            When::Always => Self::Permanent,
+            When::Failure => Self::Transient,
+            When::Never => Self::Temporary,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Record {
     /// The queue or the topic.
     pub(crate) name: String,
@@ -305,6 +401,7 @@ impl Command {
             | Self::Doctor { format, .. }
             | Self::Import { format, .. }
             | Self::Bench { format, .. }
+            | Self::Stop { format, .. }
             | Self::Schema(
                 Schema::Check { format, .. }
                 | Schema::Print { format, .. }
@@ -314,6 +411,7 @@ impl Command {
             Self::Cat(cat) => cat.format.json,
             Self::Tap(tap) => tap.format.json,
             Self::Top(top) => top.format.json,
+            Self::Run(run) => run.format.json,
             Self::Record(record) => record.format.json,
             Self::Replay(replay) => replay.format.json,
             Self::Send(_)

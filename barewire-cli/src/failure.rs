@@ -27,6 +27,8 @@ pub(crate) enum Code {
     Late = 6,
     /// The operating system refused.
     System = 7,
+    /// What was supervised failed too often.
+    Failed = 8,
 }
 
 /// What the help says of exit codes.
@@ -35,11 +37,12 @@ Exit codes:
   0  done
   1  the answer is no: schemas do not fit, or `doctor` has found something
   2  the command line makes no sense
-  3  there is no such segment or file
+  3  there is no such segment, file, program or run
   4  it is damaged or not what is needed, or the value is none of the type
   5  it is in use, or cannot be trusted
-  6  the queue stayed full, or the deadline passed
-  7  the operating system refused";
+  6  the queue stayed full, or the deadline passed; what did not stop in time was killed
+  7  the operating system refused
+  8  what `run` supervised failed too often";
 
 /// Why a command has not done what it was asked to.
 #[derive(Debug)]

@@ -103,7 +103,7 @@ impl Figures {
 
 /// The name of the type of a segment, for people; of a service, of both.
 pub(crate) fn type_name(segment: &Inspected) -> String {
-    use barewire::schema_model::Type;
+    use barewire::schema::Type;
     let short = |ty: &Type| match ty {
         Type::User { name, .. } => name.to_string(),
         other => {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use barewire::inspect::{Entry, Inspected, entries};
-use barewire::schema_model::words::nearest;
+use barewire::schema::words::nearest;
 use barewire::segment::Directory;
 
 use crate::failure::{Code, Failure, Outcome};

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use barewire::inspect::{Inspected, Looked};
-use barewire::schema_model::Type;
+use barewire::schema::Type;
 use barewire::value::Value;
 use serde_json::{Value as Json, json};
 

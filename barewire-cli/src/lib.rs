@@ -13,6 +13,7 @@ mod json;
 mod pace;
 mod path;
 pub mod record;
+mod runs;
 mod source;
 mod stop;
 mod text;
@@ -26,6 +27,8 @@ pub use args::command;
 /// Runs the command that the arguments of this process say.
 #[must_use]
 pub fn main() -> ExitCode {
+    // Becomes the program that `barewire run` supervises, if this process was started for that.
+    let _ = barewire::actor::Worker::here();
     let cli = args::Cli::parse();
     let as_json = cli.command.wants_json();
     match commands::run(cli) {

@@ -3,8 +3,8 @@
 //! A name is the field of a struct, a number in brackets an item of a list, and what stands in
 //! quotes the key of a map. Optionals and unions are passed through.
 
-use barewire::schema_model::Type;
-use barewire::schema_model::words::nearest;
+use barewire::schema::Type;
+use barewire::schema::words::nearest;
 use barewire::value::Value;
 
 use crate::failure::{Code, Failure, Outcome};
@@ -132,7 +132,7 @@ fn wrong_step(step: &Step, value: &Value) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use barewire::schema_model::Schema;
+    use barewire::schema::Schema;
 
     use super::*;
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use barewire::schema_model::{Fingerprint, Link, Schema, Type};
+use barewire::schema::{Fingerprint, Link, Schema, Type};
 
 use crate::failure::{Code, Failure, Outcome, of_file};
 use crate::find::Place;

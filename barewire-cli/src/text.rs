@@ -26,6 +26,17 @@ pub(crate) fn age(age: Duration) -> String {
     }
 }
 
+/// A name in which numbers of 32 digits, which nobody reads, are cut: `mill.06d4ffaa….inbox`.
+pub(crate) fn name(name: &str) -> String {
+    const DIGITS: usize = 32;
+    const SHOWN: usize = 8;
+    let short = |part: &str| {
+        let long = part.len() == DIGITS && part.bytes().all(|octet| octet.is_ascii_hexdigit());
+        if long { format!("{}…", &part[..SHOWN]) } else { part.to_owned() }
+    };
+    name.split('.').map(short).collect::<Vec<_>>().join(".")
+}
+
 /// How old something is that was made at that time.
 pub(crate) fn since(made: SystemTime) -> Duration {
     SystemTime::now().duration_since(made).unwrap_or_default()
@@ -96,6 +107,11 @@ mod tests {
         assert_eq!(counts, ["0", "7", "7.2", "250", "12.3k", "4.56M", "2.00G"]);
         let time = UNIX_EPOCH + Duration::from_micros(86_400_000_000 + 3_723_000_004);
         assert_eq!(time_of_day(time), "01:02:03.000004");
+        let long = "mill.06d4ffaa5f7d8dcbba50e4eb31e7a45f.inbox";
+        assert_eq!(
+            [long, "a.b", "06d4ffaa"].map(name),
+            ["mill.06d4ffaa….inbox", "a.b", "06d4ffaa"]
+        );
     }
 
     #[test]

@@ -192,7 +192,7 @@ pub(crate) fn field_type(ty: &Type, context: &Context<'_>) -> syn::Result<()> {
         Type::Ptr(_) => {
             Err(error(ty, "a pointer means nothing in another process", "use the value"))
         }
-        Type::FnPtr(_) => {
+        Type::BareFn(_) => {
             Err(error(ty, "a function cannot be sent", "use an enum that says which"))
         }
         Type::TraitObject(_) => Err(error(

@@ -127,3 +127,32 @@ impl fmt::Debug for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// So that `?` works in a program that calls C and shares memory.
+///
+/// ```
+/// use barewire_farscape::ErrorKind;
+/// use barewire_runtime::ipc::MessageQueue;
+///
+/// fn open() -> barewire_farscape::Result<MessageQueue<u32>> {
+///     Ok(MessageQueue::open("docs-no-such-queue")?)
+/// }
+/// assert_eq!(open().unwrap_err().kind(), ErrorKind::NotFound);
+/// ```
+impl From<barewire_runtime::Error> for Error {
+    fn from(error: barewire_runtime::Error) -> Self {
+        use barewire_runtime::ErrorKind as Kind;
+        let kind = match error.kind() {
+            Kind::NotFound => ErrorKind::NotFound,
+            Kind::SchemaMismatch => ErrorKind::SchemaMismatch,
+            Kind::TimedOut => ErrorKind::TimedOut,
+            Kind::TooLarge => ErrorKind::TooLarge,
+            Kind::InvalidValue => ErrorKind::InvalidValue,
+            Kind::InvalidName | Kind::AlreadyExists | Kind::InvalidArgument => {
+                ErrorKind::InvalidArgument
+            }
+            _ => ErrorKind::Io,
+        };
+        Self::new(kind, error.subject(), error.detail())
+    }
+}

@@ -1,6 +1,7 @@
 //! What a caller tells a worker when it starts it, as text: a line for each fact.
 
-use crate::mailbox::Wait;
+use barewire_runtime::ipc::Wait;
+
 use crate::sandbox::Sandbox;
 
 /// The longest such text.
@@ -34,8 +35,8 @@ impl Hello {
             "wait",
             match self.wait {
                 Wait::Spin => "spin",
-                Wait::SpinThenSleep => "both",
-                Wait::Sleep => "sleep",
+                Wait::SpinThenPark => "both",
+                Wait::Park => "sleep",
             },
         );
         for (key, value) in self.sandbox.lines() {
@@ -55,8 +56,8 @@ impl Hello {
                 "wait" => {
                     hello.wait = match value {
                         "spin" => Wait::Spin,
-                        "sleep" => Wait::Sleep,
-                        _ => Wait::SpinThenSleep,
+                        "sleep" => Wait::Park,
+                        _ => Wait::SpinThenPark,
                     };
                 }
                 key => hello.sandbox.read(key, value),

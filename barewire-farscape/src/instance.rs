@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use barewire_runtime::ipc::Wait;
+
 use crate::arena::{Arena, Buffer};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hello::Hello;
 use crate::library::Library;
-use crate::mailbox::Wait;
 use crate::pool::Pool;
 use crate::remote::{Fault, Program};
 use crate::sandbox::{Level, Sandbox};
@@ -25,7 +26,7 @@ const TRIES: usize = 3;
 /// use barewire_farscape::{Options, Sandbox};
 /// let options = Options::processes(2)
 ///     .spares(1)
-///     .deadline(Duration::from_millis(500))
+///     .timeout(Duration::from_millis(500))
 ///     .sandbox(Sandbox::strict().memory_bytes(1 << 30));
 /// # drop(options);
 /// ```
@@ -35,7 +36,7 @@ pub struct Options {
     in_process: bool,
     workers: usize,
     spares: usize,
-    deadline: Duration,
+    timeout: Duration,
     arena_bytes: usize,
     text_bytes: usize,
     wait: Wait,
@@ -50,7 +51,7 @@ impl Options {
             in_process,
             workers,
             spares: 0,
-            deadline: Duration::from_secs(30),
+            timeout: Duration::from_secs(30),
             arena_bytes: 8 << 20,
             text_bytes: 8 << 10,
             wait: Wait::default(),
@@ -83,8 +84,8 @@ impl Options {
     }
 
     /// How long a call may take; 30 seconds if nothing is said.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
@@ -149,7 +150,7 @@ struct Known {
 pub struct Instance {
     pub(crate) pool: Arc<Pool>,
     functions: Arc<[Known]>,
-    pub(crate) deadline: Duration,
+    pub(crate) timeout: Duration,
     pub(crate) wait: Wait,
     pub(crate) text_bytes: usize,
 }
@@ -199,7 +200,7 @@ impl Instance {
         Ok(Self {
             pool,
             functions: known.into_iter().map(|(name, pure)| Known { name, pure }).collect(),
-            deadline: options.deadline,
+            timeout: options.timeout,
             wait: options.wait,
             text_bytes: options.text_bytes,
         })
@@ -207,8 +208,8 @@ impl Instance {
 
     /// The same library, whose calls may take so long.
     #[must_use]
-    pub fn within(&self, deadline: Duration) -> Self {
-        Self { deadline, ..self.clone() }
+    pub fn within(&self, timeout: Duration) -> Self {
+        Self { timeout, ..self.clone() }
     }
 
     /// A buffer in the memory that the workers share.
@@ -250,6 +251,7 @@ impl Instance {
     /// # Errors
     ///
     /// What became of the call.
+    #[doc(hidden)]
     #[inline]
     pub fn call<R>(
         &self,
@@ -261,8 +263,8 @@ impl Instance {
         let name = known.map_or("?", |known| known.name.as_str());
         let mut tries = 0;
         loop {
-            let seat = self.pool.take(route, self.deadline).map_err(|error| error.of(name))?;
-            let mut stage = Stage::new(self, seat, function, self.deadline);
+            let seat = self.pool.take(route, self.timeout).map_err(|error| error.of(name))?;
+            let mut stage = Stage::new(self, seat, function, self.timeout);
             let done = body(&mut stage);
             let fault = stage.fault;
             drop(stage);

@@ -68,7 +68,7 @@
 //!
 //! # What is promised
 //!
-//! - A worker that dies, hangs beyond the deadline or answers nonsense gives
+//! - A worker that dies, hangs beyond its time or answers nonsense gives
 //!   [`Crashed`](ErrorKind::Crashed),
 //!   [`Exited`](ErrorKind::Exited), [`TimedOut`](ErrorKind::TimedOut) or
 //!   [`Violation`](ErrorKind::Violation), is ended and replaced. The kernel is asked who is dead; a
@@ -109,6 +109,7 @@ mod stage;
 mod worker;
 
 pub use arena::Buffer;
+pub use barewire_runtime::ipc::Wait;
 pub use barewire_schema::c;
 #[cfg(feature = "ffi")]
 pub use dynamic::{Argument, Dynamic, Outcome, Untyped};
@@ -117,7 +118,6 @@ pub use header::c_header;
 pub use import::{Import, Imported, Missing};
 pub use instance::{Instance, Options};
 pub use library::Library;
-pub use mailbox::Wait;
 pub use sandbox::{Level, Sandbox};
 pub use shared::SharedStruct;
 pub use stage::{Handle, Input, Output};

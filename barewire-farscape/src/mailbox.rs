@@ -23,6 +23,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
 
+use barewire_runtime::ipc::Wait;
 use barewire_runtime::shared_memory::Mapping;
 use barewire_schema::c::MAX_PARAMETERS;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -51,25 +52,12 @@ pub(crate) const IN_ARENA: u64 = 1 << 62;
 /// Arguments of a call.
 pub(crate) type Words = [u64; MAX_PARAMETERS];
 
-/// How a side waits for the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Wait {
-    /// Looks again and again: the shortest calls, for a core of its own on each side.
-    Spin,
-    /// Looks again and again for some microseconds, then sleeps.
-    #[default]
-    SpinThenSleep,
-    /// Sleeps at once.
-    Sleep,
-}
-
-impl Wait {
-    fn patience(self) -> Duration {
-        match self {
-            Self::Spin => Duration::MAX,
-            Self::SpinThenSleep => Duration::from_micros(50),
-            Self::Sleep => Duration::ZERO,
-        }
+/// How long a side looks again and again before it sleeps.
+fn spin_time(wait: Wait) -> Duration {
+    match wait {
+        Wait::Spin => Duration::MAX,
+        Wait::SpinThenPark => Duration::from_micros(50),
+        Wait::Park => Duration::ZERO,
     }
 }
 
@@ -126,7 +114,7 @@ impl Side<'_> {
     ) -> Woken {
         let word = self.map.u32(self.word);
         let begin = Instant::now();
-        let patience = wait.patience();
+        let patience = spin_time(wait);
         let mut looked = Duration::ZERO;
         loop {
             let passed = begin.elapsed();

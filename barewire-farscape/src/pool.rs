@@ -3,13 +3,14 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use barewire_runtime::ipc::Wait;
 use barewire_runtime::shared_memory::Mapping;
 
 use crate::arena::{Arena, Block, shared};
 use crate::engine::{Answer, Engine, Loaded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hello::Hello;
-use crate::mailbox::{SCRATCH, SCRATCH_BYTES, Wait, Words};
+use crate::mailbox::{SCRATCH, SCRATCH_BYTES, Words};
 use crate::remote::{Fault, Program, Remote, life};
 use crate::sandbox::Level;
 

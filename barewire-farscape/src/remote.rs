@@ -174,7 +174,7 @@ impl Remote {
         function: u32,
         words: &[u64],
         text: Option<[u64; 2]>,
-        how: (crate::mailbox::Wait, Duration),
+        how: (barewire_runtime::ipc::Wait, Duration),
     ) -> Result<Answer, Fault> {
         let map = &self.map;
         map.u32(FUNCTION).store(function, Ordering::Relaxed);

@@ -57,18 +57,6 @@ fn invalid(what: &str, told: impl fmt::Display) -> Error {
     Error::new(ErrorKind::InvalidArgument, what, told.to_string())
 }
 
-/// An error of the segment, as one of this crate.
-fn refused(error: barewire_runtime::Error) -> Error {
-    use barewire_runtime::ErrorKind as Kind;
-    let kind = match error.kind() {
-        Kind::NotFound => ErrorKind::NotFound,
-        Kind::SchemaMismatch => ErrorKind::SchemaMismatch,
-        Kind::InvalidName | Kind::AlreadyExists => ErrorKind::InvalidArgument,
-        _ => ErrorKind::Io,
-    };
-    Error::new(kind, error.subject(), error.detail())
-}
-
 impl SharedStruct {
     /// Makes a segment in the standard directory, zeroed.
     ///
@@ -124,10 +112,10 @@ impl SharedStruct {
     ) -> Result<Self> {
         let validated = definition.schema().map_err(|error| invalid(definition.name(), error))?;
         let root = named_root(&validated);
-        let segment = make(name, directory, &root).map_err(refused)?;
+        let segment = make(name, directory, &root)?;
         let directory = match directory {
             Some(path) => path.to_path_buf(),
-            None => Directory::standard().map_err(refused)?.path().to_path_buf(),
+            None => Directory::standard()?.path().to_path_buf(),
         };
         Ok(Self { segment, schema: validated, directory })
     }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use barewire::farscape::c::{CType, Dialect, Document, StructDefinition, Tokens};
 use barewire::farscape::{ErrorKind, SharedStruct, c_header};
-use barewire::schema_model::Schema;
+use barewire::schema::Schema;
 use barewire::segment::Directory;
 use barewire::value::Value;
 use barewire::{BareSchema, SharedRegion};

@@ -308,7 +308,7 @@ fn a_library_may_handle_its_signals_itself() {
 
 #[test]
 fn scribbling_over_all_shared_memory_harms_nobody() {
-    let nasty = nasty(processes(1).deadline(Duration::from_millis(400)));
+    let nasty = nasty(processes(1).timeout(Duration::from_millis(400)));
     for seed in 1..=20 {
         // Whatever comes of these calls, they come back.
         let _ = nasty.within(Duration::from_millis(50)).scribble(seed, i32::from(seed % 4 == 0));
@@ -330,7 +330,7 @@ fn scribbling_over_all_shared_memory_harms_nobody() {
 
 #[test]
 fn lies_in_the_mailbox_harm_nobody() {
-    let nasty = nasty(processes(1).deadline(Duration::from_millis(200)));
+    let nasty = nasty(processes(1).timeout(Duration::from_millis(200)));
     // 6 says that the worker dies; 9 is no signal of a fault, 11 is one.
     let lies =
         [(0, u64::MAX), (1, 0), (2, 9), (3, 0), (6, 9), (6, 11), (77, 1 << 40), (0, 1 << 20)];

@@ -58,7 +58,8 @@ impl fmt::Debug for MissingCap {
 /// The first part of `ty` that has no cap; `None` if the type is fixed or bounded.
 ///
 /// ```
-/// use barewire_schema::{check::missing_cap, list_max, string, structure};
+/// use barewire_schema::check::missing_cap;
+/// use barewire_schema::build::{list_max, string, structure};
 /// let ty = structure([("lines", list_max(string(), 8))]);
 /// let text = missing_cap(&ty).map(|missing| missing.to_string());
 /// assert_eq!(
@@ -214,6 +215,7 @@ pub const fn assert_reads(new: &Type, old: &Type, file: &str) {
 #[cfg(test)]
 mod tests {
     use super::missing_cap;
+    use crate::build::*;
     use crate::*;
 
     fn path(ty: &Type) -> Option<String> {

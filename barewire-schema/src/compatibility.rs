@@ -150,7 +150,8 @@ impl fmt::Display for Compatibility {
 /// only, and names too; the layout itself is shared between processes only if it is the same.
 ///
 /// ```
-/// use barewire_schema::{Relation, compatibility, structure, u32, union};
+/// use barewire_schema::{Relation, compatibility};
+/// use barewire_schema::build::{structure, u32, union};
 /// let old = structure([("id", u32()), ("note", union([(0, u32())]))]);
 /// let new = structure([("id", u32()), ("note", union([(0, u32()), (1, u32())]))]);
 /// assert_eq!(compatibility(&old, &new).encoding.relation(), Relation::Backward);
@@ -180,6 +181,7 @@ pub fn compatibility(old: &Type, new: &Type) -> Compatibility {
 #[cfg(test)]
 mod tests {
     use super::{Relation, compatibility};
+    use crate::build::*;
     use crate::*;
 
     fn named(name: &'static str, ty: Type) -> Type {

@@ -34,7 +34,8 @@ impl fmt::Display for Difference {
 /// Where the type of a segment differs from the one that this program expects.
 ///
 /// ```
-/// use barewire_schema::{difference, i64, structure, u64};
+/// use barewire_schema::difference;
+/// use barewire_schema::build::{i64, structure, u64};
 /// let here = structure([("timestamp", u64())]);
 /// let there = structure([("timestamp", i64())]);
 /// let found = difference(&here, &there);
@@ -172,6 +173,7 @@ fn cap(what: &str, cap: Option<u64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::difference;
+    use crate::build::*;
     use crate::*;
 
     fn named(name: &'static str, ty: Type) -> Type {

@@ -238,7 +238,7 @@ mod tests {
     }
     #[test]
     fn names_and_caps_count_in_the_layout_only() {
-        use crate::{enumeration, string_max, structure, u8};
+        use crate::build::{enumeration, string_max, structure, u8};
         let one = structure([("a", u8()), ("b", string_max(4))]);
         for other in [
             structure([("a", u8()), ("c", string_max(4))]),
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn the_order_of_different_parts_counts() {
-        use crate::{list, list_fixed, map, optional, structure, u8, u16, union};
+        use crate::build::{list, list_fixed, map, optional, structure, u8, u16, union};
         let types = [
             structure([("a", u8()), ("b", u16())]),
             structure([("a", u16()), ("b", u8())]),
@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn the_compiler_and_the_program_agree() {
         const HERE: Fingerprint = Type::Optional(crate::Link::Static(&Type::U8)).layout_id();
-        assert_eq!(HERE, crate::optional(crate::u8()).layout_id());
+        assert_eq!(HERE, crate::build::optional(crate::build::u8()).layout_id());
         assert_eq!(HERE.to_string().len(), 32);
     }
 }

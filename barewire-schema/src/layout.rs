@@ -250,6 +250,7 @@ pub const fn pads<const N: usize>(parts: [(usize, usize); N]) -> [usize; N] {
 
 #[cfg(test)]
 mod tests {
+    use crate::build::*;
     use crate::*;
 
     #[test]

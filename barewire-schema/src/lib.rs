@@ -13,7 +13,7 @@
 
 #![forbid(unsafe_code)]
 
-mod builder;
+pub mod build;
 #[cfg(feature = "c")]
 pub mod c;
 pub mod check;
@@ -32,11 +32,6 @@ mod validate;
 #[doc(hidden)]
 pub mod words;
 
-pub use builder::{
-    bool, data, data_fixed, data_max, enumeration, f32, f64, i8, i16, i32, i64, int, list,
-    list_fixed, list_max, map, map_max, optional, string, string_max, structure, u8, u16, u32, u64,
-    uint, union, user, void,
-};
 pub use compatibility::{Compatibility, Reason, Relation, Verdict, compatibility};
 pub use difference::{Difference, difference};
 pub use fingerprint::Fingerprint;

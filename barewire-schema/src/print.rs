@@ -224,6 +224,7 @@ fn number(f: &mut fmt::Formatter<'_>, next: &mut Option<u64>, value: u64) -> fmt
 
 #[cfg(test)]
 mod tests {
+    use crate::build::*;
     use crate::*;
 
     #[test]

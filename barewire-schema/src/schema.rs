@@ -17,7 +17,8 @@ pub struct Validated;
 /// Named types in order; the last one is the root.
 ///
 /// ```
-/// use barewire_schema::{Schema, string, structure, user};
+/// use barewire_schema::Schema;
+/// use barewire_schema::build::{string, structure, user};
 /// let schema = Schema::new("ChatApp")
 ///     .with_type("UserId", string())
 ///     .with_type("ChatMessage", structure([("author", user("UserId")), ("text", string())]))
@@ -110,7 +111,8 @@ impl Schema<Draft> {
     /// Checks every rule.
     ///
     /// ```
-    /// use barewire_schema::{Schema, optional, structure, void};
+    /// use barewire_schema::Schema;
+    /// use barewire_schema::build::{optional, structure, void};
     /// let draft = Schema::new("Wrong").with_type("Row", structure([("a", optional(void()))]));
     /// let errors = draft.validate().unwrap_err();
     /// assert_eq!(errors.all()[0].path(), "Row.a");
@@ -204,6 +206,7 @@ impl Type {
 
 #[cfg(test)]
 mod tests {
+    use crate::build::*;
     use crate::*;
 
     fn named(name: &'static str, ty: Type) -> Type {

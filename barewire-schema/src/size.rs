@@ -177,6 +177,7 @@ impl Type {
 #[cfg(test)]
 mod tests {
     use super::uint_size;
+    use crate::build::*;
     use crate::*;
 
     #[test]

@@ -365,6 +365,7 @@ fn is_key(ty: &Type) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{is_field_name, is_member_name, is_type_name};
+    use crate::build::*;
     use crate::*;
 
     fn errors(ty: Type) -> String {

@@ -322,7 +322,7 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
     }
     // What is started now inherits the other core. All share it, so whoever waits long sleeps.
     machine::pin(others)?;
-    let start = || Start::processes(1).wait(Wait::SpinThenSleep).arena_bytes(8 * MIB);
+    let start = || Start::processes(1).wait(Wait::SpinThenPark).arena_bytes(8 * MIB);
     let (zlib, libc) = (Zlib::start(&start())?, Libc::start(&start())?);
     let socket = RefCell::new(Remote::start()?);
     machine::pin(mine)?;

@@ -109,8 +109,8 @@ impl Switch {
                     return Ok(Some(message));
                 }
                 let mut set = WaitSet::new();
-                set.add_fd(&**server, ())?;
-                lines.iter().try_for_each(|(_, line)| set.add_fd(line, ()))?;
+                set.add_descriptor(&**server, ())?;
+                lines.iter().try_for_each(|(_, line)| set.add_descriptor(line, ()))?;
                 set.wait_timeout(patience)?;
                 match server.try_accept() {
                     Ok(line) => lines.extend(line.map(|line| (None, line))),

@@ -49,7 +49,7 @@ fn receive_descriptors(socket: &UnixStream) -> Vec<OwnedFd> {
 }
 
 fn open_numbers(descriptor: OwnedFd) -> Numbers {
-    Numbers::builder("numbers").open_fd(descriptor).expect("it is such a queue")
+    Numbers::builder("numbers").open_descriptor(descriptor).expect("it is such a queue")
 }
 
 /// Says what the numbers are together.
@@ -61,13 +61,15 @@ pub(crate) fn queue() {
 
 /// Publishes numbers.
 pub(crate) fn topic() {
-    let topic = Topic::<u64>::builder("numbers").open_fd(inherited()).expect("it is such a topic");
+    let topic =
+        Topic::<u64>::builder("numbers").open_descriptor(inherited()).expect("it is such a topic");
     let mut publisher = topic.publisher().expect("a place");
     (0..COUNT).for_each(|number| publisher.publish(&number).expect("it works"));
 }
 
 fn double(descriptor: OwnedFd) -> ! {
-    let service = Doubling::builder("doubling").open_fd(descriptor).expect("it is such a service");
+    let service =
+        Doubling::builder("doubling").open_descriptor(descriptor).expect("it is such a service");
     let server = service.server().expect("a place");
     println!("\nserving");
     loop {
@@ -96,14 +98,14 @@ fn a_queue_a_topic_and_a_service_are_inherited() {
     let start = |role: &str, descriptor: OwnedFd| start_with(role, scratch.path(), &[], descriptor);
 
     let queue = numbers();
-    let mut child = start("handed_queue", queue.share_fd().expect("it has no name"));
+    let mut child = start("handed_queue", queue.share_descriptor().expect("it has no name"));
     (0..COUNT).for_each(|number| queue.enqueue(&number).expect("it works"));
     assert_eq!(child.line("sum"), (COUNT * (COUNT - 1) / 2).to_string());
     child.finish(PATIENCE);
 
     let topic = Topic::<u64>::builder("numbers").create_anonymous().expect("a new topic");
     let mut subscriber = topic.subscriber().expect("a place");
-    let child = start("handed_topic", topic.share_fd().expect("it has no name"));
+    let child = start("handed_topic", topic.share_descriptor().expect("it has no name"));
     for number in 0..COUNT {
         let message = subscriber.take_timeout(PATIENCE).expect("it works");
         assert_eq!(*message.expect("it was published"), number);
@@ -111,7 +113,7 @@ fn a_queue_a_topic_and_a_service_are_inherited() {
     child.finish(PATIENCE);
 
     let service = doubling();
-    let mut child = start("handed_service", service.share_fd().expect("it has no name"));
+    let mut child = start("handed_service", service.share_descriptor().expect("it has no name"));
     child.line("serving");
     let client = service.client().expect("a line");
     for number in 0..COUNT {
@@ -134,7 +136,8 @@ pub(crate) fn all() {
     let [queue, topic, service] =
         receive_descriptors(&socket).try_into().expect("three descriptors");
     let queue = open_numbers(queue);
-    let topic = Topic::<u64>::builder("numbers").open_fd(topic).expect("it is such a topic");
+    let topic =
+        Topic::<u64>::builder("numbers").open_descriptor(topic).expect("it is such a topic");
     let number = *queue.dequeue().expect("it works");
     topic.publisher().expect("a place").publish(&number).expect("it works");
     double(service);
@@ -149,7 +152,8 @@ fn descriptors_come_over_a_socket() {
     let topic = Topic::<u64>::builder("numbers").create_anonymous().expect("a new topic");
     let mut subscriber = topic.subscriber().expect("a place");
     queue.enqueue(&7).expect("there is room");
-    let descriptors = [queue.share_fd(), topic.share_fd(), service.share_fd()];
+    let descriptors =
+        [queue.share_descriptor(), topic.share_descriptor(), service.share_descriptor()];
     let descriptors = descriptors.map(|descriptor| descriptor.expect("it has no name"));
     send_descriptors(&here, &descriptors.each_ref().map(AsFd::as_fd));
     let message = subscriber.take_timeout(PATIENCE).expect("it works");
@@ -176,7 +180,7 @@ fn what_a_killed_process_held_of_a_handed_queue_comes_back_however_often() {
     let mut longest = Duration::ZERO;
     // More often than there are places for participants.
     for _ in 0..150 {
-        let descriptor = queue.share_fd().expect("it has no name");
+        let descriptor = queue.share_descriptor().expect("it has no name");
         // A copy that stays here must not keep the child alive for the others.
         let copy = descriptor.try_clone().expect("it is open");
         let mut child = start_with("handed_taken", scratch.path(), &[], descriptor);
@@ -200,7 +204,7 @@ pub(crate) fn hand_over() {
     let queue = numbers();
     queue.enqueue_batch(&[1, 2]).expect("there is room");
     let _taken = queue.dequeue().expect("it works");
-    send_descriptors(&socket, &[queue.share_fd().expect("it has no name").as_fd()]);
+    send_descriptors(&socket, &[queue.share_descriptor().expect("it has no name").as_fd()]);
     std::thread::sleep(Duration::from_secs(60));
 }
 
@@ -233,7 +237,7 @@ fn the_memory_survives_the_process_that_made_it() {
 #[test]
 fn what_is_no_sealed_segment_is_refused() {
     let scratch = Scratch::new("refused-descriptors");
-    let open = |descriptor: OwnedFd| Numbers::builder("numbers").open_fd(descriptor);
+    let open = |descriptor: OwnedFd| Numbers::builder("numbers").open_descriptor(descriptor);
     let kind = |descriptor| open(descriptor).expect_err("it is no segment").kind();
     let path = scratch.path().join("plain");
     std::fs::write(&path, [0; 20_000]).expect("it can be written");
@@ -260,23 +264,26 @@ fn what_is_no_sealed_segment_is_refused() {
     assert_eq!(kind(unwritable), ErrorKind::Io, "it cannot be mapped");
 
     let service = doubling();
-    let error = open(service.share_fd().expect("it has no name")).expect_err("no queue");
+    let error = open(service.share_descriptor().expect("it has no name")).expect_err("no queue");
     assert!(error.to_string().contains("a service"), "{error}");
     let words = MessageQueue::<u32>::builder("words").create_anonymous().expect("a new queue");
-    let error = open(words.share_fd().expect("it has no name")).expect_err("another type");
+    let error = open(words.share_descriptor().expect("it has no name")).expect_err("another type");
     assert!(error.is_schema_mismatch() && error.to_string().contains("u32"), "{error}");
 
     let named = Numbers::builder("named").directory(scratch.path()).create().expect("a new queue");
-    assert_eq!(named.share_fd().expect_err("it has one").kind(), ErrorKind::InvalidArgument);
+    assert_eq!(
+        named.share_descriptor().expect_err("it has one").kind(),
+        ErrorKind::InvalidArgument
+    );
 }
 
 #[test]
 fn who_gets_a_descriptor_can_neither_cut_the_memory_nor_end_the_giver() {
     let queue = numbers();
-    let other = open_numbers(queue.share_fd().expect("it has no name"));
+    let other = open_numbers(queue.share_descriptor().expect("it has no name"));
     queue.enqueue(&7).expect("there is room");
     let taken = queue.dequeue().expect("it works");
-    let file = File::from(queue.share_fd().expect("it has no name"));
+    let file = File::from(queue.share_descriptor().expect("it has no name"));
     let bytes = file.metadata().expect("it has a length").len();
     assert!(file.set_len(0).is_err() && file.set_len(bytes * 2).is_err(), "it is sealed");
     // All locks that this descriptor could hold are given back; it holds none.

@@ -451,7 +451,8 @@ pub(crate) fn take_queue() {
     let mut message = pipe.receive_message().expect("it was sent");
     let descriptor = message.take_descriptors().pop().expect("one");
     let name = message.read().expect("a name");
-    let queue = MessageQueue::<u64>::builder(name).open_fd(descriptor).expect("such a queue");
+    let queue =
+        MessageQueue::<u64>::builder(name).open_descriptor(descriptor).expect("such a queue");
     for _ in 0..1000 {
         let number = *queue.dequeue().expect("it works");
         pipe.send(&(number * 2)).expect("it reads");
@@ -465,7 +466,7 @@ fn an_isolated_queue_is_handed_over_through_a_pipe() {
     let child = start("pipe_take_queue", scratch.path(), &[]);
     let mut pipe = server.accept_timeout(WAIT).expect("a good one").expect("it has come");
     let queue = MessageQueue::<u64>::builder("jobs").isolated().create_anonymous().expect("new");
-    let descriptor = queue.share_fd().expect("it has no name");
+    let descriptor = queue.share_descriptor().expect("it has no name");
     pipe.send_with_descriptors(&"jobs".to_owned(), &[descriptor]).expect("it takes one");
     for number in 0..1000 {
         queue.enqueue(&number).expect("there is room");

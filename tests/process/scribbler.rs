@@ -85,7 +85,7 @@ where
     while Instant::now() < end {
         let begun = Instant::now();
         let (Ok(mut publisher), Ok(mut subscriber)) =
-            (topic.publisher(), topic.subscribe_last(rounds as usize % 9))
+            (topic.publisher(), topic.subscriber_from_last(rounds as usize % 9))
         else {
             // The scribbler has given their places to somebody who lives.
             rounds += 1;
@@ -101,7 +101,7 @@ where
                 answers += u64::from(message.read().is_ok());
                 let _ = (message.header(), message.bytes().len(), message.missed());
             }
-            if let Ok(batch) = subscriber.try_take_batch(usize::MAX) {
+            if let Ok(Some(batch)) = subscriber.try_take_batch(usize::MAX) {
                 answers += batch.iter().filter(|message| message.read().is_ok()).count() as u64;
             }
             let arrivals = subscriber.arrivals();
@@ -220,7 +220,7 @@ fn topics() {
     let notes = Topic::<Note>::builder("notes").depth(16).subscribers(4).isolated();
     let notes = notes.directory(scratch.path()).create().expect("a new topic");
     let numbers = Topic::<[u32; 3]>::builder("numbers").depth(16).publishers(2).isolated();
-    let numbers = numbers.directory(scratch.path()).timestamps(true).create().expect("a new topic");
+    let numbers = numbers.directory(scratch.path()).timestamps().create().expect("a new topic");
     let letters = Topic::<Letter>::builder("letters").depth(16).lossy().isolated();
     let letters = letters.directory(scratch.path()).slot_bytes(200).create().expect("a new topic");
     let scribblers = start_scribblers(&scratch, &["notes", "numbers", "letters"], seed);

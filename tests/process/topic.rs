@@ -160,7 +160,7 @@ fn nothing_is_lost_before_the_first_look() {
 
 /// Asks for the last ten messages.
 pub(crate) fn late() {
-    let mut subscriber = open().subscribe_last(10).expect("a place");
+    let mut subscriber = open().subscriber_from_last(10).expect("a place");
     let end: u64 = argument(0).parse().expect("a number");
     for number in end - 10..end {
         check(&subscriber.try_take().expect("it works").expect("it is kept"), number);

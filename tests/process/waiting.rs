@@ -174,7 +174,7 @@ fn what_a_killed_consumer_had_taken_wakes_a_future_and_a_set() {
                 let mut set = WaitSet::new();
                 set.add(&queue, ()).expect("there is room");
                 if round % 3 == 1 {
-                    set.add_fd(&pipe, ()).expect("there is room");
+                    set.add_descriptor(&pipe, ()).expect("there is room");
                 }
                 if round % 3 == 2 {
                     let wait =

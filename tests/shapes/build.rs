@@ -13,7 +13,8 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use barewire_schema::{Schema, Type, enumeration, string_max, structure};
+use barewire_schema::build::{enumeration, string_max, structure};
+use barewire_schema::{Schema, Type};
 use random::Random;
 
 const GENERATED: u64 = 16;

@@ -100,7 +100,7 @@ fn agree<T: BareSchema + Encode + for<'de> Decode<'de> + Default>(octets: &[u8])
     let written = encode(&value);
     assert_eq!(written.len(), octets.len());
     assert_eq!(encode(&place), written);
-    assert_eq!(dynamic.to_octets(T::TYPE).expect("it was read"), octets);
+    assert_eq!(dynamic.to_bytes(T::TYPE).expect("it was read"), octets);
     // Checked, part by part, without the room that is measured first.
     let mut checked = Vec::new();
     value.encode(&mut Encoder::new(&mut checked));
@@ -263,7 +263,7 @@ fn received(hello: &[u8], octets: &[u8], piece: usize) -> (Vec<Vec<u8>>, ErrorKi
         match next {
             Ok(Some(message)) => {
                 let _ = message.read();
-                found.push(message.octets().to_vec());
+                found.push(message.bytes().to_vec());
             }
             Ok(None) => return None,
             Err(error) => return Some(error.kind()),

@@ -1,7 +1,8 @@
 //! Types that look random, all bounded, so that each has a fixed layout.
 
-use barewire_schema::{
-    Type, data_fixed, data_max, enumeration, list_fixed, list_max, map_max, optional, string_max,
+use barewire_schema::Type;
+use barewire_schema::build::{
+    data_fixed, data_max, enumeration, list_fixed, list_max, map_max, optional, string_max,
     structure, union,
 };
 

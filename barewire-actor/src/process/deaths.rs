@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak, mpsc};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 use tokio::sync::oneshot;
 
 use crate::address::NodeId;
@@ -19,12 +19,23 @@ use crate::node::{Node, Remains};
 
 enum Order {
     Observe { node: Weak<Node>, id: NodeId },
-    Start { node: Weak<Node>, id: NodeId, command: Box<Command>, started: Answer },
-    Kill { id: NodeId },
+    Start { child: Box<Starting>, started: Answer },
+    Signal { id: NodeId, signal: Signal },
 }
 
-/// A child that was started, and what will be heard of it.
-pub(crate) type Started = std::io::Result<oneshot::Receiver<Cause>>;
+/// A child that is to be started.
+pub(crate) struct Starting {
+    /// By what number it is known from then on.
+    pub(crate) id: NodeId,
+    /// The node that it will be, as another node sees it.
+    pub(crate) node: Weak<Node>,
+    pub(crate) command: Command,
+    /// Whether signals are for all of its process group, which ends with it.
+    pub(crate) group: bool,
+}
+
+/// A child that was started: the number of its process, and what will be heard of it.
+pub(crate) type Started = std::io::Result<(u32, oneshot::Receiver<Cause>)>;
 
 type Answer = oneshot::Sender<Started>;
 
@@ -58,25 +69,42 @@ pub(crate) fn observe(node: &Arc<Node>, id: NodeId) {
     }
 }
 
-/// Starts a child that will be the node `id`.
-pub(crate) async fn start_child(node: &Arc<Node>, id: NodeId, command: Command) -> Started {
+/// Starts a child.
+pub(crate) async fn start_child(child: Starting) -> Started {
     let (started, answer) = oneshot::channel();
-    let node = Arc::downgrade(node);
-    let command = Box::new(command);
-    order(Order::Start { node, id, command, started });
+    order(Order::Start { child: Box::new(child), started });
     answer.await.unwrap_or_else(|_| Err(std::io::Error::other("no thread to start it")))
 }
 
 /// Kills a child; nothing happens if it has ended.
 pub(crate) fn kill(id: NodeId) {
-    order(Order::Kill { id });
+    signal(id, Signal::KILL);
+}
+
+/// Sends a signal to a child; nothing happens if it has ended.
+pub(crate) fn signal(id: NodeId, signal: Signal) {
+    order(Order::Signal { id, signal });
 }
 
 struct Observed {
     id: NodeId,
     handle: OwnedFd,
     told: Vec<Weak<Node>>,
-    child: Option<(Child, oneshot::Sender<Cause>)>,
+    child: Option<Own>,
+}
+
+/// A process that was started here.
+struct Own {
+    process: Child,
+    group: bool,
+    end: oneshot::Sender<Cause>,
+}
+
+impl Own {
+    /// Until it is waited for, its number is that of this child, and of its group.
+    fn signal_group(&self, signal: Signal) {
+        let _ = kill_process_group(Pid::from_child(&self.process), signal);
+    }
 }
 
 struct Observer {
@@ -116,23 +144,27 @@ impl Observer {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Observe { node, id } => self.observe(&node, id),
-            Order::Start { node, id, mut command, started } => {
-                let begun = command.spawn().and_then(|child| {
-                    let handle = open(child.id().cast_signed())?;
-                    Ok((child, handle))
+            Order::Start { child, started } => {
+                let Starting { id, node, mut command, group } = *child;
+                let begun = command.spawn().and_then(|process| {
+                    let handle = open(process.id().cast_signed())?;
+                    Ok((process, handle))
                 });
-                let answer = begun.map(|(child, handle)| {
+                let answer = begun.map(|(process, handle)| {
                     let (end, ended) = oneshot::channel();
-                    let child = Some((child, end));
+                    let number = process.id();
+                    let child = Some(Own { process, group, end });
                     self.observed.push(Observed { id, handle, told: vec![node], child });
-                    ended
+                    (number, ended)
                 });
                 let _ = started.send(answer);
             }
-            Order::Kill { id } => {
-                let found = self.observed.iter().find(|one| one.id == id && one.child.is_some());
-                if let Some(one) = found {
-                    let _ = pidfd_send_signal(&one.handle, Signal::KILL);
+            Order::Signal { id, signal } => {
+                let Some(one) = self.observed.iter().find(|one| one.id == id) else { return };
+                match &one.child {
+                    Some(own) if own.group => own.signal_group(signal),
+                    Some(_) => drop(pidfd_send_signal(&one.handle, signal)),
+                    None => {}
                 }
             }
         }
@@ -180,11 +212,14 @@ struct Ended {
 impl Observed {
     fn end(self) -> Ended {
         let (mut cause, mut parent) = (Cause::ProcessEnded, None);
-        if let Some((mut child, end)) = self.child {
-            if let Ok(status) = child.wait() {
+        if let Some(mut own) = self.child {
+            if own.group {
+                own.signal_group(Signal::KILL);
+            }
+            if let Ok(status) = own.process.wait() {
                 cause = cause_of(status);
             }
-            parent = Some(end);
+            parent = Some(own.end);
         }
         let nodes = self.told.iter().filter_map(Weak::upgrade);
         let told = nodes.filter_map(|node| {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use barewire_runtime::ipc::{MessageQueue, Received, Wait, WaitSet};
+use barewire_runtime::ipc::{MessageQueue, QueueBatchItem, Wait, WaitSet};
 use zerocopy::IntoBytes;
 
 use super::frames::{Arrival, Frame, Head};
@@ -168,7 +168,7 @@ impl Dispatcher<'_> {
             return false;
         }
         let Ok(Some(batch)) = queue.try_dequeue_batch(MOST_AT_ONCE) else { return false };
-        let frames: Vec<Received<'_, F>> = batch.iter().collect();
+        let frames: Vec<QueueBatchItem<'_, F>> = batch.iter().collect();
         let arrivals: Vec<_> = frames
             .iter()
             .map(|frame| Arrival::new(&F::head(frame), F::payload(frame)))

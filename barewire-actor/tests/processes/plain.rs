@@ -184,7 +184,7 @@ async fn a_worker_that_is_not_ready_in_time_is_killed() {
     let scratch = Scratch::new();
     let system = ActorSystem::builder("late").directory(scratch.path()).start();
     let system = system.expect("shared memory can be made");
-    let late = worker("never ready").startup_deadline(Duration::from_millis(300));
+    let late = worker("never ready").startup_timeout(Duration::from_millis(300));
     let supervisor = Supervisor::new(Strategy::OneForOne).process("late", late);
     let error = supervisor.start(&system).await.unwrap_err();
     assert!(matches!(&error, SystemError::Start(why) if why.contains("not ready")), "{error}");

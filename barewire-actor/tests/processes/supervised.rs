@@ -94,7 +94,7 @@ async fn an_unresponsive_worker_is_started_again_if_that_is_wanted() {
 async fn a_worker_that_does_not_stop_is_killed() {
     let scratch = Scratch::new();
     let patience = Duration::from_millis(200);
-    let (system, supervision) = supervise(&scratch, worker("one").stop_deadline(patience)).await;
+    let (system, supervision) = supervise(&scratch, worker("one").stop_timeout(patience)).await;
     let one: ActorRef<Echo> = system.lookup("one").expect("it is there");
     one.ask(Echo::Pid, SECOND).await.expect("it answers");
     one.tell(Echo::Block { millis: 60_000 }).await.expect("it lives");

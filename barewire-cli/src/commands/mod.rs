@@ -10,9 +10,11 @@ mod ps;
 mod record;
 mod replay;
 mod rm;
+mod run;
 mod schema;
 mod send;
 mod show;
+mod stop;
 mod tap;
 mod top;
 
@@ -31,6 +33,8 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Tap(arguments) => tap::run(&place, &arguments),
         Command::Send(arguments) => send::run(&place, &arguments),
         Command::Top(arguments) => top::run(&place, &arguments),
+        Command::Run(arguments) => run::run(&place, &arguments),
+        Command::Stop { name, timeout, format } => stop::run(&place, &name, timeout, format.json),
         Command::Ps(format) => ps::run(&place, format.json),
         Command::Record(arguments) => record::run(&place, &arguments),
         Command::Replay(arguments) => replay::run(&place, &arguments),

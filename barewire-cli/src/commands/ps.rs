@@ -1,4 +1,4 @@
-//! `barewire ps`: the processes that are attached to segments.
+//! `barewire ps`: the processes that are attached to segments, and those that `run` supervises.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -8,16 +8,28 @@ use serde_json::{Value as Json, json};
 
 use crate::failure::Outcome;
 use crate::find::Place;
+use crate::runs::{Part, parts};
 use crate::{json, text};
 
 pub(crate) fn run(place: &Place, as_json: bool) -> Outcome {
-    let processes = processes(&place.entries()?);
+    let entries = place.entries()?;
+    let mut processes = processes(&entries);
+    let mut runs = BTreeMap::new();
+    for part in parts(&entries) {
+        processes.entry(part.process).or_default();
+        runs.insert(part.process, part);
+    }
     if as_json {
         let list = processes.into_iter().map(|(process, segments)| {
             json!({
                 "process": process,
                 "command": command_of(process),
                 "segments": segments,
+                "run": runs.get(&process).map(|part| json!({
+                    "name": part.run,
+                    "instance": part.instance,
+                    "restarts": part.restarts,
+                })),
             })
         });
         return json::pretty(&Json::Array(list.collect()));
@@ -28,9 +40,23 @@ pub(crate) fn run(place: &Place, as_json: bool) -> Outcome {
     }
     let rows: Vec<Vec<String>> = processes
         .into_iter()
-        .map(|(process, names)| vec![process.to_string(), command_of(process), names.join(" ")])
+        .map(|(process, names)| {
+            let (run, restarts) = shown(runs.get(&process));
+            vec![process.to_string(), command_of(process), run, restarts, names.join(" ")]
+        })
         .collect();
-    Ok(out.write_all(text::table(&["PID", "COMMAND", "SEGMENTS"], &[0], &rows).as_bytes())?)
+    let names = ["PID", "COMMAND", "RUN", "RESTARTS", "SEGMENTS"];
+    Ok(out.write_all(text::table(&names, &[0, 3], &rows).as_bytes())?)
+}
+
+/// Which run a process belongs to, and how often it was started again there.
+fn shown(part: Option<&Part>) -> (String, String) {
+    let Some(part) = part else { return ("-".to_owned(), "-".to_owned()) };
+    let run = match part.instance {
+        Some(number) => format!("{}.{number}", part.run),
+        None => part.run.clone(),
+    };
+    (run, part.restarts.to_string())
 }
 
 /// The segments that each process alive is attached to.

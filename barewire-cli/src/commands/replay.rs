@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
 use std::time::{Duration, Instant};
 
-use barewire::schema_model::{Type, compatibility};
+use barewire::schema::{Type, compatibility};
 use barewire::value::Value;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;

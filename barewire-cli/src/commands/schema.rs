@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use barewire::schema_model::{Reason, Verdict, compatibility, difference};
+use barewire::schema::{Reason, Verdict, compatibility, difference};
 use serde_json::{Value as Json, json};
 
 use crate::args::{Need, Schema};

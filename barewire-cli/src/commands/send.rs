@@ -4,7 +4,7 @@ use std::io::BufRead;
 use std::time::Duration;
 
 use barewire::ipc::{DynamicPublisher, DynamicQueue};
-use barewire::schema_model::Type;
+use barewire::schema::Type;
 use barewire::segment::Kind;
 use barewire::value::Value;
 use serde_json::Value as Json;

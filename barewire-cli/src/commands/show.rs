@@ -4,7 +4,7 @@ use std::io::Write;
 
 use barewire::inspect::{Contents, Inspected, Participant};
 use barewire::ipc::Overflow;
-use barewire::schema_model::Type;
+use barewire::schema::Type;
 use serde_json::{Value as Json, json};
 
 use super::ps::command_of;

@@ -25,7 +25,7 @@
 //! killed breaks off in a frame at worst: the reader says so after the last whole one.
 //!
 //! ```
-//! use barewire::schema_model::{BareSchema, Schema};
+//! use barewire::schema::{BareSchema, Schema};
 //! use barewire_cli::record::{Frame, Head, Reader, Writer};
 //!
 //! let schema = Schema::from_type(<(u8, String) as BareSchema>::TYPE).validate()?;
@@ -49,7 +49,7 @@ mod write;
 
 use std::time::SystemTime;
 
-use barewire::schema_model::{Fingerprint, Schema, Type};
+use barewire::schema::{Fingerprint, Schema, Type};
 
 pub use read::Reader;
 pub use write::Writer;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use barewire::schema_model::{Fingerprint, Link, Schema, Type};
+use barewire::schema::{Fingerprint, Link, Schema, Type};
 
 use super::check::Check;
 use super::{
@@ -163,7 +163,7 @@ impl<R: Read> Reader<R> {
 
 #[cfg(test)]
 mod tests {
-    use barewire::schema_model::BareSchema;
+    use barewire::schema::BareSchema;
 
     use super::super::Writer;
     use super::*;

@@ -158,6 +158,7 @@ pub(crate) fn run_child(roles: &[(&str, fn())]) {
         return;
     };
     let (_, run) = roles.iter().find(|(role, _)| *role == wanted).expect("a known role");
+    std::fs::write("/proc/self/comm", &wanted).expect("a process may name itself");
     run();
 }
 

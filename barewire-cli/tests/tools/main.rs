@@ -5,9 +5,12 @@ mod dead;
 mod foreign;
 mod harness;
 mod live;
+mod nodes;
 mod none;
+mod picture;
 mod readme;
 mod records;
+mod runs;
 mod schemas;
 mod terminal;
 mod top;
@@ -20,6 +23,8 @@ fn child() {
         ("world", world::world),
         ("flow", world::flow),
         ("drain", world::drain),
+        ("office", nodes::office),
+        ("node", nodes::node),
         ("fill", cost::fill),
         ("empty", cost::empty),
     ]);

@@ -30,6 +30,7 @@ fn every_command() -> Vec<Vec<&'static str>> {
         "record nothing file",
         "replay nothing",
         "rm nothing",
+        "stop nothing",
         "schema check nothing",
         "schema print nothing",
         "schema diff nothing nothing",

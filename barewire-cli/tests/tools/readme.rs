@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::harness::{Scratch, TOOL, start};
+use crate::harness::{Running, Scratch, TOOL, start, until};
 use crate::terminal::Terminal;
 
 /// The lines that begin with a prompt, and the exit code that stands behind them.
@@ -27,7 +27,7 @@ fn every_command_line_of_the_readme_runs() {
     let bin = std::path::Path::new(TOOL).parent().expect("it stands in a directory");
     let path = std::env::var("PATH").unwrap_or_default();
     let found = lines();
-    let mut used: Vec<&str> = Vec::new();
+    let (mut used, mut kept): (Vec<&str>, Vec<Running>) = (Vec::new(), Vec::new());
     for (line, code) in &found {
         used.extend(line.split_whitespace().nth(1));
         if *line == "barewire top" {
@@ -35,6 +35,12 @@ fn every_command_line_of_the_readme_runs() {
             top.line("the screen", |line| line.starts_with("readings"));
             top.press("q");
             assert!(top.ended());
+            continue;
+        }
+        if let Some(line) = line.strip_suffix(" &") {
+            let words: Vec<&str> = line.split_whitespace().skip(1).collect();
+            kept.push(Running::start(&scratch, &words));
+            until("it can be seen", || scratch.run(&["ps"]).ok().contains("pool.2"));
             continue;
         }
         let output = Command::new("sh")

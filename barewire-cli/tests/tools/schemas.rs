@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use barewire::BareSchema as _;
-use barewire::schema_model::Schema;
+use barewire::schema::Schema;
 use serde_json::json;
 
 use crate::harness::{Scratch, start};

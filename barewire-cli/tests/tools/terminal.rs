@@ -80,6 +80,11 @@ impl Terminal {
         found.expect("it was found")
     }
 
+    /// What somebody makes of the screen as it is now.
+    pub(crate) fn with_screen<R>(&self, see: impl FnOnce(&vt100::Screen) -> R) -> R {
+        see(self.screen.lock().expect("not poisoned").screen())
+    }
+
     pub(crate) fn is_alternate(&self) -> bool {
         self.screen.lock().expect("not poisoned").screen().alternate_screen()
     }

@@ -68,7 +68,7 @@ pub(crate) fn world() {
     let region = SharedRegion::create("room", &room()).expect("a new region");
     let readings = MessageQueue::<Reading>::builder("readings")
         .capacity(64)
-        .timestamps(true)
+        .timestamps()
         .create()
         .expect("a new queue");
     let notes = MessageQueue::<Note>::builder("notes")

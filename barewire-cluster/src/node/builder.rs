@@ -261,6 +261,7 @@ impl NodeBuilder {
             name: self.name.clone(),
         };
         shared.set_incarnation(me.incarnation);
+        shared.figures().set_directory(self.method.directory());
         let clock = Clock::start();
         let drains = Arc::new(AtomicBool::new(false));
         let desk = Arc::new(Desk::new(self.window, shared.clone()));

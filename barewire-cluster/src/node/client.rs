@@ -194,6 +194,10 @@ impl ClientPart {
 }
 
 impl Part for ClientPart {
+    fn tasks(&self) -> usize {
+        lock(&self.desk.papers).unfinished
+    }
+
     fn members(&mut self) -> &mut Members {
         &mut self.core().members
     }

@@ -61,6 +61,8 @@ pub(super) trait Part: Send {
     fn epoch(&self) -> u64 {
         0
     }
+    /// How many tasks it has.
+    fn tasks(&self) -> usize;
     /// The node ends, for whatever reason.
     fn close(&mut self);
 }
@@ -129,6 +131,7 @@ fn turns(
         if now >= shown + SHOWN_EVERY {
             shown = now;
             shared.set_counters(part.members().counters, part.epoch());
+            shared.figures().show(now, part, shared);
         }
         match flow {
             Flow::End => {

@@ -98,5 +98,9 @@ impl Part for ManagerPart {
         self.core.epoch()
     }
 
+    fn tasks(&self) -> usize {
+        self.core.tasks()
+    }
+
     fn close(&mut self) {}
 }

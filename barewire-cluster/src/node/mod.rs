@@ -5,6 +5,7 @@
 //! | `builder` | what a node is made with |
 //! | `driver` | the thread |
 //! | `manager`, `worker`, `client` | the three roles on it |
+//! | `figures` | what tools see of a node |
 //! | `pool` | a worker's other threads, which do the tasks |
 //! | `pending` | a task that was asked for |
 //! | `shared` | what users see: known nodes, notices, counters, the end |
@@ -12,6 +13,7 @@
 mod builder;
 mod client;
 mod driver;
+mod figures;
 mod manager;
 mod pending;
 mod pool;

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::figures::Figures;
 use crate::core::members::Change;
 use crate::counters::Counters;
 use crate::error::ClusterError;
@@ -108,6 +109,7 @@ struct State {
 pub(super) struct Shared {
     pub(super) bell: Bell,
     pub(super) stops: AtomicBool,
+    figures: Mutex<Figures>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -178,6 +180,11 @@ impl Shared {
         lock(&self.state).epoch
     }
 
+    /// What tools see; of the node's thread alone.
+    pub(super) fn figures(&self) -> MutexGuard<'_, Figures> {
+        lock(&self.figures)
+    }
+
     pub(super) fn set_ready(&self, ready: bool) {
         lock(&self.state).ready = ready;
         self.changed.notify_all();
@@ -185,6 +192,7 @@ impl Shared {
 
     /// The node has ended: as it should, or for that reason.
     pub(super) fn end(&self, how: Result<(), ClusterError>) {
+        self.figures().close();
         lock(&self.state).ended.get_or_insert(how);
         self.changed.notify_all();
     }

@@ -149,6 +149,10 @@ impl Part for WorkerPart {
         !self.pool.out().is_empty() || self.drains.load(Ordering::Acquire)
     }
 
+    fn tasks(&self) -> usize {
+        self.revoked.len()
+    }
+
     fn close(&mut self) {
         for revoked in self.revoked.values() {
             revoked.store(true, Ordering::Relaxed);

@@ -57,8 +57,8 @@ pub(super) fn library(
 
             /// The same library, whose calls may take so long.
             #[must_use]
-            pub fn within(&self, deadline: #parts::core::time::Duration) -> Self {
-                Self(self.0.within(deadline))
+            pub fn within(&self, timeout: #parts::core::time::Duration) -> Self {
+                Self(self.0.within(timeout))
             }
 
             /// A buffer in the memory that the workers share.

@@ -13,7 +13,7 @@ use crate::segment::Place;
 
 impl<T: FixedLayout> QueueBuilder<T> {
     /// Makes the queue without a name, in sealed memory that only descriptors lead to; see
-    /// [`share_fd`](MessageQueue::share_fd).
+    /// [`share_descriptor`](MessageQueue::share_descriptor).
     ///
     /// The name given to the builder serves in errors alone. The memory lasts for as long as
     /// somebody has a descriptor of it or is attached.
@@ -27,13 +27,13 @@ impl<T: FixedLayout> QueueBuilder<T> {
     }
 
     /// Opens the queue behind a descriptor that another process has got from
-    /// [`share_fd`](MessageQueue::share_fd).
+    /// [`share_descriptor`](MessageQueue::share_descriptor).
     ///
     /// # Errors
     ///
     /// `Untrusted` if the descriptor is none of sealed memory, `Io` also if `/proc` is not there,
     /// and as [`open`](Self::open), without those of a directory.
-    pub fn open_fd(mut self, descriptor: OwnedFd) -> Result<MessageQueue<T>> {
+    pub fn open_descriptor(mut self, descriptor: OwnedFd) -> Result<MessageQueue<T>> {
         self.place = Place::Descriptor(Arc::new(descriptor));
         self.attach()
     }
@@ -58,21 +58,21 @@ impl<T: FixedLayout> MessageQueue<T> {
     ///
     /// # fn main() -> barewire::Result<()> {
     /// let queue = MessageQueue::<u32>::builder("jobs").isolated().create_anonymous()?;
-    /// let descriptor = queue.share_fd()?;
+    /// let descriptor = queue.share_descriptor()?;
     /// // In the other process:
-    /// let other = MessageQueue::<u32>::builder("jobs").open_fd(descriptor)?;
+    /// let other = MessageQueue::<u32>::builder("jobs").open_descriptor(descriptor)?;
     /// queue.enqueue(&7)?;
     /// assert_eq!(*other.dequeue()?, 7);
     /// # Ok(()) }
     /// ```
-    pub fn share_fd(&self) -> Result<OwnedFd> {
+    pub fn share_descriptor(&self) -> Result<OwnedFd> {
         self.segment().share()
     }
 }
 
 impl<T: FixedLayout> TopicBuilder<T> {
     /// Makes the topic without a name, in sealed memory that only descriptors lead to; see
-    /// [`share_fd`](Topic::share_fd).
+    /// [`share_descriptor`](Topic::share_descriptor).
     ///
     /// The name given to the builder serves in errors alone. The memory lasts for as long as
     /// somebody has a descriptor of it or is attached.
@@ -86,13 +86,13 @@ impl<T: FixedLayout> TopicBuilder<T> {
     }
 
     /// Opens the topic behind a descriptor that another process has got from
-    /// [`share_fd`](Topic::share_fd).
+    /// [`share_descriptor`](Topic::share_descriptor).
     ///
     /// # Errors
     ///
     /// `Untrusted` if the descriptor is none of sealed memory, `Io` also if `/proc` is not there,
     /// and as [`open`](Self::open), without those of a directory.
-    pub fn open_fd(mut self, descriptor: OwnedFd) -> Result<Topic<T>> {
+    pub fn open_descriptor(mut self, descriptor: OwnedFd) -> Result<Topic<T>> {
         self.place = Place::Descriptor(Arc::new(descriptor));
         self.attach()
     }
@@ -117,21 +117,21 @@ impl<T: FixedLayout> Topic<T> {
     /// # fn main() -> barewire::Result<()> {
     /// let topic = Topic::<u32>::builder("prices").create_anonymous()?;
     /// let mut subscriber = topic.subscriber()?;
-    /// let descriptor = topic.share_fd()?;
+    /// let descriptor = topic.share_descriptor()?;
     /// // In the other process:
-    /// let other = Topic::<u32>::builder("prices").open_fd(descriptor)?;
+    /// let other = Topic::<u32>::builder("prices").open_descriptor(descriptor)?;
     /// other.publisher()?.publish(&7)?;
     /// assert_eq!(*subscriber.take()?, 7);
     /// # Ok(()) }
     /// ```
-    pub fn share_fd(&self) -> Result<OwnedFd> {
+    pub fn share_descriptor(&self) -> Result<OwnedFd> {
         self.segment().share()
     }
 }
 
 impl<Request: FixedLayout, R: FixedLayout> ServiceBuilder<Request, R> {
     /// Makes the service without a name, in sealed memory that only descriptors lead to; see
-    /// [`share_fd`](Service::share_fd).
+    /// [`share_descriptor`](Service::share_descriptor).
     ///
     /// The name given to the builder serves in errors alone. The memory lasts for as long as
     /// somebody has a descriptor of it or is attached.
@@ -145,13 +145,13 @@ impl<Request: FixedLayout, R: FixedLayout> ServiceBuilder<Request, R> {
     }
 
     /// Opens the service behind a descriptor that another process has got from
-    /// [`share_fd`](Service::share_fd).
+    /// [`share_descriptor`](Service::share_descriptor).
     ///
     /// # Errors
     ///
     /// `Untrusted` if the descriptor is none of sealed memory, `Io` also if `/proc` is not there,
     /// and as [`open`](Self::open), without those of a directory.
-    pub fn open_fd(mut self, descriptor: OwnedFd) -> Result<Service<Request, R>> {
+    pub fn open_descriptor(mut self, descriptor: OwnedFd) -> Result<Service<Request, R>> {
         self.place = Place::Descriptor(Arc::new(descriptor));
         self.attach()
     }
@@ -176,16 +176,16 @@ impl<Request: FixedLayout, R: FixedLayout> Service<Request, R> {
     ///
     /// # fn main() -> barewire::Result<()> {
     /// let service = Service::<u32, u64>::builder("square").isolated().create_anonymous()?;
-    /// let descriptor = service.share_fd()?;
+    /// let descriptor = service.share_descriptor()?;
     /// // In the other process:
-    /// let other = Service::<u32, u64>::builder("square").open_fd(descriptor)?;
+    /// let other = Service::<u32, u64>::builder("square").open_descriptor(descriptor)?;
     /// let client = other.client()?;
     /// let pending = client.start(&12)?;
     /// service.server()?.next()?.reply(&144)?;
     /// assert_eq!(*pending.wait()?, 144);
     /// # Ok(()) }
     /// ```
-    pub fn share_fd(&self) -> Result<OwnedFd> {
+    pub fn share_descriptor(&self) -> Result<OwnedFd> {
         self.segment().share()
     }
 }

@@ -18,8 +18,8 @@ pub use pipe::{
     PeerCredentials, PipeBuilder, PipeMessage, PipeReceiver, PipeSender, PipeServer,
 };
 pub use queue::{
-    Batch, DynamicQueue, Loan, MAX_CAPACITY, MAX_SLOT_BYTES, Message, MessageQueue, Overflow,
-    QueueBuilder, QueueCounters, Received,
+    DynamicQueue, MAX_CAPACITY, MAX_SLOT_BYTES, MessageQueue, Overflow, QueueBatch, QueueBatchItem,
+    QueueBuilder, QueueCounters, QueueLoan, QueueMessage,
 };
 pub use region::{RegionBuilder, SharedRegion};
 pub use service::{
@@ -28,7 +28,7 @@ pub use service::{
 };
 pub use topic::{
     Arrivals, DynamicPublisher, MAX_DEPTH, MAX_PUBLISHERS, MAX_SUBSCRIBERS, Publisher, Subscriber,
-    Topic, TopicBatch, TopicBuilder, TopicItem, TopicLoan, TopicMessage,
+    Topic, TopicBatch, TopicBatchItem, TopicBuilder, TopicLoan, TopicMessage,
 };
 pub use wait_set::{MAX_WAITED, MAX_WAITED_FILES, WaitSet};
 pub use waitable::Waitable;

@@ -186,7 +186,7 @@ impl<T: FixedLayout> SharedRegion<T> {
         Self::builder(name).open()
     }
 
-    /// Whether a segment of that name exists that somebody alive is attached to.
+    /// Whether a region of that name exists that somebody alive is attached to.
     ///
     /// # Errors
     ///
@@ -325,6 +325,33 @@ impl<T: FixedLayout> SharedRegion<T> {
         change: impl FnOnce(&mut T) -> R,
     ) -> Result<R> {
         self.update_until(Instant::now().checked_add(timeout), change)
+    }
+
+    /// As [`update`](Self::update), if no other writer has its turn; `None` if one has.
+    ///
+    /// # Errors
+    ///
+    /// As [`update`](Self::update).
+    ///
+    /// ```
+    /// use barewire_runtime::ipc::SharedRegion;
+    ///
+    /// # fn main() -> barewire_runtime::Result<()> {
+    /// let name = format!("docs-region-try-{}", std::process::id());
+    /// let region = SharedRegion::<u64>::create(&name, &1)?;
+    /// let inner = region.update(|_| region.try_update(|value| *value = 3))?;
+    /// assert!(inner?.is_none());
+    /// assert!(region.try_update(|value| *value = 2)?.is_some());
+    /// # Ok(()) }
+    /// ```
+    pub fn try_update<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<Option<R>> {
+        let words = self.words();
+        let turn = words.try_begin().or_else(|| {
+            // It may be that of a writer that has died.
+            self.recover();
+            words.try_begin()
+        });
+        turn.map(|turn| self.change_in(turn, change)).transpose()
     }
 
     fn update_until<R>(

@@ -46,7 +46,7 @@ const NAME: &str = "wait set";
 /// let mut set = WaitSet::new();
 /// set.add(&orders, "orders")?;
 /// set.add(&prices, "prices")?;
-/// set.add_fd(&pipe, "pipe")?;
+/// set.add_descriptor(&pipe, "pipe")?;
 ///
 /// prices.enqueue(&31)?;
 /// for key in set.wait()? {
@@ -117,7 +117,7 @@ impl<'a, K: Copy> WaitSet<'a, K> {
     ///
     /// `InvalidArgument` if the set has [`MAX_WAITED_FILES`] of them; `Io` if the process can open
     /// no more descriptors.
-    pub fn add_fd(&mut self, file: &'a impl AsFd, key: K) -> Result<()> {
+    pub fn add_descriptor(&mut self, file: &'a impl AsFd, key: K) -> Result<()> {
         if self.files.len() == MAX_WAITED_FILES {
             let detail = format!("has {MAX_WAITED_FILES} descriptors already, which is the limit");
             return Err(Error::new(ErrorKind::InvalidArgument, NAME, detail));

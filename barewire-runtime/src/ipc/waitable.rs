@@ -24,6 +24,9 @@ pub trait Waits: Sync {
 /// | the [`Arrivals`](super::Arrivals) of a topic's subscriber | a message can be taken |
 /// | a [`Server`](super::Server) | a call can be taken |
 /// | a [`Client`](super::Client) | a reply, a part or an end can be received for one of its calls |
+///
+/// It is sealed: nothing outside of this crate can be one, but a descriptor can stand in a set for
+/// whatever has one.
 pub trait Waitable: Waits {}
 
 impl<W: Waits> Waitable for W {}

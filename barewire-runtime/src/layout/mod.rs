@@ -27,7 +27,9 @@ pub use fixed::FixedLayout;
 pub use list::{Data, List};
 pub use map::{Map, Pair};
 pub use optional::Optional;
+#[doc(hidden)]
 pub use piece::{AssignPiece, Piece};
+#[doc(hidden)]
 pub use placed::{Parts, Placed, Whole};
 pub use scalar::{Bool, Unbounded};
 pub use text::Str;
@@ -45,6 +47,7 @@ pub trait Layout: FromBytes + IntoBytes + Immutable + KnownLayout + Copy + 'stat
 
 /// An integer of 1, 2, 4 or 8 bytes, or a wider one, and the count of items that are aligned as it
 /// is.
+#[doc(hidden)]
 pub trait Word: Layout {
     /// The count before such items: max(4, alignment) bytes, aligned as the word.
     type Count: Count;
@@ -55,6 +58,7 @@ pub trait Word: Layout {
 }
 
 /// A number of items, up to 2³² − 1.
+#[doc(hidden)]
 pub trait Count: FromBytes + IntoBytes + Immutable + KnownLayout + Copy + 'static {
     /// The number, whatever another process has written there.
     fn get(self) -> u64;
@@ -110,6 +114,7 @@ words! {
 macro_rules! wide {
     ($($name:ident: $align:literal, $rest:literal;)*) => {$(
         #[doc = concat!("A number in the first of ", $align, " bytes, aligned to as many.")]
+        #[doc(hidden)]
         #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
         #[repr(C, align($align))]
         pub struct $name {

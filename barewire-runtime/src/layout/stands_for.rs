@@ -10,7 +10,7 @@
 macro_rules! __stands_for {
     ([$($generics:tt)*] $rust:ty => $other:ty, $to:expr, $from:expr) => {
         impl<$($generics)*> $crate::BareSchema for $rust {
-            const TYPE: &'static $crate::schema_model::Type =
+            const TYPE: &'static $crate::schema::Type =
                 <$other as $crate::BareSchema>::TYPE;
         }
 

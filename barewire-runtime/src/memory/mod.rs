@@ -1,14 +1,14 @@
-//! Memory with typed values in it: regions, views, field paths, and the units they count in.
+//! Memory with typed values in it: views, field paths, and the units they count in.
 //!
-//! A [`Region`] is memory of this process, a file that it has mapped for itself, or a file that
+//! A [`Memory`] is memory of this process, a file that it has mapped for itself, or a file that
 //! several processes map at once. Its tag decides what may be done: references into memory exist
 //! only where nobody else writes ([`InPlace`]); [`Shared`] memory is copied out first.
 //!
 //! ```
-//! use barewire_runtime::memory::{Bytes, FieldPath, Offset, Region, ViewMut};
+//! use barewire_runtime::memory::{Bytes, FieldPath, Memory, Offset, ViewMut};
 //!
-//! let mut region = Region::owned(Bytes::kib(1)?)?;
-//! let mut view = ViewMut::<[u32; 4]>::new(&mut region, Offset::new(64))?;
+//! let mut memory = Memory::owned(Bytes::kib(1)?)?;
+//! let mut view = ViewMut::<[u32; 4]>::new(&mut memory, Offset::new(64))?;
 //! view.set("[2]", 7_u32.into())?;
 //! assert_eq!(view.as_layout()?, &[0, 0, 7, 0]);
 //!
@@ -26,14 +26,14 @@
 //! }
 //! ```
 
+mod backing;
 mod path;
-mod region;
 #[cfg(test)]
 mod tests;
 mod units;
 mod view;
 
+pub use backing::{InPlace, Mapped, Memory, Private, Shared, Tag};
 pub use path::{FieldPath, Path, Place};
-pub use region::{InPlace, Mapped, Private, Region, Shared, Tag};
 pub use units::{Bytes, Offset};
 pub use view::{View, ViewMut};

@@ -1,14 +1,14 @@
-//! Units, regions of each kind, paths and views.
+//! Units, memory of each kind, paths and views.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use barewire_schema::{
-    BareSchema, Max, Type, data_max, list_max, map_max, optional, string_max, structure, u8, u16,
-    u32, union, user,
+use barewire_schema::build::{
+    data_max, list_max, map_max, optional, string_max, structure, u8, u16, u32, union, user,
 };
+use barewire_schema::{BareSchema, Max, Type};
 
-use super::{Bytes, FieldPath, Mapped, Offset, Path, Private, Region, Shared, View, ViewMut};
+use super::{Bytes, FieldPath, Mapped, Memory, Offset, Path, Private, Shared, View, ViewMut};
 use crate::ErrorKind;
 use crate::codec::{DecodeError, Decoder, Encoder};
 use crate::layout::{FixedLayout, LayoutError, List, Str};
@@ -51,8 +51,8 @@ fn units_do_not_overflow() {
 
 #[test]
 fn a_view_reads_and_writes_by_name_by_path_and_in_place() {
-    let mut region = Region::<Private>::owned(Bytes::new(200)).unwrap();
-    let mut view = ViewMut::<Grid>::new(&mut region, Offset::new(64)).unwrap();
+    let mut memory = Memory::<Private>::owned(Bytes::new(200)).unwrap();
+    let mut view = ViewMut::<Grid>::new(&mut memory, Offset::new(64)).unwrap();
     view.set("[1][2]", Value::optional(Some(7_u32.into()))).unwrap();
     assert_eq!(view.get("[1][2]").unwrap(), Value::optional(Some(Value::U32(7))));
     assert_eq!(view.as_layout().unwrap()[1][2].get().unwrap(), Some(&7));
@@ -75,14 +75,14 @@ fn a_view_reads_and_writes_by_name_by_path_and_in_place() {
     assert_eq!(error.to_string(), "[1][2]: expected optional, found u8");
     assert!(view.get("[3]").unwrap_err().to_string().contains("an index below 3, the length"));
     view.store(&[[None; 3]; 3]).unwrap();
-    assert!(region.bytes().iter().all(|byte| *byte == 0));
+    assert!(memory.bytes().iter().all(|byte| *byte == 0));
 }
 
 #[test]
 fn foreign_bytes_are_errors_with_their_path() {
-    let mut region = Region::<Private>::owned(Bytes::new(72)).unwrap();
-    region.write(Offset::new(24), &[2]).unwrap();
-    let view = View::<Grid>::new(&region, Offset::ZERO).unwrap();
+    let mut memory = Memory::<Private>::owned(Bytes::new(72)).unwrap();
+    memory.write(Offset::new(24), &[2]).unwrap();
+    let view = View::<Grid>::new(&memory, Offset::ZERO).unwrap();
     let error = view.load().unwrap_err();
     assert_eq!((error.kind(), error.subject()), (ErrorKind::InvalidValue, "[1][0]"));
     let error = view.get("[1]").unwrap_err();
@@ -90,13 +90,13 @@ fn foreign_bytes_are_errors_with_their_path() {
 }
 
 #[test]
-fn a_view_lies_inside_its_region_and_is_aligned() {
-    let region = Region::<Private>::owned(Bytes::new(72)).unwrap();
-    assert!(View::<Grid>::new(&region, Offset::ZERO).is_ok());
-    let error = View::<Grid>::new(&region, Offset::new(4)).unwrap_err();
+fn a_view_lies_inside_its_memory_and_is_aligned() {
+    let memory = Memory::<Private>::owned(Bytes::new(72)).unwrap();
+    assert!(View::<Grid>::new(&memory, Offset::ZERO).is_ok());
+    let error = View::<Grid>::new(&memory, Offset::new(4)).unwrap_err();
     assert!(error.to_string().contains("expected 72 bytes at offset 4"), "{error}");
-    assert!(View::<u64>::new(&region, Offset::new(4)).is_err());
-    assert!(View::<u8>::new(&region, Offset::new(u64::MAX)).is_err());
+    assert!(View::<u64>::new(&memory, Offset::new(4)).is_err());
+    assert!(View::<u8>::new(&memory, Offset::new(u64::MAX)).is_err());
 }
 
 /// A larger type, in which paths alone are followed.
@@ -140,8 +140,8 @@ fn paths_find_places_and_faults_name_what_was_expected() {
 #[test]
 fn a_part_that_is_not_there_is_an_error() {
     type Cell = [Option<[u16; 2]>; 2];
-    let mut region = Region::<Private>::owned(Bytes::new(64)).unwrap();
-    let mut view = ViewMut::<Cell>::new(&mut region, Offset::ZERO).unwrap();
+    let mut memory = Memory::<Private>::owned(Bytes::new(64)).unwrap();
+    let mut view = ViewMut::<Cell>::new(&mut memory, Offset::ZERO).unwrap();
     let second = FieldPath::<Cell, u16>::new("[0][1]").unwrap();
     let error = view.read(&second).unwrap_err();
     let expected = "[0][1]: expected the flag 1 of a value that is there, found 0";
@@ -157,49 +157,49 @@ fn a_part_that_is_not_there_is_an_error() {
 #[test]
 fn a_mapped_file_keeps_its_bytes_and_one_owner() {
     let file = TestFile::new();
-    let mut region = Region::<Mapped>::create_file(&file.0, Bytes::new(4096)).unwrap();
-    let again = Region::<Mapped>::create_file(&file.0, Bytes::new(4096)).unwrap_err();
+    let mut memory = Memory::<Mapped>::create_file(&file.0, Bytes::new(4096)).unwrap();
+    let again = Memory::<Mapped>::create_file(&file.0, Bytes::new(4096)).unwrap_err();
     assert!(again.is_already_exists());
-    let locked = Region::<Mapped>::map_file(&file.0).unwrap_err();
+    let locked = Memory::<Mapped>::map_file(&file.0).unwrap_err();
     assert!(locked.to_string().contains("found it locked"), "{locked}");
-    assert!(Region::<Shared>::share_file(&file.0).is_err());
+    assert!(Memory::<Shared>::share_file(&file.0).is_err());
 
-    let mut view = ViewMut::<Grid, Mapped>::new(&mut region, Offset::new(128)).unwrap();
+    let mut view = ViewMut::<Grid, Mapped>::new(&mut memory, Offset::new(128)).unwrap();
     view.as_layout_mut().unwrap()[2][2].set(Some(11));
-    region.flush().unwrap();
-    drop(region);
+    memory.flush().unwrap();
+    drop(memory);
 
-    let region = Region::<Mapped>::map_file(&file.0).unwrap();
-    assert_eq!(region.size(), Bytes::new(4096));
-    let view = View::<Grid, Mapped>::new(&region, Offset::new(128)).unwrap();
+    let memory = Memory::<Mapped>::map_file(&file.0).unwrap();
+    assert_eq!(memory.size(), Bytes::new(4096));
+    let view = View::<Grid, Mapped>::new(&memory, Offset::new(128)).unwrap();
     assert_eq!(view.as_layout().unwrap()[2][2].get().unwrap(), Some(&11));
 }
 
 #[test]
-fn shared_regions_see_each_other() {
+fn shared_memory_is_seen_by_all() {
     let file = TestFile::new();
-    let mut left = Region::<Shared>::create_shared_file(&file.0, Bytes::new(100)).unwrap();
-    let right = Region::<Shared>::share_file(&file.0).unwrap();
+    let mut left = Memory::<Shared>::create_shared_file(&file.0, Bytes::new(100)).unwrap();
+    let right = Memory::<Shared>::share_file(&file.0).unwrap();
     let mut view = ViewMut::<Grid, Shared>::new(&mut left, Offset::ZERO).unwrap();
     view.set("[0][1]", Value::optional(Some(3_u32.into()))).unwrap();
     let view = View::<Grid, Shared>::new(&right, Offset::ZERO).unwrap();
     assert_eq!(view.load().unwrap()[0], [None, Some(3), None]);
-    assert!(Region::<Mapped>::map_file(&file.0).is_err());
+    assert!(Memory::<Mapped>::map_file(&file.0).is_err());
 }
 
 #[test]
-fn files_that_cannot_be_regions_are_refused() {
+fn files_that_cannot_be_memory_are_refused() {
     let file = TestFile::new();
-    assert!(Region::<Mapped>::map_file(&file.0).unwrap_err().is_not_found());
-    let empty = Region::<Mapped>::create_file(&file.0, Bytes::ZERO).unwrap_err();
+    assert!(Memory::<Mapped>::map_file(&file.0).unwrap_err().is_not_found());
+    let empty = Memory::<Mapped>::create_file(&file.0, Bytes::ZERO).unwrap_err();
     assert_eq!(empty.kind(), ErrorKind::InvalidArgument);
     std::fs::write(&file.0, []).unwrap();
-    assert_eq!(Region::<Mapped>::map_file(&file.0).unwrap_err().kind(), ErrorKind::Malformed);
-    assert!(Region::<Mapped>::map_file(std::env::temp_dir()).is_err());
-    let mut none = Region::<Private>::owned(Bytes::ZERO).unwrap();
+    assert_eq!(Memory::<Mapped>::map_file(&file.0).unwrap_err().kind(), ErrorKind::Malformed);
+    assert!(Memory::<Mapped>::map_file(std::env::temp_dir()).is_err());
+    let mut none = Memory::<Private>::owned(Bytes::ZERO).unwrap();
     assert_eq!(none.size(), Bytes::ZERO);
     assert!(none.write(Offset::ZERO, &[1]).is_err());
-    assert!(Region::<Private>::owned(Bytes::new(u64::MAX)).is_err());
+    assert!(Memory::<Private>::owned(Bytes::new(u64::MAX)).is_err());
 }
 
 /// A list of at most four names of at most eight octets.
@@ -234,8 +234,8 @@ impl FixedLayout for Names {
 
 #[test]
 fn items_beyond_the_count_and_over_the_cap_are_errors() {
-    let mut region = Region::<Private>::owned(Bytes::new(64)).unwrap();
-    let mut view = ViewMut::<Names>::new(&mut region, Offset::ZERO).unwrap();
+    let mut memory = Memory::<Private>::owned(Bytes::new(64)).unwrap();
+    let mut view = ViewMut::<Names>::new(&mut memory, Offset::ZERO).unwrap();
     view.store(&Names(vec!["ann".into(), "bob".into()])).unwrap();
     let second = FieldPath::<Names, String, Max<8>>::new("[1]").unwrap();
     let third = FieldPath::<Names, String, Max<8>>::new("[2]").unwrap();

@@ -1,4 +1,4 @@
-//! Views: a typed value inside a region, by name, by checked path, or in place.
+//! Views: a typed value inside a memory, by name, by checked path, or in place.
 
 use std::marker::PhantomData;
 
@@ -6,23 +6,23 @@ use barewire_schema::check;
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 use super::path::Guard;
-use super::{FieldPath, InPlace, Offset, Path, Place, Private, Region, Tag};
+use super::{FieldPath, InPlace, Memory, Offset, Path, Place, Private, Tag};
 use crate::layout::{FixedLayout, LayoutError, LayoutErrorKind};
 use crate::value::{Value, ValueError, ValueErrorKind};
 use crate::{Error, ErrorKind, Result};
 
-/// A `T` in a region, to be read.
+/// A `T` in a memory, to be read.
 #[derive(Debug)]
 pub struct View<'r, T, R: Tag = Private> {
-    region: &'r Region<R>,
+    memory: &'r Memory<R>,
     at: Offset,
     value: PhantomData<fn() -> T>,
 }
 
-/// A `T` in a region, to be read and written.
+/// A `T` in a memory, to be read and written.
 #[derive(Debug)]
 pub struct ViewMut<'r, T, R: Tag = Private> {
-    region: &'r mut Region<R>,
+    memory: &'r mut Memory<R>,
     at: Offset,
     value: PhantomData<fn(T) -> T>,
 }
@@ -60,9 +60,9 @@ fn misaligned(path: &str, align: usize, at: Offset) -> Error {
     Error::new(ErrorKind::InvalidArgument, joined(path, ""), detail)
 }
 
-fn check<T: FixedLayout, R: Tag>(region: &Region<R>, at: Offset) -> Result<()> {
+fn check<T: FixedLayout, R: Tag>(memory: &Memory<R>, at: Offset) -> Result<()> {
     const { check::assert_bounded(T::TYPE) };
-    region.place(at, size_of::<T::Layout>())?;
+    memory.place(at, size_of::<T::Layout>())?;
     // Regions begin at a multiple of at least 64, which no layout's alignment exceeds.
     match at.get().is_multiple_of(align_of::<T::Layout>() as u64) {
         true => Ok(()),
@@ -71,14 +71,14 @@ fn check<T: FixedLayout, R: Tag>(region: &Region<R>, at: Offset) -> Result<()> {
 }
 
 impl<'r, T: FixedLayout, R: Tag> View<'r, T, R> {
-    /// The `T` at an offset of a region.
+    /// The `T` at an offset of a memory.
     ///
     /// # Errors
     ///
-    /// If it does not lie inside the region, or the offset is not aligned as `T` is.
-    pub fn new(region: &'r Region<R>, at: Offset) -> Result<Self> {
-        check::<T, R>(region, at)?;
-        Ok(Self { region, at, value: PhantomData })
+    /// If it does not lie inside the memory, or the offset is not aligned as `T` is.
+    pub fn new(memory: &'r Memory<R>, at: Offset) -> Result<Self> {
+        check::<T, R>(memory, at)?;
+        Ok(Self { memory, at, value: PhantomData })
     }
 
     /// The part that a path leads to.
@@ -91,7 +91,7 @@ impl<'r, T: FixedLayout, R: Tag> View<'r, T, R> {
         let place = path.resolve(T::TYPE)?;
         let size = place.ty().layout().map_or(0, |layout| layout.size);
         let mut bytes = vec![0; super::Bytes::new(size).to_usize()?];
-        self.region.read(self.start(path.as_str(), &place)?, &mut bytes)?;
+        self.memory.read(self.start(path.as_str(), &place)?, &mut bytes)?;
         Value::load(place.ty(), &bytes).map_err(|error| value_error(path.as_str(), &error))
     }
 
@@ -117,16 +117,16 @@ impl<'r, T: FixedLayout, R: Tag> View<'r, T, R> {
 
     fn copy<F: FixedLayout<C>, C>(&self, path: &str, at: Offset) -> Result<F> {
         let mut layout = F::Layout::new_box_zeroed().map_err(|_| no_memory::<F::Layout>(path))?;
-        self.region.read(at, layout.as_mut_bytes())?;
+        self.memory.read(at, layout.as_mut_bytes())?;
         F::load(&layout).map_err(|error| layout_error(path, &error))
     }
 
-    /// Where a place begins in the region, if it is there.
+    /// Where a place begins in the memory, if it is there.
     fn start(&self, path: &str, place: &Place<'_>) -> Result<Offset> {
         for (guard, offset, width) in &place.guards {
             let mut bytes = [0; 8];
             let at = self.at.checked_add(super::Bytes::new(offset.get()))?;
-            self.region.read(at, &mut bytes[..*width])?;
+            self.memory.read(at, &mut bytes[..*width])?;
             let found = u64::from_le_bytes(bytes);
             let expected = match *guard {
                 Guard::Count { index, cap } if index < found && found <= cap => continue,
@@ -153,7 +153,7 @@ impl<'r, T: FixedLayout, R: InPlace> View<'r, T, R> {
     ///
     /// # Errors
     ///
-    /// If it does not lie inside the region; [`new`](Self::new) has seen to it that it does.
+    /// If it does not lie inside the memory; [`new`](Self::new) has seen to it that it does.
     pub fn as_layout(&self) -> Result<&'r T::Layout> {
         self.in_place("", self.at)
     }
@@ -169,27 +169,27 @@ impl<'r, T: FixedLayout, R: InPlace> View<'r, T, R> {
     }
 
     fn in_place<L: crate::layout::Layout>(&self, path: &str, at: Offset) -> Result<&'r L> {
-        let start = self.region.place(at, size_of::<L>())?;
-        L::ref_from_bytes(&self.region.bytes()[start..start + size_of::<L>()])
+        let start = self.memory.place(at, size_of::<L>())?;
+        L::ref_from_bytes(&self.memory.bytes()[start..start + size_of::<L>()])
             .map_err(|_| misaligned(path, align_of::<L>(), at))
     }
 }
 
 impl<'r, T: FixedLayout, R: Tag> ViewMut<'r, T, R> {
-    /// The `T` at an offset of a region.
+    /// The `T` at an offset of a memory.
     ///
     /// # Errors
     ///
-    /// If it does not lie inside the region, or the offset is not aligned as `T` is.
-    pub fn new(region: &'r mut Region<R>, at: Offset) -> Result<Self> {
-        check::<T, R>(region, at)?;
-        Ok(Self { region, at, value: PhantomData })
+    /// If it does not lie inside the memory, or the offset is not aligned as `T` is.
+    pub fn new(memory: &'r mut Memory<R>, at: Offset) -> Result<Self> {
+        check::<T, R>(memory, at)?;
+        Ok(Self { memory, at, value: PhantomData })
     }
 
     /// The same value, to be read.
     #[must_use]
     pub fn as_view(&self) -> View<'_, T, R> {
-        View { region: self.region, at: self.at, value: PhantomData }
+        View { memory: self.memory, at: self.at, value: PhantomData }
     }
 
     /// As [`View::get`].
@@ -232,7 +232,7 @@ impl<'r, T: FixedLayout, R: Tag> ViewMut<'r, T, R> {
         let size = place.ty().layout().map_or(0, |layout| layout.size);
         let mut bytes = vec![0; super::Bytes::new(size).to_usize()?];
         value.store(place.ty(), &mut bytes).map_err(|error| value_error(path.as_str(), &error))?;
-        self.region.write(at, &bytes)
+        self.memory.write(at, &bytes)
     }
 
     /// Replaces the part that a checked path leads to; after an error it is what it was.
@@ -261,7 +261,7 @@ impl<'r, T: FixedLayout, R: Tag> ViewMut<'r, T, R> {
     fn put<F: FixedLayout<C>, C>(&mut self, path: &str, at: Offset, value: &F) -> Result<()> {
         let mut layout = F::Layout::new_box_zeroed().map_err(|_| no_memory::<F::Layout>(path))?;
         value.store(&mut layout).map_err(|error| layout_error(path, &error))?;
-        self.region.write(at, layout.as_bytes())
+        self.memory.write(at, layout.as_bytes())
     }
 
     fn writable(&self, path: &str, place: &Place<'_>) -> Result<Offset> {
@@ -291,8 +291,8 @@ impl<T: FixedLayout, R: InPlace> ViewMut<'_, T, R> {
     /// As [`View::as_layout`].
     pub fn as_layout_mut(&mut self) -> Result<&mut T::Layout> {
         let size = size_of::<T::Layout>();
-        let start = self.region.place(self.at, size)?;
-        T::Layout::mut_from_bytes(&mut self.region.bytes_mut()[start..start + size])
+        let start = self.memory.place(self.at, size)?;
+        T::Layout::mut_from_bytes(&mut self.memory.bytes_mut()[start..start + size])
             .map_err(|_| misaligned("", align_of::<T::Layout>(), self.at))
     }
 }

@@ -25,7 +25,9 @@ impl Segment {
         let untrusted = |detail| Err(Error::new(ErrorKind::Untrusted, plan.name, detail));
         let facts = file::facts(handed).map_err(plan.fault("cannot examine the descriptor"))?;
         if !facts.regular || !file::is_sealed(handed) {
-            return untrusted("the descriptor is none of sealed memory, such as `share_fd` gives");
+            return untrusted(
+                "the descriptor is none of sealed memory, such as `share_descriptor` gives",
+            );
         }
         let file = file::reopen(handed).map_err(plan.fault("cannot open the descriptor anew"))?;
         let again = file::facts(&file).map_err(plan.fault("cannot examine the descriptor"))?;

@@ -83,7 +83,7 @@ impl Value {
     /// # Errors
     ///
     /// As [`encode`](Self::encode).
-    pub fn to_octets(&self, ty: &Type) -> Result<Vec<u8>, ValueError> {
+    pub fn to_bytes(&self, ty: &Type) -> Result<Vec<u8>, ValueError> {
         let mut octets = Vec::new();
         self.encode(ty, &mut Encoder::new(&mut octets))?;
         Ok(octets)

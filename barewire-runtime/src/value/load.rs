@@ -13,7 +13,7 @@ use crate::codec::repeated;
 ///
 /// Where and why the bytes hold no value of `ty`.
 pub fn encode_layout(ty: &Type, bytes: &[u8]) -> Result<Vec<u8>, ValueError> {
-    Value::load(ty, bytes)?.to_octets(ty)
+    Value::load(ty, bytes)?.to_bytes(ty)
 }
 
 impl Value {

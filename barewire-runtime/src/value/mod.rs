@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use barewire_runtime::codec::Encoder;
-//! use barewire_runtime::schema_model::Schema;
+//! use barewire_runtime::schema::Schema;
 //! use barewire_runtime::value::Value;
 //!
 //! let schema = Schema::parse("demo", "type Point struct { x: u8 label: str[..4] }")?.validate()?;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use barewire_schema::{
-    self as schema, BareSchema, Max, Schema, Type, enumeration, list_max, map_max, optional,
-    string_max, structure, union,
+use barewire_schema::build::{
+    self, enumeration, list_max, map_max, optional, string_max, structure, union,
 };
+use barewire_schema::{BareSchema, Max, Schema, Type};
 use zerocopy::{FromZeros, IntoBytes};
 
 use super::{Value, ValueErrorKind, encode_layout};
@@ -29,43 +29,43 @@ impl Numbers {
 
     fn primitive(&mut self) -> Type {
         match self.below(19) {
-            0 => schema::uint(),
-            1 => schema::int(),
-            2 => schema::u8(),
-            3 => schema::u16(),
-            4 => schema::u32(),
-            5 => schema::u64(),
-            6 => schema::i8(),
-            7 => schema::i16(),
-            8 => schema::i32(),
-            9 => schema::i64(),
-            10 => schema::bool(),
+            0 => build::uint(),
+            1 => build::int(),
+            2 => build::u8(),
+            3 => build::u16(),
+            4 => build::u32(),
+            5 => build::u64(),
+            6 => build::i8(),
+            7 => build::i16(),
+            8 => build::i32(),
+            9 => build::i64(),
+            10 => build::bool(),
             11 => string_max(1 + self.below(9)),
-            12 => schema::data_max(1 + self.below(9)),
-            13 => schema::data_fixed(1 + self.below(9)),
+            12 => build::data_max(1 + self.below(9)),
+            13 => build::data_fixed(1 + self.below(9)),
             14 => enumeration([("A", 0), ("B", 300)]),
             15 => enumeration([("A", 0), ("B", 1 << 40)]),
-            16 => schema::u16(),
-            _ => schema::u8(),
+            16 => build::u16(),
+            _ => build::u8(),
         }
     }
 
     fn ty(&mut self, depth: u64) -> Type {
         if depth == 0 {
             return match self.below(10) {
-                0 => schema::f32(),
-                1 => schema::f64(),
+                0 => build::f32(),
+                1 => build::f64(),
                 _ => self.primitive(),
             };
         }
         match self.below(8) {
             0 => optional(self.ty(depth - 1)),
             1 => list_max(self.ty(depth - 1), 1 + self.below(4)),
-            2 => schema::list_fixed(self.ty(depth - 1), 1 + self.below(3)),
+            2 => build::list_fixed(self.ty(depth - 1), 1 + self.below(3)),
             3 => map_max(self.primitive(), self.ty(depth - 1), 1 + self.below(4)),
             4 => union([
                 (1, self.ty(depth - 1)),
-                (2, schema::void()),
+                (2, build::void()),
                 (3 + (self.below(2) << 40), structure([("only", self.ty(depth - 1))])),
             ]),
             5 | 6 => {
@@ -147,7 +147,7 @@ fn both_forms_agree_over_generated_schemas() {
         let schema = draft.validate().unwrap();
         let ty = schema.root();
         let value = numbers.value(ty);
-        let octets = value.to_octets(ty).unwrap();
+        let octets = value.to_bytes(ty).unwrap();
         assert_eq!(Value::decode(ty, &octets).unwrap(), value, "{ty:?}");
 
         let size = ty.layout().unwrap().size as usize;
@@ -164,7 +164,7 @@ fn both_forms_agree_over_generated_schemas() {
                 dirty[numbers.below(size as u64) as usize] = numbers.next() as u8;
             }
             if let Ok(value) = Value::load(ty, &dirty) {
-                value.to_octets(ty).unwrap();
+                value.to_bytes(ty).unwrap();
             }
             let mut changed = octets.clone();
             if !changed.is_empty() {
@@ -172,7 +172,7 @@ fn both_forms_agree_over_generated_schemas() {
                 changed[at] = numbers.next() as u8;
             }
             if let Ok(value) = Value::decode(ty, &changed) {
-                assert_eq!(value.to_octets(ty).unwrap(), changed, "{ty:?}");
+                assert_eq!(value.to_bytes(ty).unwrap(), changed, "{ty:?}");
             }
         }
     }
@@ -186,7 +186,7 @@ where
     let ty = <T as BareSchema<C>>::TYPE;
     let octets = encode(value);
     let dynamic = Value::decode(ty, &octets).unwrap();
-    assert_eq!(dynamic.to_octets(ty).unwrap(), octets);
+    assert_eq!(dynamic.to_bytes(ty).unwrap(), octets);
     let mut layout = T::Layout::new_zeroed();
     value.store(&mut layout).unwrap();
     let mut bytes = vec![0xff; size_of::<T::Layout>()];
@@ -226,7 +226,7 @@ fn errors_name_the_path() {
     assert_eq!(*error.kind(), ValueErrorKind::OverCap { count: 4, cap: 3 });
     assert!(bytes.iter().all(|byte| *byte == 0));
 
-    let error = rows(vec![row(7_u8.into())]).to_octets(&ty).unwrap_err();
+    let error = rows(vec![row(7_u8.into())]).to_bytes(&ty).unwrap_err();
     assert_eq!(error.to_string(), "rows[0].name: expected str, found u8");
     assert_eq!(
         *Value::load(&ty, &[0; 3]).unwrap_err().kind(),
@@ -234,16 +234,16 @@ fn errors_name_the_path() {
     );
     let error = Value::decode(&ty, &[1, 1, 0xff]).unwrap_err();
     assert_eq!((error.path(), error.kind()), ("rows[0].name", DecodeErrorKind::NotUtf8));
-    let unbounded = Value::from("a").store(&schema::string(), &mut bytes).unwrap_err();
+    let unbounded = Value::from("a").store(&build::string(), &mut bytes).unwrap_err();
     assert_eq!(*unbounded.kind(), ValueErrorKind::NoLayout);
 }
 
 #[test]
 fn maps_refuse_a_key_twice_and_know_an_order() {
-    let ty = map_max(schema::u8(), schema::bool(), 4);
+    let ty = map_max(build::u8(), build::bool(), 4);
     let pair = |key: u8| (Value::U8(key), Value::Bool(true));
     let twice = Value::Map(vec![pair(1), pair(1)]);
-    assert_eq!(*twice.to_octets(&ty).unwrap_err().kind(), ValueErrorKind::DuplicateKey);
+    assert_eq!(*twice.to_bytes(&ty).unwrap_err().kind(), ValueErrorKind::DuplicateKey);
     let mut bytes = [0; 12];
     let error = twice.store(&ty, &mut bytes).unwrap_err();
     assert_eq!(error.path(), "[1].key");
@@ -259,14 +259,14 @@ fn maps_refuse_a_key_twice_and_know_an_order() {
 #[test]
 fn counts_that_the_input_cannot_hold_are_refused_at_once() {
     let bomb = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
-    assert!(Value::decode(&schema::list(schema::u8()), &bomb).is_err());
-    assert!(Value::decode(&schema::list_fixed(schema::void(), u64::MAX), &[]).is_err());
-    assert!(Value::decode(&schema::data_fixed(u64::MAX), &[0]).is_err());
+    assert!(Value::decode(&build::list(build::u8()), &bomb).is_err());
+    assert!(Value::decode(&build::list_fixed(build::void(), u64::MAX), &[]).is_err());
+    assert!(Value::decode(&build::data_fixed(u64::MAX), &[0]).is_err());
 }
 
 #[test]
 fn values_are_shown_with_the_names_of_their_type() {
-    let ty = structure([("kind", enumeration([("OFF", 0), ("ON", 1)])), ("raw", schema::data())]);
+    let ty = structure([("kind", enumeration([("OFF", 0), ("ON", 1)])), ("raw", build::data())]);
     assert_eq!(Value::member(&ty, "ON"), None);
     assert_eq!(Value::member(&enumeration([("ON", 5)]), "ON"), Some(Value::Enum(5)));
     let value = Value::structure([("kind", Value::Enum(1)), ("raw", vec![1, 0xab].into())]);

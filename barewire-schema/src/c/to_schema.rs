@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::abi::Abi;
 use super::model::{CError, CField, CType, EnumDefinition, Integer, StructDefinition};
-use crate::builder;
+use crate::build;
 use crate::model::Type;
 use crate::schema::{Schema, Validated};
 
@@ -144,7 +144,7 @@ impl StructDefinition {
         if fields.is_empty() {
             return Err(CError::new(0, format!("{}: it has no fields", self.name()), ""));
         }
-        let ty = builder::structure(fields);
+        let ty = build::structure(fields);
         // What attributes do to a struct shows in its size or its alignment.
         if ty.layout() != Some(layout) {
             let help = "remove `packed` and `aligned`, or order the fields so that they do nothing";
@@ -178,7 +178,7 @@ impl StructDefinition {
             found.push((*number, member.ty.bare_for(abi)?));
         }
         found.sort_by_key(|member| member.0);
-        let ty = builder::union(found);
+        let ty = build::union(found);
         if wide != crate::layout::tag_size(&ty) {
             let help = "let it be an `int`, an `unsigned` or an enum";
             return Err(CError::new(0, format!("its tag `{tag}` does not have 4 bytes"), help));
@@ -203,7 +203,7 @@ impl EnumDefinition {
         names.dedup();
         let distinct = names.len() == members.len();
         let legal = members.iter().all(|member| crate::validate::is_member_name(&member.0));
-        let ty = builder::enumeration(members.clone());
+        let ty = build::enumeration(members.clone());
         let wide = integer(self.integer()).and_then(|ty| ty.layout());
         if distinct && legal && !members.is_empty() && ty.layout() == wide { ty } else { plain }
     }
@@ -244,8 +244,8 @@ impl CType {
                 refuse("an array without a length", "give it a length: shared memory has a size")
             }
             Self::Array { item, len } => match item.bare_for(abi)? {
-                Type::U8 => Ok(builder::data_fixed(*len)),
-                item => Ok(builder::list_fixed(item, *len)),
+                Type::U8 => Ok(build::data_fixed(*len)),
+                item => Ok(build::list_fixed(item, *len)),
             },
             Self::Pointer { .. } => refuse("a pointer", POINTER_HELP),
             Self::Incomplete(name) => refuse(&format!("`{name}` is only declared"), "define it"),

@@ -94,7 +94,7 @@ fn segment(path: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::{align, apply};
-    use crate::{data, list, map, optional, string, string_max, structure, union, void};
+    use crate::build::{data, list, map, optional, string, string_max, structure, union, void};
 
     #[test]
     fn a_path_leads_through_every_kind_of_type() {

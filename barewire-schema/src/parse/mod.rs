@@ -111,6 +111,7 @@ pub(crate) fn validated(text: &str) -> Result<Vec<(Name, Type)>, ParseErrors> {
 
 #[cfg(test)]
 mod tests {
+    use crate::build::*;
     use crate::*;
 
     fn errors(text: &str) -> String {

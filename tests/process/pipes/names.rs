@@ -147,7 +147,7 @@ fn whoever_may_not_be_there_is_told_so() {
         let client = at::<u64, u64>(&scratch, "few");
         std::thread::spawn(move || client.connect(WAIT))
     };
-    let builder = at::<u64, u64>(&scratch, "few").max_clients(1);
+    let builder = at::<u64, u64>(&scratch, "few").clients(1);
     let mut server = builder.server().expect("a new pipe");
     let first = connect();
     let kept = server.accept().expect("there is room");

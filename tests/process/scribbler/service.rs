@@ -160,7 +160,7 @@ pub(super) fn services() {
     let letters = Service::<Letter, Letter>::builder("letters");
     let letters = letters.request_bytes(200).reply_bytes(300).isolated();
     let letters = letters.create_anonymous().expect("a new service");
-    let behind = letters.share_fd().expect("it has no name");
+    let behind = letters.share_descriptor().expect("it has no name");
     let paths = [
         scratch.path().join("notes").to_str().expect("plain text").to_owned(),
         format!("/proc/{}/fd/{}", std::process::id(), behind.as_raw_fd()),

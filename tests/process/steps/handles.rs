@@ -156,7 +156,7 @@ fn note(at: &Path) -> PathBuf {
 impl Shared for Handed {
     fn make(at: &Path) -> Result<Self> {
         let service = builder(at).create_anonymous()?;
-        let descriptor = service.share_fd()?;
+        let descriptor = service.share_descriptor()?;
         let path = format!("/proc/{}/fd/{}", std::process::id(), descriptor.as_raw_fd());
         std::fs::write(note(at), path).expect("it can be written");
         Ok(Self { service, _descriptor: Some(descriptor) })
@@ -166,7 +166,7 @@ impl Shared for Handed {
         let path = std::fs::read_to_string(note(at)).expect("the maker has written it");
         let descriptor: File =
             OpenOptions::new().read(true).write(true).open(path).expect("the maker lives");
-        let service = builder(at).open_fd(descriptor.into())?;
+        let service = builder(at).open_descriptor(descriptor.into())?;
         Ok(Self { service, _descriptor: None })
     }
 

@@ -137,7 +137,7 @@ operations! {
     serve_isolated: handles::Isolated<services::Serve>,
     reply_isolated: handles::Isolated<services::Reply>,
     stream_part_isolated: handles::Isolated<streams::StreamSend>,
-    service_open_fd: segments::Open<handles::Handed>,
+    service_open_descriptor: segments::Open<handles::Handed>,
     recovery_by_open: recovery::OpenAfterDeath,
     recovery_by_dequeue: recovery::DequeueAfterDeath,
     recovery_by_update: regions::UpdateAfterDeath,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use barewire::{BareSchema, Message, MessageQueue, Result};
+use barewire::{BareSchema, MessageQueue, QueueMessage, Result};
 
 use super::clock::progress;
 use super::runner::{Effect, Operation};
@@ -57,7 +57,7 @@ pub(crate) fn again(number: u64) -> Seen {
     Seen { number, redelivered: true }
 }
 
-fn seen(message: &Message<'_, Item>) -> Seen {
+fn seen(message: &QueueMessage<'_, Item>) -> Seen {
     assert_eq!(message.check, !message.number, "torn");
     Seen { number: message.number, redelivered: message.header().redelivered() }
 }
@@ -318,7 +318,7 @@ impl Operation for TryEnqueueFull {
 }
 
 /// What the child has taken, as a report.
-pub(crate) fn taken(message: Option<&Message<'_, Item>>) -> u8 {
+pub(crate) fn taken(message: Option<&QueueMessage<'_, Item>>) -> u8 {
     message.map_or(0, |message| 1 + u8::try_from(seen(message).number).expect("a small number"))
 }
 

@@ -305,7 +305,7 @@ macro_rules! takes {
 
             fn child(at: &Path) -> u8 {
                 let topic = open::<T>(at);
-                let mut $subscriber = topic.subscribe_last(BEFORE.len()).expect("a place");
+                let mut $subscriber = topic.subscriber_from_last(BEFORE.len()).expect("a place");
                 let mut seen: Vec<u64> = inside(|| $take);
                 seen.extend(take_all(&mut $subscriber));
                 assert_eq!(seen[..BEFORE.len()], BEFORE);
@@ -371,7 +371,7 @@ impl<T: Numbered> Operation for TakeLossy<T> {
 
     fn child(at: &Path) -> u8 {
         let topic = open::<T>(at);
-        let mut subscriber = topic.subscribe_last(BEFORE.len()).expect("a place");
+        let mut subscriber = topic.subscriber_from_last(BEFORE.len()).expect("a place");
         let message = inside(|| subscriber.take_timeout(LONG)).expect("it works");
         let message = message.expect("there is one");
         assert_eq!(message.read().expect("a value").whole(), message.missed());
@@ -410,7 +410,7 @@ impl Operation for PublishAfterDeath {
     const VISIBLE: bool = true;
     const VICTIM: Option<fn(&Path)> = Some(|at| {
         let topic = open::<Item>(at);
-        let subscriber = topic.subscribe_last(DEPTH as usize).expect("a place");
+        let subscriber = topic.subscriber_from_last(DEPTH as usize).expect("a place");
         mark();
         drop(subscriber);
     });
@@ -455,7 +455,7 @@ impl Operation for PublishAfterDeath {
     }
 
     fn continued(world: Self::World, _: &Path, _: u8) {
-        let mut late = world.subscribe_last(DEPTH as usize).expect("a place");
+        let mut late = world.subscriber_from_last(DEPTH as usize).expect("a place");
         let seen = take_all(&mut late);
         let end = AROUND.0 + AROUND.1;
         let childs: Vec<_> = seen.into_iter().filter(|number| *number < LEFT).collect();
@@ -468,7 +468,7 @@ impl Operation for PublishAfterDeath {
 impl PublishAfterDeath {
     /// The number after the last one that is there; those before it are there, too.
     fn seen(topic: &Topic<Item>) -> u64 {
-        let mut late = progress(|| topic.subscribe_last(DEPTH as usize)).expect("a place");
+        let mut late = progress(|| topic.subscriber_from_last(DEPTH as usize)).expect("a place");
         let seen = take_all(&mut late);
         let end = seen.last().expect("some were published before") + 1;
         assert_eq!(seen, Vec::from_iter(end - seen.len() as u64..end));

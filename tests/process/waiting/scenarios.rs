@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use barewire::{Message, MessageQueue, Overflow, SharedRegion, Wait, WaitSet};
+use barewire::{MessageQueue, Overflow, QueueMessage, SharedRegion, Wait, WaitSet};
 
 use crate::harness::{directory, start};
 
@@ -20,7 +20,7 @@ pub(super) const LOST: Duration = Duration::from_millis(1900);
 
 pub(super) const LAST: u64 = u64::MAX;
 
-fn number(message: &Message<'_, u64>) -> u64 {
+fn number(message: &QueueMessage<'_, u64>) -> u64 {
     message.read().expect("every number is one")
 }
 
@@ -197,7 +197,7 @@ pub(super) fn set() {
     }
     for with_pipe in [false, true] {
         if with_pipe {
-            set.add_fd(&pipe, 3).expect("there is room");
+            set.add_descriptor(&pipe, 3).expect("there is room");
         }
         assert_eq!(set.try_wait().expect("it works"), [0; 0]);
         assert_eq!(set.wait_timeout(Duration::from_millis(10)).expect("it works"), [0; 0]);
@@ -239,7 +239,7 @@ pub(super) fn set_observes() {
                 let mut set = WaitSet::new();
                 set.add(&queue, ()).expect("there is room");
                 if with_pipe {
-                    set.add_fd(&pipe, ()).expect("there is room");
+                    set.add_descriptor(&pipe, ()).expect("there is room");
                 }
                 // Reports, and does nothing about it.
                 set.wait_timeout(PATIENCE).expect("it works").len()

@@ -176,7 +176,7 @@ pub(super) fn set_of_servers() {
     set.add(&second, 2).expect("there is room");
     for with_pipe in [false, true] {
         if with_pipe {
-            set.add_fd(&pipe, 3).expect("there is room");
+            set.add_descriptor(&pipe, 3).expect("there is room");
         }
         assert!(none(&mut set));
         for (key, client, server) in [(1, &first_client, &first), (2, &second_client, &second)] {
@@ -216,7 +216,7 @@ pub(super) fn set_of_a_client() {
     set.add(&client, 1).expect("there is room");
     for with_pipe in [false, true] {
         if with_pipe {
-            set.add_fd(&pipe, 2).expect("there is room");
+            set.add_descriptor(&pipe, 2).expect("there is room");
         }
         assert!(none(&mut set), "it has no calls");
         let [first, second] = [1, 2].map(|number| client.start(&number).expect("a free call"));
@@ -275,7 +275,7 @@ pub(super) fn set_observes() {
                 let mut set = WaitSet::new();
                 set.add(&server, ()).expect("there is room");
                 if with_pipe {
-                    set.add_fd(&pipe, ()).expect("there is room");
+                    set.add_descriptor(&pipe, ()).expect("there is room");
                 }
                 set.wait_timeout(PATIENCE).expect("it works").len()
             });
@@ -519,7 +519,7 @@ fn a_killed_server_ends_the_calls_of_futures_and_of_a_set_at_once() {
             let mut set = WaitSet::new();
             set.add(&client, 1).expect("there is room");
             if round % 3 == 1 {
-                set.add_fd(&pipe, 2).expect("there is room");
+                set.add_descriptor(&pipe, 2).expect("there is room");
             }
             assert_eq!(set.wait_timeout(PATIENCE).expect("it works"), [1]);
             for call in calls {

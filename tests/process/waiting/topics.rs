@@ -166,7 +166,7 @@ pub(super) fn set() {
     set.add(&queue, 2).expect("there is room");
     for round in 0..40 {
         if round == 20 {
-            set.add_fd(&pipe, 3).expect("there is room");
+            set.add_descriptor(&pipe, 3).expect("there is room");
         }
         assert_eq!(set.try_wait().expect("it works"), [0; 0]);
         let key = round % 2;

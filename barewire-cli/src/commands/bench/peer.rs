@@ -98,10 +98,7 @@ pub(crate) fn run(place: &Place, role: &str, name: &str, cpu: Option<usize>) -> 
             let (mut subscriber, mut publisher) = (there.subscriber()?, back.publisher()?);
             publisher.publish(&STOP)?;
             loop {
-                let batch = subscriber.take_batch_timeout(BATCH, PATIENCE)?;
-                if batch.is_empty() {
-                    return Err(late());
-                }
+                let batch = subscriber.take_batch_timeout(BATCH, PATIENCE)?.ok_or_else(late)?;
                 if batch.iter().any(|message| *message == STOP) {
                     return Ok(publisher.publish(&STOP)?);
                 }

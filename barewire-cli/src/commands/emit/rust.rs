@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use barewire::schema_model::{EnumMember, Field, Schema, Type, UnionMember};
+use barewire::schema::{EnumMember, Field, Schema, Type, UnionMember};
 
 /// All types of a schema.
 pub(super) fn emit(schema: &Schema) -> String {

@@ -1,5 +1,6 @@
 //! `barewire top`: how everything stands, and how fast it goes, as long as one looks.
 
+mod nodes;
 mod sample;
 mod screen;
 

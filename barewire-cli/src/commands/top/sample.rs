@@ -9,6 +9,7 @@ use barewire::segment::{Directory, Kind};
 use barewire::value::Value;
 use serde_json::{Value as Json, json};
 
+use super::nodes::Node;
 use crate::commands::ls::depth;
 use crate::commands::ps::command_of;
 use crate::failure::Outcome;
@@ -28,6 +29,7 @@ struct Known {
     /// What was counted then, and when.
     before: Option<(Figures, Instant)>,
     handled: Option<(u64, Instant)>,
+    frames: Option<(u64, Instant)>,
 }
 
 /// How everything stands.
@@ -37,6 +39,7 @@ pub(super) struct Sample {
     pub(super) rows: Vec<Row>,
     pub(super) processes: Vec<Process>,
     pub(super) actors: Vec<Actors>,
+    pub(super) nodes: Vec<Node>,
     /// Names that lead to no segment of ours.
     pub(super) others: usize,
 }
@@ -147,6 +150,12 @@ impl Sampler {
             if let Some(actors) = actors(known, people.iter().find(|who| who.alive)) {
                 sample.actors.push(actors);
             }
+            if let Some(who) = people.iter().find(|who| who.alive)
+                && let Some(node) = Node::of(&known.segment, who.process, known.frames)
+            {
+                known.frames = Some((node.frames, Instant::now()));
+                sample.nodes.push(node);
+            }
             sample.rows.extend(row(known, name, (alive, people.len() - alive)));
         }
         sample.processes = segments
@@ -157,13 +166,16 @@ impl Sampler {
         sample
             .actors
             .sort_by(|one, other| (&one.system, one.process).cmp(&(&other.system, other.process)));
+        sample.nodes.sort_by(|one, other| {
+            (&one.cluster, &one.role, &one.name).cmp(&(&other.cluster, &other.role, &other.name))
+        });
         Ok(sample)
     }
 
     fn known(&mut self, directory: &Directory, name: &str) -> Option<&mut Known> {
         if !self.known.contains_key(name) {
             let segment = Inspected::open(directory, name).ok()?;
-            let known = Known { segment, before: None, handled: None };
+            let known = Known { segment, before: None, handled: None, frames: None };
             self.known.insert(name.to_owned(), known);
         }
         self.known.get_mut(name)
@@ -171,7 +183,7 @@ impl Sampler {
 }
 
 /// So many more since then, a second.
-fn rate(now: u64, before: u64, since: Instant) -> f64 {
+pub(super) fn rate(now: u64, before: u64, since: Instant) -> f64 {
     now.saturating_sub(before) as f64 / since.elapsed().as_secs_f64().max(1e-9)
 }
 
@@ -272,6 +284,7 @@ impl Sample {
             "segments": segments.collect::<Vec<_>>(),
             "processes": processes.collect::<Vec<_>>(),
             "actors": actors.collect::<Vec<_>>(),
+            "nodes": self.nodes.iter().map(Node::to_json).collect::<Vec<_>>(),
             "others": self.others,
         })
     }

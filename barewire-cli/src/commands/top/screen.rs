@@ -1,4 +1,4 @@
-//! The live screen: a line about everything, then segments, processes and actors.
+//! The live screen: a line about everything, then segments, processes, actors and nodes.
 
 use std::time::Duration;
 
@@ -9,10 +9,11 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Paragraph, Row as TableRow, Table};
 
 use super::View;
+use super::nodes::Node;
 use super::sample::{Actors, Process, Row, Sample};
 use crate::text;
 
-/// How many processes and actors have a line of their own, at most.
+/// How many processes, actors and nodes have a line of their own, at most.
 const MOST_LINES: usize = 8;
 
 pub(super) fn draw(frame: &mut Frame<'_>, sample: &Sample, view: View, interval: Duration) {
@@ -22,9 +23,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, sample: &Sample, view: View, interval:
         Constraint::Min(3),
         Constraint::Length(lines(sample.processes.len())),
         Constraint::Length(lines(sample.actors.len())),
+        Constraint::Length(lines(sample.nodes.len())),
         Constraint::Length(1),
     ]);
-    let [head, segments, processes, actors, foot] = areas.areas(frame.area());
+    let [head, segments, processes, actors, nodes, foot] = areas.areas(frame.area());
     frame.render_widget(summary(sample, interval), head);
     draw_segments(frame, segments, sample, view);
     if !sample.processes.is_empty() {
@@ -32,6 +34,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, sample: &Sample, view: View, interval:
     }
     if !sample.actors.is_empty() {
         draw_actors(frame, actors, &sample.actors);
+    }
+    if !sample.nodes.is_empty() {
+        draw_nodes(frame, nodes, &sample.nodes);
     }
     let paused = if view.paused { "  PAUSED" } else { "" };
     let keys = format!("q quit  s sort (by {})  p pause  ↑↓ scroll{paused}", view.order.word());
@@ -86,7 +91,7 @@ fn warning(count: u64) -> Cell<'static> {
 fn draw_segments(frame: &mut Frame<'_>, area: Rect, sample: &Sample, view: View) {
     let rows = sample.rows.iter().skip(view.first).map(|row: &Row| {
         TableRow::new(vec![
-            Cell::from(row.name.as_str()),
+            Cell::from(text::name(&row.name)),
             Cell::from(row.kind.to_string()),
             Cell::from(row.type_name.as_str()),
             figure(row.rate.map_or("-".to_owned(), text::count)),
@@ -118,12 +123,16 @@ fn draw_segments(frame: &mut Frame<'_>, area: Rect, sample: &Sample, view: View)
     frame.render_widget(table(&names, &widths, rows), area);
 }
 
+fn shown_names(names: &[String]) -> String {
+    names.iter().map(|name| text::name(name)).collect::<Vec<_>>().join(" ")
+}
+
 fn draw_processes(frame: &mut Frame<'_>, area: Rect, processes: &[Process]) {
     let shown = processes.iter().take(MOST_LINES).map(|process| {
         TableRow::new(vec![
             figure(process.id.to_string()),
             Cell::from(process.command.as_str()),
-            Cell::from(process.segments.join(" ")),
+            Cell::from(shown_names(&process.segments)),
         ])
     });
     let widths = [Constraint::Length(8), Constraint::Length(16), Constraint::Min(10)];
@@ -153,5 +162,41 @@ fn draw_actors(frame: &mut Frame<'_>, area: Rect, actors: &[Actors]) {
         Constraint::Length(20),
     ];
     let names = ["ACTORS", "PID", "ALIVE", "RATE/S", "RESTARTS", "DEAD LETTERS", "DEEPEST"];
+    frame.render_widget(table(&names, &widths, shown), area);
+}
+
+fn draw_nodes(frame: &mut Frame<'_>, area: Rect, nodes: &[Node]) {
+    let shown = nodes.iter().take(MOST_LINES).map(|one| {
+        TableRow::new(vec![
+            Cell::from(one.cluster.as_str()),
+            Cell::from(one.name.as_str()),
+            Cell::from(one.role.as_str()),
+            figure(one.process.to_string()),
+            figure(one.known.to_string()),
+            warning(one.silent),
+            figure(one.tasks.to_string()),
+            figure(text::count(one.finished as f64)),
+            warning(one.retried),
+            figure(one.rate.map_or("-".to_owned(), text::count)),
+            warning(one.refused),
+        ])
+    });
+    let widths = [
+        Constraint::Min(10),
+        Constraint::Length(12),
+        Constraint::Length(7),
+        Constraint::Length(8),
+        Constraint::Length(5),
+        Constraint::Length(6),
+        Constraint::Length(6),
+        Constraint::Length(7),
+        Constraint::Length(7),
+        Constraint::Length(8),
+        Constraint::Length(7),
+    ];
+    let names = [
+        "CLUSTER", "NODE", "ROLE", "PID", "KNOWN", "SILENT", "TASKS", "DONE", "RETRIED",
+        "FRAMES/S", "REFUSED",
+    ];
     frame.render_widget(table(&names, &widths, shown), area);
 }

@@ -186,7 +186,6 @@ impl Manager {
     }
 
     /// How many tasks it knows, finished ones that are not acknowledged among them.
-    #[cfg(test)]
     pub(crate) fn tasks(&self) -> usize {
         self.tasks.len()
     }

@@ -88,7 +88,7 @@ impl<S: BareSchema, R: BareSchema> PipeBuilder<S, R> {
 
     /// The most octets of a message that this side takes, 16 MiB if not given; the other side
     /// learns of it. So much memory a connection may need, for messages that are so large.
-    pub fn max_message_bytes(mut self, bytes: usize) -> Self {
+    pub fn message_bytes(mut self, bytes: usize) -> Self {
         self.largest = bytes;
         self
     }
@@ -113,9 +113,9 @@ impl<S: BareSchema, R: BareSchema> PipeBuilder<S, R> {
         self
     }
 
-    /// How many clients the server has at most at a time, 1024 if not given; more are refused, and
+    /// How many clients the server can have at a time, 1024 if not given; more are refused, and
     /// told so.
-    pub fn max_clients(mut self, clients: usize) -> Self {
+    pub fn clients(mut self, clients: usize) -> Self {
         self.clients = clients;
         self
     }

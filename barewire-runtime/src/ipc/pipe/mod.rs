@@ -391,6 +391,31 @@ impl<S: BareSchema, R: BareSchema> NamedPipe<S, R> {
         self.receiver.receive_message()
     }
 
+    /// As [`PipeReceiver::receive_message_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// As [`PipeReceiver::receive_message_timeout`].
+    pub fn receive_message_timeout(
+        &mut self,
+        timeout: Duration,
+    ) -> Result<Option<PipeMessage<'_, R>>> {
+        self.settle(Patience::timeout(timeout))?;
+        self.receiver.receive_message_timeout(timeout)
+    }
+
+    /// As [`PipeReceiver::receive_message_async`].
+    ///
+    /// # Errors
+    ///
+    /// As [`PipeReceiver::receive_message_async`].
+    pub async fn receive_message_async(&mut self) -> Result<PipeMessage<'_, R>> {
+        if !self.sender.is_flushed() {
+            self.sender.flush_async().await?;
+        }
+        self.receiver.receive_message_async().await
+    }
+
     /// As [`PipeReceiver::try_receive_message`].
     ///
     /// # Errors

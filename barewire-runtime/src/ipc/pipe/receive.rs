@@ -378,7 +378,7 @@ pub struct PipeMessage<'m, R> {
 impl<'m, R: BareSchema> PipeMessage<'m, R> {
     /// The octets of the value, in BARE; nothing was checked.
     #[must_use]
-    pub fn octets(&self) -> &'m [u8] {
+    pub fn bytes(&self) -> &'m [u8] {
         self.octets
     }
 
@@ -425,7 +425,7 @@ impl<'m, R: BareSchema> PipeMessage<'m, R> {
     /// let message = receiver.receive_message()?;
     /// let line = message.view::<&str>()?; // checked, and nothing copied
     /// assert_eq!(line, "boiling");
-    /// assert_eq!(line.as_ptr(), message.octets()[1..].as_ptr());
+    /// assert_eq!(line.as_ptr(), message.bytes()[1..].as_ptr());
     /// # Ok(()) }
     /// ```
     ///

@@ -213,14 +213,14 @@ impl<S: BareSchema> PipeSender<S> {
     /// let mut pipe = builder.connect(Duration::from_secs(5))?;
     /// let mut message = pipe.receive_message()?;
     /// let queue = message.take_descriptors().remove(0);
-    /// let queue = MessageQueue::<u64>::builder(message.read()?).open_fd(queue)?;
+    /// let queue = MessageQueue::<u64>::builder(message.read()?).open_descriptor(queue)?;
     /// assert_eq!(*queue.dequeue()?, 7);
     /// # Ok(()) });
     ///
     /// let mut pipe = server.accept()?;
     /// let queue = MessageQueue::<u64>::builder("jobs").isolated().create_anonymous()?;
     /// queue.enqueue(&7)?;
-    /// pipe.send_with_descriptors(&"jobs".to_owned(), &[queue.share_fd()?])?;
+    /// pipe.send_with_descriptors(&"jobs".to_owned(), &[queue.share_descriptor()?])?;
     /// # child.join().unwrap()?;
     /// # Ok(()) }
     /// ```

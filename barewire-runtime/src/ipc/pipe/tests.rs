@@ -82,7 +82,7 @@ fn fed_messages_go_out_together() {
 
 #[test]
 fn a_message_larger_than_the_other_side_takes_is_refused_here() {
-    let there = NamedPipe::builder("there").max_message_bytes(1000);
+    let there = NamedPipe::builder("there").message_bytes(1000);
     let (mut here, mut there) = pair::<String, String>(NamedPipe::builder("here"), there);
     for size in [999, 40_000, 2 << 20] {
         let error = here.send(&"x".repeat(size)).expect_err("it is too large");

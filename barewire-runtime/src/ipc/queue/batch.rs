@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::MessageQueue;
 use super::lanes::Run;
-use super::message::Received;
+use super::message::QueueBatchItem;
 use crate::layout::FixedLayout;
 
 /// The most runs of messages that one batch holds.
@@ -28,14 +28,14 @@ const MAX_LARGE_RUNS: usize = 8;
 /// assert_eq!((batch.len(), sum), (3, 6));
 /// # Ok(()) }
 /// ```
-pub struct Batch<'q, T: FixedLayout> {
+pub struct QueueBatch<'q, T: FixedLayout> {
     queue: &'q MessageQueue<T>,
     runs: [Run; MAX_RUNS],
     used: usize,
     messages: usize,
 }
 
-impl<'q, T: FixedLayout> Batch<'q, T> {
+impl<'q, T: FixedLayout> QueueBatch<'q, T> {
     pub(super) fn new(queue: &'q MessageQueue<T>, first: Run, most: usize) -> Self {
         let mut batch =
             Self { queue, runs: [first; MAX_RUNS], used: 1, messages: first.count() as usize };
@@ -60,24 +60,24 @@ impl<'q, T: FixedLayout> Batch<'q, T> {
     }
 
     /// The messages, in the order of each sender.
-    pub fn iter(&self) -> impl Iterator<Item = Received<'_, T>> {
+    pub fn iter(&self) -> impl Iterator<Item = QueueBatchItem<'_, T>> {
         let queue = self.queue;
         self.runs[..self.used].iter().flat_map(move |&run| {
-            (0..run.count()).map(move |place| Received::new(queue, run.plus(place)))
+            (0..run.count()).map(move |place| QueueBatchItem::new(queue, run.plus(place)))
         })
     }
 }
 
-impl<'b, T: FixedLayout> IntoIterator for &'b Batch<'_, T> {
-    type Item = Received<'b, T>;
-    type IntoIter = Box<dyn Iterator<Item = Received<'b, T>> + 'b>;
+impl<'b, T: FixedLayout> IntoIterator for &'b QueueBatch<'_, T> {
+    type Item = QueueBatchItem<'b, T>;
+    type IntoIter = Box<dyn Iterator<Item = QueueBatchItem<'b, T>> + 'b>;
 
     fn into_iter(self) -> Self::IntoIter {
         Box::new(self.iter())
     }
 }
 
-impl<T: FixedLayout> Drop for Batch<'_, T> {
+impl<T: FixedLayout> Drop for QueueBatch<'_, T> {
     fn drop(&mut self) {
         for run in &self.runs[..self.used] {
             self.queue.acknowledge(run);
@@ -85,8 +85,8 @@ impl<T: FixedLayout> Drop for Batch<'_, T> {
     }
 }
 
-impl<T: FixedLayout> fmt::Debug for Batch<'_, T> {
+impl<T: FixedLayout> fmt::Debug for QueueBatch<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Batch").field("messages", &self.messages).finish_non_exhaustive()
+        f.debug_struct("QueueBatch").field("messages", &self.messages).finish_non_exhaustive()
     }
 }

@@ -70,8 +70,8 @@ impl<T: FixedLayout> QueueBuilder<T> {
     }
 
     /// Every message carries the time at which it was sent; costs 20 to 30 ns a message.
-    pub fn timestamps(mut self, timestamps: bool) -> Self {
-        self.timestamps = timestamps;
+    pub fn timestamps(mut self) -> Self {
+        self.timestamps = true;
         self
     }
 
@@ -102,7 +102,16 @@ impl<T: FixedLayout> QueueBuilder<T> {
         self
     }
 
-    pub(super) fn plan(&self) -> segment::Plan<'_> {
+    /// Whether a queue of that name exists that somebody alive is attached to.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidName`, `Untrusted` or `Io`.
+    pub fn exists(&self) -> Result<bool> {
+        Segment::exists(&self.plan())
+    }
+
+    fn plan(&self) -> segment::Plan<'_> {
         segment::Plan {
             name: &self.name,
             place: self.place.clone(),

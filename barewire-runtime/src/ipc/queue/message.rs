@@ -24,12 +24,12 @@ const ZEROED_BYTES: usize = 4096;
 /// dereferences to the fixed layout of `T`; if not, [`read`](Self::read) decodes it. Until it is
 /// dropped, it is this process's alone; if the process dies before that, another one gets it,
 /// marked as redelivered.
-pub struct Message<'q, T: FixedLayout>(Received<'q, T>);
+pub struct QueueMessage<'q, T: FixedLayout>(QueueBatchItem<'q, T>);
 
-impl<'q, T: FixedLayout> Message<'q, T> {
+impl<'q, T: FixedLayout> QueueMessage<'q, T> {
     #[inline(always)]
     pub(super) fn new(queue: &'q MessageQueue<T>, run: Run) -> Self {
-        Self(Received::new(queue, run))
+        Self(QueueBatchItem::new(queue, run))
     }
 
     /// Who sent it, when, and which one it is.
@@ -58,7 +58,7 @@ impl<'q, T: FixedLayout> Message<'q, T> {
     }
 }
 
-impl<T: FixedLayout> Deref for Message<'_, T> {
+impl<T: FixedLayout> Deref for QueueMessage<'_, T> {
     type Target = T::Layout;
 
     #[inline(always)]
@@ -67,21 +67,21 @@ impl<T: FixedLayout> Deref for Message<'_, T> {
     }
 }
 
-impl<T: FixedLayout> Drop for Message<'_, T> {
+impl<T: FixedLayout> Drop for QueueMessage<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
         self.0.queue.acknowledge(&self.0.run);
     }
 }
 
-impl<T: FixedLayout> fmt::Debug for Message<'_, T> {
+impl<T: FixedLayout> fmt::Debug for QueueMessage<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Message").field("header", &self.header()).finish_non_exhaustive()
+        f.debug_struct("QueueMessage").field("header", &self.header()).finish_non_exhaustive()
     }
 }
 
-/// One message of a [`Batch`](super::Batch); it dereferences to the fixed layout of `T`.
-pub struct Received<'q, T: FixedLayout> {
+/// One message of a [`QueueBatch`](super::QueueBatch); it dereferences to the fixed layout of `T`.
+pub struct QueueBatchItem<'q, T: FixedLayout> {
     queue: &'q MessageQueue<T>,
     /// The run that begins with it, or in a batch, that it is part of.
     run: Run,
@@ -94,7 +94,7 @@ enum Copied<T: FixedLayout> {
     Encoded(Vec<u8>),
 }
 
-impl<'q, T: FixedLayout> Received<'q, T> {
+impl<'q, T: FixedLayout> QueueBatchItem<'q, T> {
     #[inline(always)]
     pub(super) fn new(queue: &'q MessageQueue<T>, run: Run) -> Self {
         let copy = if queue.plan.isolated { Self::copied(queue, run) } else { Rare::none() };
@@ -149,7 +149,7 @@ impl<'q, T: FixedLayout> Received<'q, T> {
     }
 }
 
-impl<T: FixedLayout> Deref for Received<'_, T> {
+impl<T: FixedLayout> Deref for QueueBatchItem<'_, T> {
     type Target = T::Layout;
 
     #[inline(always)]
@@ -159,9 +159,9 @@ impl<T: FixedLayout> Deref for Received<'_, T> {
     }
 }
 
-impl<T: FixedLayout> fmt::Debug for Received<'_, T> {
+impl<T: FixedLayout> fmt::Debug for QueueBatchItem<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Received").field("header", &self.header()).finish_non_exhaustive()
+        f.debug_struct("QueueBatchItem").field("header", &self.header()).finish_non_exhaustive()
     }
 }
 
@@ -194,7 +194,7 @@ pub(super) fn layout_of<T: FixedLayout>(bytes: &[u8]) -> &T::Layout {
 /// A message of more than a few hundred bytes is filled where its receiver reads it; a smaller one
 /// is copied there when it is sent, which costs less than a slot of its own would.
 #[must_use = "a loan that is not sent is given back"]
-pub struct Loan<'q, T: FixedLayout> {
+pub struct QueueLoan<'q, T: FixedLayout> {
     queue: &'q MessageQueue<T>,
     kind: u32,
     place: Place<T>,
@@ -206,7 +206,7 @@ enum Place<T: FixedLayout> {
     Sent,
 }
 
-impl<'q, T: FixedLayout> Loan<'q, T> {
+impl<'q, T: FixedLayout> QueueLoan<'q, T> {
     pub(super) fn in_slot(queue: &'q MessageQueue<T>, acquired: Acquired) -> Self {
         let mut loan = Self { queue, kind: 0, place: Place::Slot(acquired) };
         if size_of::<T::Layout>() <= ZEROED_BYTES {
@@ -250,7 +250,7 @@ impl<'q, T: FixedLayout> Loan<'q, T> {
     }
 }
 
-impl<T: FixedLayout> Deref for Loan<'_, T> {
+impl<T: FixedLayout> Deref for QueueLoan<'_, T> {
     type Target = T::Layout;
 
     fn deref(&self) -> &T::Layout {
@@ -265,7 +265,7 @@ impl<T: FixedLayout> Deref for Loan<'_, T> {
     }
 }
 
-impl<T: FixedLayout> DerefMut for Loan<'_, T> {
+impl<T: FixedLayout> DerefMut for QueueLoan<'_, T> {
     fn deref_mut(&mut self) -> &mut T::Layout {
         match &mut self.place {
             Place::Copy(copy) => copy,
@@ -281,7 +281,7 @@ impl<T: FixedLayout> DerefMut for Loan<'_, T> {
     }
 }
 
-impl<T: FixedLayout> Drop for Loan<'_, T> {
+impl<T: FixedLayout> Drop for QueueLoan<'_, T> {
     fn drop(&mut self) {
         if let Place::Slot(acquired) = self.place {
             self.queue.lanes().abandon(acquired);
@@ -289,8 +289,8 @@ impl<T: FixedLayout> Drop for Loan<'_, T> {
     }
 }
 
-impl<T: FixedLayout> fmt::Debug for Loan<'_, T> {
+impl<T: FixedLayout> fmt::Debug for QueueLoan<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Loan").field("kind", &self.kind).finish_non_exhaustive()
+        f.debug_struct("QueueLoan").field("kind", &self.kind).finish_non_exhaustive()
     }
 }

@@ -26,13 +26,13 @@ use crate::sys::map::Mapping;
 use geometry::Plan;
 use lanes::{Lanes, Readers, Run, Slot, Writer};
 
-pub use batch::Batch;
+pub use batch::QueueBatch;
 pub use builder::QueueBuilder;
 pub use dynamic::DynamicQueue;
 pub(super) use dynamic::octets;
 pub use geometry::{MAX_CAPACITY, MAX_SLOT_BYTES, Overflow};
 pub use look::{QueueFigures, QueueLook, QueueTap};
-pub use message::{Loan, Message, Received};
+pub use message::{QueueBatchItem, QueueLoan, QueueMessage};
 
 /// After so many fruitless looks, a caller that never waits looks at the clock, and if it is time,
 /// for the dead as well.
@@ -93,6 +93,25 @@ impl<T: FixedLayout> MessageQueue<T> {
         QueueBuilder::new(name.into())
     }
 
+    /// Makes a queue for 1024 messages in the standard directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`QueueBuilder::create`].
+    ///
+    /// ```
+    /// use barewire_runtime::ipc::MessageQueue;
+    ///
+    /// # fn main() -> barewire_runtime::Result<()> {
+    /// let name = format!("docs-create-{}", std::process::id());
+    /// let queue = MessageQueue::<u32>::create(&name)?;
+    /// assert!(MessageQueue::<u32>::exists(&name)?);
+    /// # Ok(()) }
+    /// ```
+    pub fn create(name: impl Into<String>) -> Result<Self> {
+        Self::builder(name).create()
+    }
+
     /// Opens a queue in the standard directory.
     ///
     /// # Errors
@@ -102,13 +121,13 @@ impl<T: FixedLayout> MessageQueue<T> {
         Self::builder(name).open()
     }
 
-    /// Whether a segment of that name exists that somebody alive is attached to.
+    /// Whether a queue of that name exists that somebody alive is attached to.
     ///
     /// # Errors
     ///
     /// `InvalidName`, `Untrusted` or `Io`.
     pub fn exists(name: impl Into<String>) -> Result<bool> {
-        Segment::exists(&Self::builder(name).plan())
+        Self::builder(name).exists()
     }
 
     fn attached(segment: Segment, wait: Wait) -> Result<Self> {

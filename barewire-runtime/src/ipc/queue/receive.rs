@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::MessageQueue;
-use super::batch::Batch;
+use super::batch::QueueBatch;
 use super::lanes::Run;
-use super::message::{Message, copied_layout};
+use super::message::{QueueMessage, copied_layout};
 use crate::codec::{self, Decode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::FixedLayout;
@@ -17,9 +17,9 @@ impl<T: FixedLayout> MessageQueue<T> {
     ///
     /// None today; a queue may come to be closed.
     #[inline(always)]
-    pub fn dequeue(&self) -> Result<Message<'_, T>> {
+    pub fn dequeue(&self) -> Result<QueueMessage<'_, T>> {
         match self.take_next().or_else(|| self.take_until(None, 1)) {
-            Some(run) => Ok(Message::new(self, run)),
+            Some(run) => Ok(QueueMessage::new(self, run)),
             None => Err(self.timed_out("nothing arrived")),
         }
     }
@@ -29,9 +29,9 @@ impl<T: FixedLayout> MessageQueue<T> {
     /// # Errors
     ///
     /// None today; a queue may come to be closed.
-    pub fn dequeue_timeout(&self, timeout: Duration) -> Result<Option<Message<'_, T>>> {
+    pub fn dequeue_timeout(&self, timeout: Duration) -> Result<Option<QueueMessage<'_, T>>> {
         let run = self.take_until(Instant::now().checked_add(timeout), 1);
-        Ok(run.map(|run| Message::new(self, run)))
+        Ok(run.map(|run| QueueMessage::new(self, run)))
     }
 
     /// Takes the oldest message, if there is one.
@@ -40,9 +40,9 @@ impl<T: FixedLayout> MessageQueue<T> {
     ///
     /// None today; a queue may come to be closed.
     #[inline(always)]
-    pub fn try_dequeue(&self) -> Result<Option<Message<'_, T>>> {
+    pub fn try_dequeue(&self) -> Result<Option<QueueMessage<'_, T>>> {
         let run = self.try_take(1);
-        Ok(run.map(|run| Message::new(self, run)))
+        Ok(run.map(|run| QueueMessage::new(self, run)))
     }
 
     /// Takes up to `most` of the oldest messages; waits while there is none.
@@ -50,9 +50,9 @@ impl<T: FixedLayout> MessageQueue<T> {
     /// # Errors
     ///
     /// None today; a queue may come to be closed.
-    pub fn dequeue_batch(&self, most: usize) -> Result<Batch<'_, T>> {
+    pub fn dequeue_batch(&self, most: usize) -> Result<QueueBatch<'_, T>> {
         match self.take_until(None, most) {
-            Some(run) => Ok(Batch::new(self, run, most)),
+            Some(run) => Ok(QueueBatch::new(self, run, most)),
             None => Err(self.timed_out("nothing arrived")),
         }
     }
@@ -66,9 +66,9 @@ impl<T: FixedLayout> MessageQueue<T> {
         &self,
         most: usize,
         timeout: Duration,
-    ) -> Result<Option<Batch<'_, T>>> {
+    ) -> Result<Option<QueueBatch<'_, T>>> {
         let run = self.take_until(Instant::now().checked_add(timeout), most);
-        Ok(run.map(|run| Batch::new(self, run, most)))
+        Ok(run.map(|run| QueueBatch::new(self, run, most)))
     }
 
     /// Takes up to `most` of the oldest messages, if there are any.
@@ -76,8 +76,8 @@ impl<T: FixedLayout> MessageQueue<T> {
     /// # Errors
     ///
     /// None today; a queue may come to be closed.
-    pub fn try_dequeue_batch(&self, most: usize) -> Result<Option<Batch<'_, T>>> {
-        Ok(self.try_take(most).map(|run| Batch::new(self, run, most)))
+    pub fn try_dequeue_batch(&self, most: usize) -> Result<Option<QueueBatch<'_, T>>> {
+        Ok(self.try_take(most).map(|run| QueueBatch::new(self, run, most)))
     }
 
     /// A copy of the message that is next, which stays in the queue.

@@ -8,7 +8,7 @@ use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 use super::geometry::{Overflow, Plan};
 use super::lanes::{Acquired, Slot, Writer};
-use super::message::{Loan, copied_layout};
+use super::message::{QueueLoan, copied_layout};
 use super::{MessageQueue, lanes};
 use crate::codec::{self, Encode};
 use crate::error::{Error, ErrorKind, Result};
@@ -84,7 +84,7 @@ impl<T: FixedLayout> MessageQueue<T> {
 
     /// Puts a message into the queue that `fill` writes in its slot, with no copy.
     ///
-    /// The slot starts as that of a [`Loan`] does. If the queue is full, as
+    /// The slot starts as that of a [`QueueLoan`] does. If the queue is full, as
     /// [`enqueue`](Self::enqueue). Keep `fill` short: other threads that send through the same
     /// handle wait for it.
     ///
@@ -201,6 +201,33 @@ impl<T: FixedLayout> MessageQueue<T> {
         Ok(())
     }
 
+    /// As [`enqueue_batch`](Self::enqueue_batch), but waits no longer than `timeout`, and says how
+    /// many are in the queue: fewer than all if there was no room until then.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use barewire_runtime::ipc::MessageQueue;
+    ///
+    /// # fn main() -> barewire_runtime::Result<()> {
+    /// let name = format!("docs-batch-timeout-{}", std::process::id());
+    /// let queue = MessageQueue::<u32>::builder(&name).capacity(8).create()?;
+    /// let sent = queue.enqueue_batch_timeout(&[7; 100], Duration::from_millis(1))?;
+    /// assert!((8..100).contains(&sent));
+    /// assert_eq!(queue.len(), sent);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `TooLarge`; messages before that one are in the queue.
+    pub fn enqueue_batch_timeout(&self, messages: &[T], timeout: Duration) -> Result<usize>
+    where
+        T: Encode,
+    {
+        let patience = Patience::timeout(timeout);
+        self.send_while(messages, patience, Error::is_timed_out)
+    }
+
     /// Puts as many of the messages into the queue as there is room for, and says how many.
     ///
     /// # Errors
@@ -210,11 +237,24 @@ impl<T: FixedLayout> MessageQueue<T> {
     where
         T: Encode,
     {
+        self.send_while(messages, Patience::None, Error::is_full)
+    }
+
+    /// Sends messages until all are sent, or there is no room; how many.
+    fn send_while(
+        &self,
+        messages: &[T],
+        patience: Patience,
+        no_room: fn(&Error) -> bool,
+    ) -> Result<usize>
+    where
+        T: Encode,
+    {
         let mut sent = 0;
         while sent < messages.len() {
-            match self.send_some(&messages[sent..], Patience::None) {
+            match self.send_some(&messages[sent..], patience) {
                 Ok(more) => sent += more,
-                Err(error) if error.is_full() => break,
+                Err(error) if no_room(&error) => break,
                 Err(error) => return Err(error),
             }
         }
@@ -226,7 +266,7 @@ impl<T: FixedLayout> MessageQueue<T> {
     /// # Errors
     ///
     /// `Full` with [`Overflow::Reject`].
-    pub fn loan(&self) -> Result<Loan<'_, T>> {
+    pub fn loan(&self) -> Result<QueueLoan<'_, T>> {
         self.loan_with(Patience::Policy)
     }
 
@@ -235,7 +275,7 @@ impl<T: FixedLayout> MessageQueue<T> {
     /// # Errors
     ///
     /// `TimedOut` if the queue was full all the time.
-    pub fn loan_timeout(&self, timeout: Duration) -> Result<Loan<'_, T>> {
+    pub fn loan_timeout(&self, timeout: Duration) -> Result<QueueLoan<'_, T>> {
         self.loan_with(Patience::timeout(timeout))
     }
 
@@ -244,17 +284,17 @@ impl<T: FixedLayout> MessageQueue<T> {
     /// # Errors
     ///
     /// `Full`.
-    pub fn try_loan(&self) -> Result<Loan<'_, T>> {
+    pub fn try_loan(&self) -> Result<QueueLoan<'_, T>> {
         self.loan_with(Patience::None)
     }
 
-    fn loan_with(&self, patience: Patience) -> Result<Loan<'_, T>> {
+    fn loan_with(&self, patience: Patience) -> Result<QueueLoan<'_, T>> {
         const { barewire_schema::check::assert_bounded(T::TYPE) };
         if self.one_message_a_block() && !self.plan.isolated {
-            return Ok(Loan::in_slot(self, self.acquire(patience)?));
+            return Ok(QueueLoan::in_slot(self, self.acquire(patience)?));
         }
         drop(self.writer(patience)?);
-        Ok(Loan::in_copy(self))
+        Ok(QueueLoan::in_copy(self))
     }
 
     /// Large messages have a block each: it is filled first and becomes visible when it is linked.
@@ -272,7 +312,7 @@ impl<T: FixedLayout> MessageQueue<T> {
 
     /// Sends the first of the messages, and those that fit into the same block; how many.
     #[inline(always)]
-    fn send_some(&self, messages: &[T], patience: Patience) -> Result<usize>
+    pub(super) fn send_some(&self, messages: &[T], patience: Patience) -> Result<usize>
     where
         T: Encode,
     {

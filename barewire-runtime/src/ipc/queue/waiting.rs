@@ -1,8 +1,8 @@
 //! Waiting for a queue in other ways than by blocking: as a future, and beside other things.
 
-use super::batch::Batch;
+use super::batch::QueueBatch;
 use super::geometry::Overflow;
-use super::message::Message;
+use super::message::{QueueLoan, QueueMessage};
 use super::send::Patience;
 use super::{MessageQueue, Run};
 use crate::codec::Encode;
@@ -35,8 +35,76 @@ impl<T: FixedLayout> MessageQueue<T> {
     where
         T: Encode,
     {
+        self.sent_async(|| self.send_one(message, Patience::None)).await
+    }
+
+    /// As [`enqueue_batch`](Self::enqueue_batch), but lets the thread do other work while the queue
+    /// is full. If the future is dropped before it is done, some of the messages may be in the
+    /// queue.
+    ///
+    /// # Errors
+    ///
+    /// As [`enqueue_batch`](Self::enqueue_batch), and `Io` if the thread that waits cannot be
+    /// started.
+    ///
+    /// ```
+    /// use barewire_runtime::ipc::MessageQueue;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> barewire_runtime::Result<()> {
+    /// let name = format!("docs-async-many-{}", std::process::id());
+    /// let queue = MessageQueue::<u32>::builder(&name).capacity(64).create()?;
+    /// let numbers: Vec<u32> = (0..1000).collect();
+    /// let taken = async {
+    ///     let mut taken = 0;
+    ///     while taken < numbers.len() {
+    ///         taken += queue.dequeue_batch_async(100).await?.len();
+    ///     }
+    ///     Ok(())
+    /// };
+    /// tokio::try_join!(queue.enqueue_batch_async(&numbers), taken)?;
+    /// assert!(queue.is_empty());
+    /// # Ok(()) }
+    /// ```
+    pub async fn enqueue_batch_async(&self, messages: &[T]) -> Result<()>
+    where
+        T: Encode,
+    {
+        let mut left = messages;
+        while !left.is_empty() {
+            let sent = self.sent_async(|| self.send_some(left, Patience::None)).await?;
+            left = &left[sent..];
+        }
+        Ok(())
+    }
+
+    /// As [`loan`](Self::loan), but lets the thread do other work while the queue is full.
+    ///
+    /// # Errors
+    ///
+    /// As [`loan`](Self::loan), and `Io` if the thread that waits cannot be started.
+    ///
+    /// ```
+    /// use barewire_runtime::ipc::MessageQueue;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> barewire_runtime::Result<()> {
+    /// let name = format!("docs-async-loan-{}", std::process::id());
+    /// let queue = MessageQueue::<[u64; 512]>::create(&name)?;
+    /// let mut loan = queue.loan_async().await?;
+    /// loan[511] = 9;
+    /// loan.send()?;
+    /// assert_eq!(queue.dequeue_async().await?[511], 9);
+    /// # Ok(()) }
+    /// ```
+    pub async fn loan_async(&self) -> Result<QueueLoan<'_, T>> {
+        self.sent_async(|| self.try_loan()).await
+    }
+
+    /// What `attempt` yields as soon as it finds room; at once if the queue says that it is full.
+    async fn sent_async<R>(&self, mut attempt: impl FnMut() -> Result<R>) -> Result<R> {
         let may_wait = self.plan.overflow != Overflow::Reject;
-        let attempt = || match self.send_one(message, Patience::None) {
+        let attempt = || match attempt() {
             Err(error) if error.is_full() && may_wait => Ok(None),
             result => result.map(Some),
         };
@@ -74,8 +142,8 @@ impl<T: FixedLayout> MessageQueue<T> {
     /// assert!(late.is_err());
     /// # Ok(()) }
     /// ```
-    pub async fn dequeue_async(&self) -> Result<Message<'_, T>> {
-        self.take_async(1).await.map(|run| Message::new(self, run))
+    pub async fn dequeue_async(&self) -> Result<QueueMessage<'_, T>> {
+        self.take_async(1).await.map(|run| QueueMessage::new(self, run))
     }
 
     /// As [`dequeue_batch`](Self::dequeue_batch), but lets the thread do other work while the queue
@@ -96,8 +164,8 @@ impl<T: FixedLayout> MessageQueue<T> {
     /// assert_eq!(queue.dequeue_batch_async(256).await?.len(), 3);
     /// # Ok(()) }
     /// ```
-    pub async fn dequeue_batch_async(&self, most: usize) -> Result<Batch<'_, T>> {
-        self.take_async(most).await.map(|run| Batch::new(self, run, most))
+    pub async fn dequeue_batch_async(&self, most: usize) -> Result<QueueBatch<'_, T>> {
+        self.take_async(most).await.map(|run| QueueBatch::new(self, run, most))
     }
 
     async fn take_async(&self, most: usize) -> Result<Run> {

@@ -65,7 +65,8 @@ pub struct ServiceBuilder<Request, Reply> {
 }
 
 impl<Request: FixedLayout, R: FixedLayout> ServiceBuilder<Request, R> {
-    /// The most clients at a time, each with up to eight calls at a time; 32 if not given.
+    /// How many clients it can have at a time, each with up to eight calls at a time; 32 if not
+    /// given.
     pub fn clients(mut self, clients: usize) -> Self {
         self.clients = clients;
         self
@@ -109,6 +110,15 @@ impl<Request: FixedLayout, R: FixedLayout> ServiceBuilder<Request, R> {
     pub fn directory(mut self, path: impl Into<PathBuf>) -> Self {
         self.place = Place::Directory(path.into());
         self
+    }
+
+    /// Whether a service of that name exists that somebody alive is attached to.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidName`, `Untrusted` or `Io`.
+    pub fn exists(&self) -> Result<bool> {
+        Segment::exists(&self.plan())
     }
 
     fn plan(&self) -> Plan<'_> {
@@ -306,13 +316,13 @@ impl<Request: FixedLayout, R: FixedLayout> Service<Request, R> {
         Self::builder(name).open()
     }
 
-    /// Whether a segment of that name exists that somebody alive is attached to.
+    /// Whether a service of that name exists that somebody alive is attached to.
     ///
     /// # Errors
     ///
     /// `InvalidName`, `Untrusted` or `Io`.
     pub fn exists(name: impl Into<String>) -> Result<bool> {
-        Segment::exists(&Self::builder(name).plan())
+        Self::builder(name).exists()
     }
 
     pub(super) fn segment(&self) -> &Segment {
@@ -330,9 +340,9 @@ impl<Request: FixedLayout, R: FixedLayout> Service<Request, R> {
         self.shared.name()
     }
 
-    /// The most clients at a time.
+    /// How many clients it can have at a time, as it was made.
     #[must_use]
-    pub fn max_clients(&self) -> usize {
+    pub fn clients(&self) -> usize {
         self.shared.shape().clients
     }
 

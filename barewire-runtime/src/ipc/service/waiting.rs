@@ -36,7 +36,7 @@ impl<Request: FixedLayout, R: FixedLayout> Client<Request, R> {
     /// Calls, and lets the thread do other work until the reply comes.
     ///
     /// The future runs on every executor. If it is dropped before it is done, the call is
-    /// cancelled: so the executor's own clock serves as a deadline.
+    /// cancelled: so the executor's own clock serves as the deadline that a call should have.
     ///
     /// # Errors
     ///

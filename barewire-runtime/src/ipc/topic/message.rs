@@ -29,8 +29,8 @@ impl<'s, T: FixedLayout> TopicMessage<'s, T> {
     }
 
     #[inline]
-    fn item(&self) -> TopicItem<'_, T> {
-        TopicItem { subscriber: self.subscriber, found: self.found, index: 0 }
+    fn item(&self) -> TopicBatchItem<'_, T> {
+        TopicBatchItem { subscriber: self.subscriber, found: self.found, index: 0 }
     }
 
     /// How many messages were missed between the one taken before and this one.
@@ -92,45 +92,46 @@ impl<T: FixedLayout> fmt::Debug for TopicMessage<'_, T> {
 /// Messages of one publisher, next to each other; dropping them lets publishers go on.
 pub struct TopicBatch<'s, T: FixedLayout> {
     subscriber: &'s mut Subscriber<T>,
-    found: Option<Found>,
+    found: Found,
 }
 
 impl<'s, T: FixedLayout> TopicBatch<'s, T> {
-    pub(super) fn new(subscriber: &'s mut Subscriber<T>, found: Option<Found>) -> Self {
+    pub(super) fn new(subscriber: &'s mut Subscriber<T>, found: Found) -> Self {
         Self { subscriber, found }
     }
 
-    /// How many there are.
+    /// How many there are; at least one.
     #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a batch is never empty")]
     pub fn len(&self) -> usize {
-        self.found.map_or(0, |found| found.count() as usize)
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.found.is_none()
+        self.found.count() as usize
     }
 
     /// How many messages were missed between the one taken before and the first of these.
     #[must_use]
     pub fn missed(&self) -> u64 {
-        self.found.map_or(0, |_| self.subscriber.missed_before())
+        self.subscriber.missed_before()
     }
 
     /// The messages, in the order in which they were published.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = TopicItem<'_, T>> {
-        let subscriber = &*self.subscriber;
-        let found = self.found.unwrap_or(Found::NOTHING);
-        (0..self.len()).map(move |index| TopicItem { subscriber, found, index })
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = TopicBatchItem<'_, T>> {
+        let (subscriber, found) = (&*self.subscriber, self.found);
+        (0..self.len()).map(move |index| TopicBatchItem { subscriber, found, index })
+    }
+}
+
+impl<'b, T: FixedLayout> IntoIterator for &'b TopicBatch<'_, T> {
+    type Item = TopicBatchItem<'b, T>;
+    type IntoIter = Box<dyn ExactSizeIterator<Item = TopicBatchItem<'b, T>> + 'b>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        Box::new(self.iter())
     }
 }
 
 impl<T: FixedLayout> Drop for TopicBatch<'_, T> {
     fn drop(&mut self) {
-        if let Some(found) = self.found {
-            self.subscriber.release(found);
-        }
+        self.subscriber.release(self.found);
     }
 }
 
@@ -141,13 +142,13 @@ impl<T: FixedLayout> fmt::Debug for TopicBatch<'_, T> {
 }
 
 /// One message of a batch.
-pub struct TopicItem<'b, T: FixedLayout> {
+pub struct TopicBatchItem<'b, T: FixedLayout> {
     subscriber: &'b Subscriber<T>,
     found: Found,
     index: usize,
 }
 
-impl<T: FixedLayout> TopicItem<'_, T> {
+impl<T: FixedLayout> TopicBatchItem<'_, T> {
     fn note(&self) -> Note {
         let subscriber = self.subscriber;
         if subscriber.copies_out {
@@ -190,7 +191,7 @@ impl<T: FixedLayout> TopicItem<'_, T> {
     }
 }
 
-impl<T: FixedLayout> Deref for TopicItem<'_, T> {
+impl<T: FixedLayout> Deref for TopicBatchItem<'_, T> {
     type Target = T::Layout;
 
     #[inline]
@@ -200,9 +201,9 @@ impl<T: FixedLayout> Deref for TopicItem<'_, T> {
     }
 }
 
-impl<T: FixedLayout> fmt::Debug for TopicItem<'_, T> {
+impl<T: FixedLayout> fmt::Debug for TopicBatchItem<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TopicItem").field("header", &self.header()).finish_non_exhaustive()
+        f.debug_struct("TopicBatchItem").field("header", &self.header()).finish_non_exhaustive()
     }
 }
 
@@ -216,7 +217,7 @@ fn bytes_of<T: FixedLayout>(subscriber: &Subscriber<T>, found: Found, index: usi
         return layout_bytes(subscriber, found, index);
     }
     let most = subscriber.shared.shape.choice.payload as usize;
-    let len = TopicItem { subscriber, found, index }.note().bytes as usize;
+    let len = TopicBatchItem { subscriber, found, index }.note().bytes as usize;
     slot_bytes(subscriber, found, index, len.min(most))
 }
 

@@ -20,7 +20,7 @@ use std::sync::atomic::Ordering;
 
 pub use dynamic::DynamicPublisher;
 pub use look::{SubscriberFigures, TopicFigures, TopicLook, TopicTap};
-pub use message::{TopicBatch, TopicItem, TopicMessage};
+pub use message::{TopicBatch, TopicBatchItem, TopicMessage};
 pub use publisher::{Publisher, TopicLoan};
 pub use shape::{MAX_DEPTH, MAX_PUBLISHERS, MAX_SUBSCRIBERS};
 pub use subscriber::Subscriber;
@@ -89,10 +89,9 @@ impl<T: FixedLayout> TopicBuilder<T> {
         self
     }
 
-    /// Whether messages carry the time at which they were published, which costs a look at the
-    /// clock each (20 to 30 ns); they do not unless asked to.
-    pub fn timestamps(mut self, wanted: bool) -> Self {
-        self.timestamps = wanted;
+    /// Every message carries the time at which it was published; costs 20 to 30 ns a message.
+    pub fn timestamps(mut self) -> Self {
+        self.timestamps = true;
         self
     }
 
@@ -121,6 +120,15 @@ impl<T: FixedLayout> TopicBuilder<T> {
     pub fn directory(mut self, path: impl Into<PathBuf>) -> Self {
         self.place = Place::Directory(path.into());
         self
+    }
+
+    /// Whether a topic of that name exists that somebody alive is attached to.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidName`, `Untrusted` or `Io`.
+    pub fn exists(&self) -> Result<bool> {
+        Segment::exists(&self.plan())
     }
 
     fn plan(&self) -> Plan<'_> {
@@ -283,13 +291,13 @@ impl<T: FixedLayout> Topic<T> {
         Self::builder(name).open()
     }
 
-    /// Whether a segment of that name exists that somebody alive is attached to.
+    /// Whether a topic of that name exists that somebody alive is attached to.
     ///
     /// # Errors
     ///
     /// `InvalidName`, `Untrusted` or `Io`.
     pub fn exists(name: impl Into<String>) -> Result<bool> {
-        Segment::exists(&Self::builder(name).plan())
+        Self::builder(name).exists()
     }
 
     pub(super) fn segment(&self) -> &Segment {
@@ -358,7 +366,7 @@ impl<T: FixedLayout> Topic<T> {
     /// let topic = Topic::<u32>::create(&name)?;
     /// topic.publisher()?.publish_batch(&[1, 2, 3])?;
     ///
-    /// let mut late = topic.subscribe_last(1)?;
+    /// let mut late = topic.subscriber_from_last(1)?;
     /// assert_eq!(*late.take()?, 3);
     /// # Ok(()) }
     /// ```
@@ -366,7 +374,7 @@ impl<T: FixedLayout> Topic<T> {
     /// # Errors
     ///
     /// As [`subscriber`](Self::subscriber).
-    pub fn subscribe_last(&self, messages: usize) -> Result<Subscriber<T>> {
+    pub fn subscriber_from_last(&self, messages: usize) -> Result<Subscriber<T>> {
         Subscriber::new(&self.shared, (messages as u64).min(self.shared.shape.choice.depth))
     }
 

@@ -12,7 +12,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use super::message::{TopicBatch, TopicMessage};
 use super::ring::{Reader, Slots, join, part};
 use super::{Note, Shared};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::layout::FixedLayout;
 use crate::sync::Wait;
 
@@ -90,9 +90,6 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Stands where there is nothing, and is not looked at.
-    pub(super) const NOTHING: Self = Self { position: 0, span: NonZeroU64::MIN };
-
     /// `None` if `count` is 0; it is less than 2³².
     #[inline]
     fn new(lane: usize, position: u64, count: u64) -> Option<Self> {
@@ -109,6 +106,11 @@ impl Found {
     pub(super) fn count(self) -> u64 {
         u64::from(self.span.get() as u32)
     }
+}
+
+/// The most messages of a batch: at least one.
+pub(super) fn some(most: usize) -> Option<u64> {
+    Some(most.max(1) as u64)
 }
 
 impl<T: FixedLayout> Subscriber<T> {
@@ -178,7 +180,7 @@ impl<T: FixedLayout> Subscriber<T> {
     pub fn take(&mut self) -> Result<TopicMessage<'_, T>> {
         match self.known().or_else(|| self.wait(None, None)) {
             Some(found) => Ok(TopicMessage::new(self, found)),
-            None => Err(self.shared.error(ErrorKind::TimedOut, "nothing was published")),
+            None => Err(self.nothing()),
         }
     }
 
@@ -192,17 +194,17 @@ impl<T: FixedLayout> Subscriber<T> {
         Ok(found.map(|found| TopicMessage::new(self, found)))
     }
 
-    /// All messages of one publisher that are there, up to `most`; perhaps none.
+    /// The messages of one publisher that are there, up to `most`, if there are any.
     ///
     /// # Errors
     ///
     /// None today; a topic may come to be closed.
-    pub fn try_take_batch(&mut self, most: usize) -> Result<TopicBatch<'_, T>> {
-        let found = self.look(true, Some(most as u64));
-        Ok(TopicBatch::new(self, found))
+    pub fn try_take_batch(&mut self, most: usize) -> Result<Option<TopicBatch<'_, T>>> {
+        let found = self.look(true, some(most));
+        Ok(found.map(|found| TopicBatch::new(self, found)))
     }
 
-    /// As [`try_take_batch`](Self::try_take_batch), but waits while there is none.
+    /// The messages of one publisher that are there, up to `most`; waits while there is none.
     ///
     /// ```
     /// # use barewire_runtime::ipc::Topic;
@@ -221,11 +223,13 @@ impl<T: FixedLayout> Subscriber<T> {
     ///
     /// None today; a topic may come to be closed.
     pub fn take_batch(&mut self, most: usize) -> Result<TopicBatch<'_, T>> {
-        let found = if most == 0 { None } else { self.wait(None, Some(most as u64)) };
-        Ok(TopicBatch::new(self, found))
+        match self.wait(None, some(most)) {
+            Some(found) => Ok(TopicBatch::new(self, found)),
+            None => Err(self.nothing()),
+        }
     }
 
-    /// As [`take_batch`](Self::take_batch), but waits no longer than `timeout`.
+    /// As [`take_batch`](Self::take_batch); `None` if there was none within `timeout`.
     ///
     /// # Errors
     ///
@@ -234,9 +238,14 @@ impl<T: FixedLayout> Subscriber<T> {
         &mut self,
         most: usize,
         timeout: Duration,
-    ) -> Result<TopicBatch<'_, T>> {
-        let found = self.wait(Instant::now().checked_add(timeout), Some(most as u64));
-        Ok(TopicBatch::new(self, found))
+    ) -> Result<Option<TopicBatch<'_, T>>> {
+        let found = self.wait(Instant::now().checked_add(timeout), some(most));
+        Ok(found.map(|found| TopicBatch::new(self, found)))
+    }
+
+    #[cold]
+    fn nothing(&self) -> Error {
+        self.shared.error(ErrorKind::TimedOut, "nothing was published")
     }
 
     /// How many messages were missed before what was found last.

@@ -88,7 +88,7 @@ fn batches_arrive_in_order_and_whole() {
         let mut seen = (0, 0);
         while seen.0 < count {
             let batch = wide.1.take_batch(5).expect("messages");
-            assert!(!batch.is_empty() && batch.len() <= 5);
+            assert!((1..=5).contains(&batch.len()));
             for message in batch.iter() {
                 assert_eq!(*message, [next + seen.0; 20]);
                 seen.0 += 1;
@@ -104,8 +104,8 @@ fn batches_arrive_in_order_and_whole() {
         next += count;
     }
     assert_eq!(narrow.0.try_publish_batch(&[0; 20]).expect("no fault"), 16);
-    assert!(wide.1.try_take_batch(5).expect("it works").is_empty());
-    assert!(wide.1.take_batch_timeout(5, SHORT).expect("it works").is_empty());
+    assert!(wide.1.try_take_batch(5).expect("it works").is_none());
+    assert!(wide.1.take_batch_timeout(5, SHORT).expect("it works").is_none());
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_large_loan_starts_as_what_its_slot_held_and_can_be_zeroed() {
 
 #[test]
 fn an_isolated_topic_does_all_that_another_does() {
-    let small = topic::<[u64; 3]>(8).isolated().timestamps(true).create().expect("a new topic");
+    let small = topic::<[u64; 3]>(8).isolated().timestamps().create().expect("a new topic");
     let wide = topic::<[u64; 33]>(8).isolated().create().expect("a new topic");
     let texts = topic::<String>(8).isolated().slot_bytes(64).create().expect("a new topic");
     let mut narrow = (small.publisher().expect("a lane"), small.subscriber().expect("a place"));
@@ -196,7 +196,7 @@ fn a_late_subscriber_gets_the_last_messages_it_asks_for() {
         for count in 1..100_u64 {
             publisher.publish(&(count - 1)).expect("nobody holds it back");
             for wanted in [0, 1, 5, 8, 1000] {
-                let mut late = topic.subscribe_last(wanted as usize).expect("a place");
+                let mut late = topic.subscriber_from_last(wanted as usize).expect("a place");
                 let expected = count.saturating_sub(wanted.min(8))..count;
                 for number in expected {
                     let message = late.try_take().expect("it works").expect("it is kept");
@@ -235,7 +235,7 @@ fn a_lossy_subscriber_is_told_what_it_missed() {
 
 #[test]
 fn messages_name_their_publisher_though_the_lane_changes_hands() {
-    let topic = topic::<u64>(16).timestamps(true).create().expect("a new topic");
+    let topic = topic::<u64>(16).timestamps().create().expect("a new topic");
     let mut ids = Vec::new();
     let mut subscriber = topic.subscriber().expect("a place");
     for round in 0..50 {
@@ -246,7 +246,7 @@ fn messages_name_their_publisher_though_the_lane_changes_hands() {
         for number in 0..1 + round % 3 {
             publisher.publish(&number).expect("there is room");
         }
-        drop(topic.subscribe_last(16).expect("a place"));
+        drop(topic.subscriber_from_last(16).expect("a place"));
         ids.push(publisher.id());
         if round % 5 == 4 {
             for (id, back) in ids.drain(..).zip(round - 4..) {

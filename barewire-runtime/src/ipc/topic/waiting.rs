@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::message::{TopicBatch, TopicMessage};
 use super::publisher::{Publisher, TopicLoan};
-use super::subscriber::{Found, Look, Subscriber};
+use super::subscriber::{Found, Look, Subscriber, some};
 use super::{Shared, ring::Reader};
 use crate::codec::Encode;
 use crate::error::Result;
@@ -128,7 +128,7 @@ impl<T: FixedLayout> Subscriber<T> {
     ///
     /// As [`take_async`](Self::take_async).
     pub async fn take_batch_async(&mut self, most: usize) -> Result<TopicBatch<'_, T>> {
-        let found = if most == 0 { None } else { Some(self.found_async(Some(most as u64)).await?) };
+        let found = self.found_async(some(most)).await?;
         Ok(TopicBatch::new(self, found))
     }
 

@@ -29,7 +29,7 @@ impl Value {
     /// The value, which must be one of `ty`, as JSON.
     ///
     /// ```
-    /// use barewire_runtime::schema_model::Schema;
+    /// use barewire_runtime::schema::Schema;
     /// use barewire_runtime::value::Value;
     ///
     /// let schema = Schema::parse("demo", "type Point struct { x: u8 label: optional<str> }")?;

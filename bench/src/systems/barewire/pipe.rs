@@ -89,7 +89,7 @@ impl<P: Payload> PipeEnd<P> {
     fn take(&mut self) -> Outcome<Option<u64>> {
         let Some(message) = self.pipe.try_receive_message()? else { return Ok(None) };
         if P::BYTES >= LARGE_BYTES {
-            return check_bytes(message.octets()).map(Some);
+            return check_bytes(message.bytes()).map(Some);
         }
         message.read_into(&mut self.message)?;
         check(P::words_of(&self.message)).map(Some)
@@ -140,7 +140,7 @@ impl<P: Payload> Receiver for PipeEnd<P> {
     }
 
     fn receive(&mut self) -> Outcome<u64> {
-        check_bytes(self.pipe.receive_message()?.octets())
+        check_bytes(self.pipe.receive_message()?.bytes())
     }
 }
 

@@ -104,7 +104,9 @@ impl<P: Payload> Receiver for TopicReceiver<P> {
         most: usize,
         each: &mut impl FnMut(u64) -> Outcome<()>,
     ) -> Outcome<usize> {
-        let batch = self.0.try_take_batch(most)?;
+        let Some(batch) = self.0.try_take_batch(most)? else {
+            return Ok(0);
+        };
         for message in batch.iter() {
             each(check(P::placed(&message))?)?;
         }

@@ -1,4 +1,4 @@
-//! Regions: memory of this process, a file mapped for itself, a file mapped by several processes.
+//! Memory: of this process, of a file mapped for itself, of a file mapped by several processes.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::marker::PhantomData;
@@ -17,7 +17,7 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// What kind of memory a region is.
+/// What kind of memory it is.
 pub trait Tag: sealed::Sealed {}
 
 /// Memory that nobody else writes, so that references into it are sound.
@@ -27,9 +27,9 @@ pub trait InPlace: Tag {}
 #[derive(Debug, Clone, Copy)]
 pub struct Private;
 
-/// A file that this region alone has mapped: an exclusive file lock keeps other regions away.
+/// A file that this memory alone has mapped: an exclusive file lock keeps others away.
 ///
-/// The lock binds whoever asks for it, as every region does. A program that writes the file without
+/// The lock binds whoever asks for it, as every [`Memory`] does. A program that writes the file without
 /// asking, or shortens it, is outside of what this can defend against.
 #[derive(Debug, Clone, Copy)]
 pub struct Mapped;
@@ -58,7 +58,7 @@ impl InPlace for Mapped {}
 struct Line([u8; 64]);
 
 #[derive(Debug)]
-enum Memory {
+enum Backing {
     Lines(Vec<Line>),
     /// The file holds the lock for as long as the mapping exists.
     File(MmapRaw, File),
@@ -66,13 +66,13 @@ enum Memory {
 
 /// A stretch of memory whose start is aligned to at least 64 bytes.
 #[derive(Debug)]
-pub struct Region<R: Tag = Private> {
-    memory: Memory,
+pub struct Memory<R: Tag = Private> {
+    backing: Backing,
     size: usize,
     tag: PhantomData<R>,
 }
 
-impl Region<Private> {
+impl Memory<Private> {
     /// Zeroed memory of this process.
     ///
     /// # Errors
@@ -82,18 +82,18 @@ impl Region<Private> {
         let size = size.to_usize()?;
         let lines = Line::new_vec_zeroed(size.div_ceil(size_of::<Line>())).map_err(|_| {
             let detail = format!("expected room for {size} bytes of memory, found less");
-            Error::new(ErrorKind::NoSpace, "region", detail)
+            Error::new(ErrorKind::NoSpace, "memory", detail)
         })?;
-        Ok(Self { memory: Memory::Lines(lines), size, tag: PhantomData })
+        Ok(Self { backing: Backing::Lines(lines), size, tag: PhantomData })
     }
 }
 
-impl Region<Mapped> {
-    /// Maps all of an existing file, for this region alone.
+impl Memory<Mapped> {
+    /// Maps all of an existing file, for this memory alone.
     ///
     /// # Errors
     ///
-    /// If the file does not exist, is empty or no regular file, or another region has mapped it.
+    /// If the file does not exist, is empty or no regular file, or another memory has mapped it.
     pub fn map_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let file = open(path)?;
@@ -101,7 +101,7 @@ impl Region<Mapped> {
         Self::of(file, path)
     }
 
-    /// Makes a file of zeroes, its space reserved, and maps it for this region alone.
+    /// Makes a file of zeroes, its space reserved, and maps it for this memory alone.
     ///
     /// # Errors
     ///
@@ -113,12 +113,12 @@ impl Region<Mapped> {
     }
 }
 
-impl Region<Shared> {
-    /// Maps all of an existing file, beside other shared regions.
+impl Memory<Shared> {
+    /// Maps all of an existing file, beside others that share it.
     ///
     /// # Errors
     ///
-    /// If the file does not exist, is empty or no regular file, or a region has it for itself.
+    /// If the file does not exist, is empty or no regular file, or somebody has it for itself.
     pub fn share_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let file = open(path)?;
@@ -126,7 +126,7 @@ impl Region<Shared> {
         Self::of(file, path)
     }
 
-    /// Makes a file of zeroes, its space reserved, for several regions.
+    /// Makes a file of zeroes, its space reserved, for several to share.
     ///
     /// # Errors
     ///
@@ -138,12 +138,12 @@ impl Region<Shared> {
     }
 }
 
-impl<R: Tag> Region<R> {
+impl<R: Tag> Memory<R> {
     fn of(file: File, path: &Path) -> Result<Self> {
         let map =
             MmapRaw::map_raw(&file).map_err(|error| system(path, "cannot be mapped", error))?;
         let size = map.len();
-        Ok(Self { memory: Memory::File(map, file), size, tag: PhantomData })
+        Ok(Self { backing: Backing::File(map, file), size, tag: PhantomData })
     }
 
     /// The size.
@@ -158,12 +158,12 @@ impl<R: Tag> Region<R> {
     ///
     /// If the operating system could not write them.
     pub fn flush(&self) -> Result<()> {
-        match &self.memory {
-            Memory::Lines(_) => Ok(()),
-            Memory::File(map, file) => map
+        match &self.backing {
+            Backing::Lines(_) => Ok(()),
+            Backing::File(map, file) => map
                 .flush()
                 .and_then(|()| file.sync_data())
-                .map_err(|error| Error::system("region", "cannot be flushed", error)),
+                .map_err(|error| Error::system("memory", "cannot be flushed", error)),
         }
     }
 
@@ -174,8 +174,8 @@ impl<R: Tag> Region<R> {
             Some(start) => Ok(start),
             None => {
                 let detail =
-                    format!("expected {len} bytes at {at}, found a region of {}", self.size());
-                Err(Error::new(ErrorKind::InvalidArgument, "region", detail))
+                    format!("expected {len} bytes at {at}, found a memory of {}", self.size());
+                Err(Error::new(ErrorKind::InvalidArgument, "memory", detail))
             }
         }
     }
@@ -187,11 +187,11 @@ impl<R: Tag> Region<R> {
     /// If they do not lie inside.
     pub fn read(&self, at: Offset, out: &mut [u8]) -> Result<()> {
         let start = self.place(at, out.len())?;
-        match &self.memory {
-            Memory::Lines(lines) => {
+        match &self.backing {
+            Backing::Lines(lines) => {
                 out.copy_from_slice(&lines.as_bytes()[start..start + out.len()]);
             }
-            Memory::File(map, _) => {
+            Backing::File(map, _) => {
                 for (byte, place) in out.iter_mut().zip(atomics(map, start)) {
                     *byte = place.load(Ordering::Relaxed);
                 }
@@ -207,11 +207,11 @@ impl<R: Tag> Region<R> {
     /// If they do not lie inside; nothing is written then.
     pub fn write(&mut self, at: Offset, bytes: &[u8]) -> Result<()> {
         let start = self.place(at, bytes.len())?;
-        match &mut self.memory {
-            Memory::Lines(lines) => {
+        match &mut self.backing {
+            Backing::Lines(lines) => {
                 lines.as_mut_bytes()[start..start + bytes.len()].copy_from_slice(bytes);
             }
-            Memory::File(map, _) => {
+            Backing::File(map, _) => {
                 for (byte, place) in bytes.iter().zip(atomics(map, start)) {
                     place.store(*byte, Ordering::Relaxed);
                 }
@@ -221,24 +221,24 @@ impl<R: Tag> Region<R> {
     }
 }
 
-impl<R: InPlace> Region<R> {
+impl<R: InPlace> Memory<R> {
     /// All bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        match &self.memory {
-            Memory::Lines(lines) => &lines.as_bytes()[..self.size],
-            // SAFETY: the mapping is that long and lives as long as `self`. Only this region has
+        match &self.backing {
+            Backing::Lines(lines) => &lines.as_bytes()[..self.size],
+            // SAFETY: the mapping is that long and lives as long as `self`. Only this memory has
             // it (`InPlace`, by the file's exclusive lock) and writing takes `&mut self`.
-            Memory::File(map, _) => unsafe { slice::from_raw_parts(map.as_ptr(), map.len()) },
+            Backing::File(map, _) => unsafe { slice::from_raw_parts(map.as_ptr(), map.len()) },
         }
     }
 
     /// All bytes, to be changed.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        match &mut self.memory {
-            Memory::Lines(lines) => &mut lines.as_mut_bytes()[..self.size],
+        match &mut self.backing {
+            Backing::Lines(lines) => &mut lines.as_mut_bytes()[..self.size],
             // SAFETY: as for `bytes`; `&mut self` makes this the only reference.
-            Memory::File(map, _) => unsafe {
+            Backing::File(map, _) => unsafe {
                 slice::from_raw_parts_mut(map.as_mut_ptr(), map.len())
             },
         }
@@ -303,7 +303,7 @@ fn create(path: &Path, size: Bytes, how: Lock) -> Result<File> {
 fn lock(file: &File, path: &Path, how: Lock) -> Result<()> {
     how(file).map_err(|error| match error {
         TryLockError::WouldBlock => {
-            let detail = "expected a file that no other region holds, found it locked";
+            let detail = "expected a file that nobody else holds, found it locked";
             Error::new(ErrorKind::AlreadyExists, path.display().to_string(), detail)
         }
         TryLockError::Error(error) => system(path, "cannot be locked", error),

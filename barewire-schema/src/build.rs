@@ -89,7 +89,7 @@ pub fn map_max(key: Type, value: Type, cap: u64) -> Type {
 /// `enum` with these members and values.
 ///
 /// ```
-/// use barewire_schema::enumeration;
+/// use barewire_schema::build::enumeration;
 /// assert_eq!(enumeration([("UP", 0), ("DOWN", 7)]).to_string(), "enum { UP DOWN = 7 }");
 /// ```
 #[must_use]
@@ -101,7 +101,7 @@ pub fn enumeration<N: Into<Name>>(members: impl IntoIterator<Item = (N, u64)>) -
 /// `union` with these tags and members.
 ///
 /// ```
-/// use barewire_schema::{string, u8, union};
+/// use barewire_schema::build::{string, u8, union};
 /// assert_eq!(union([(0, string()), (4, u8())]).to_string(), "union { str | u8 = 4 }");
 /// ```
 #[must_use]
@@ -113,7 +113,7 @@ pub fn union(members: impl IntoIterator<Item = (u64, Type)>) -> Type {
 /// `struct` with these fields.
 ///
 /// ```
-/// use barewire_schema::{f32, string_max, structure};
+/// use barewire_schema::build::{f32, string_max, structure};
 /// let row = structure([("label", string_max(32)), ("celsius", f32())]);
 /// assert_eq!(row.to_string(), "struct { label: str[..32] celsius: f32 }");
 /// ```

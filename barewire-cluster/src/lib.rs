@@ -73,6 +73,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "actor")]
+mod actors;
 mod core;
 mod counters;
 mod error;
@@ -83,6 +85,8 @@ mod task;
 pub mod transport;
 pub mod wire;
 
+#[cfg(feature = "actor")]
+pub use actors::Actors;
 pub use counters::Counters;
 pub use error::{ClusterError, TaskError};
 pub use log::Durability;

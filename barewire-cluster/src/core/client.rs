@@ -85,13 +85,11 @@ impl Client {
 
     /// The same client under another incarnation, after it was fenced.
     pub(crate) fn reborn(self, incarnation: Incarnation) -> Self {
-        let Self { members, session, next, kinds, mut pending, actions, .. } = self;
-        let me = Me { incarnation, ..members.me };
-        let mut fresh = Members::new(me, members.rules);
-        fresh.counters = members.counters;
+        let Self { mut members, session, next, kinds, mut pending, actions, .. } = self;
+        members.reborn(incarnation);
         pending.values_mut().for_each(|one| one.told = false);
         Self {
-            members: fresh,
+            members,
             follower: Follower::default(),
             session,
             next,

@@ -67,6 +67,16 @@ impl Worker {
         }
     }
 
+    /// The same worker under another incarnation, after it was fenced. What it does goes on, and
+    /// nobody wants it any more.
+    pub(crate) fn reborn(&mut self, incarnation: Incarnation) {
+        self.members.reborn(incarnation);
+        self.follower = Follower::default();
+        self.kinds.clear();
+        self.held.clear();
+        self.actions.clear();
+    }
+
     pub(crate) fn next_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
     }

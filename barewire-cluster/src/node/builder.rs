@@ -371,8 +371,7 @@ impl NodeBuilder {
         let pool = Pool::start(self.parallel, std::mem::take(&mut self.handlers), shared)
             .map_err(|error| ClusterError::Ended(format!("cannot start threads: {error}")))?;
         Ok(WorkerPart {
-            core: Worker::new(me, rules, credits.clone(), declarations.clone()),
-            credits,
+            core: Worker::new(me, rules, credits, declarations.clone()),
             accepted: vec![false; declarations.len()],
             declarations,
             pool,

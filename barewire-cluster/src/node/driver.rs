@@ -65,6 +65,16 @@ pub(super) trait Part: Send {
     fn close(&mut self);
 }
 
+/// What stands on top of a node, whichever role that has.
+pub(crate) trait Passenger: Send + Sync {
+    /// Takes what has come, and says what is to be sent.
+    fn turn(&self, now: Time, members: &mut Members);
+    /// Whether it has something to say.
+    fn is_called(&self) -> bool;
+    /// The node has ended, or carries another one.
+    fn close(&self);
+}
+
 /// Runs a node until it ends.
 pub(super) fn run(
     mut part: Box<dyn Part>,
@@ -81,6 +91,7 @@ pub(super) fn run(
         tracing::warn!(%error, "a node ends");
     }
     shared.end(how);
+    shared.disembark();
 }
 
 fn turns(
@@ -108,6 +119,10 @@ fn turns(
         part.tick(now);
         let stops = shared.stops.load(Ordering::Acquire);
         let flow = if stops { Flow::End } else { part.turn(now)? };
+        let passenger = shared.passenger();
+        if let Some(passenger) = &passenger {
+            passenger.turn(now, part.members());
+        }
         if matches!(flow, Flow::End) {
             part.members().leave();
         }
@@ -147,7 +162,8 @@ fn turns(
         shared.bell.falls_asleep();
         let left = part.deadline().saturating_sub(now);
         patience = Duration::from_micros(left).min(if all { LONGEST } else { FULL });
-        if part.is_called() || shared.stops.load(Ordering::Acquire) {
+        let called = part.is_called() || shared.passenger().is_some_and(|one| one.is_called());
+        if called || shared.stops.load(Ordering::Acquire) {
             patience = Duration::ZERO;
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! `BAREWIRE_CLUSTER_TASKS=10000` has each transport do as many tasks as shared memory does.
 
+#[cfg(feature = "actor")]
+mod actors;
 mod chaos;
 mod hostile;
 mod plain;

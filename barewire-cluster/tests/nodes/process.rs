@@ -118,6 +118,11 @@ impl Process {
         Self(child)
     }
 
+    #[cfg(feature = "actor")]
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     pub(crate) fn signal(&self, signal: i32) {
         let pid = self.0.id().cast_signed();
         // SAFETY: a plain system call, for a child that was not waited for.
@@ -152,6 +157,10 @@ pub(crate) fn run_if_child() {
     let Ok(role) = std::env::var(ROLE) else { return };
     let place = PathBuf::from(std::env::var(PLACE).expect("its parent says where"));
     let way = std::env::var(METHOD).expect("its parent says how");
+    #[cfg(feature = "actor")]
+    if role == "far" {
+        return crate::actors::far::run(&place, &way);
+    }
     let name = format!("{role}-{}", std::process::id());
     let node = match role.as_str() {
         "manager" => builder(&place, &way, Role::Manager, &name)

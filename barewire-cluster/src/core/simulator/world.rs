@@ -7,6 +7,7 @@ use barewire_runtime::codec::{Encode, Encoder};
 use barewire_runtime::layout::Uuid;
 
 use super::history::{Asked, History, Nature};
+use super::mail::Mail;
 use super::node::{Clock, Core, Node, Threads, Work};
 use crate::core::Time;
 use crate::core::client::{self, Client};
@@ -29,6 +30,8 @@ enum Event {
     Wake { place: usize, wake: u64 },
     Lost { place: usize, node: Incarnation },
     Submit { place: usize },
+    Post { place: usize },
+    Beat,
     Cancel { place: usize, session: Uuid, number: u64 },
     Trouble,
     Restart { place: usize },
@@ -46,11 +49,11 @@ struct Weather {
 
 pub(super) struct World {
     pub(super) now: Time,
-    work: Work,
+    pub(super) work: Work,
     rule: Option<Rule>,
     workers: usize,
-    nodes: Vec<Option<Node>>,
-    clocks: Vec<Clock>,
+    pub(super) nodes: Vec<Option<Node>>,
+    pub(super) clocks: Vec<Clock>,
     places: BTreeMap<Incarnation, usize>,
     events: BinaryHeap<Reverse<(Time, u64, Event)>>,
     sequence: u64,
@@ -64,6 +67,7 @@ pub(super) struct World {
     values: u64,
     submissions: u64,
     pub(super) history: History,
+    pub(super) mail: Mail,
     pub(super) restarts: u64,
     pub(super) stale: u64,
 }
@@ -101,6 +105,7 @@ impl World {
             values: 0,
             submissions: 8 + random.below(14),
             history: History::default(),
+            mail: Mail::default(),
             restarts: 0,
             stale: 0,
             work: Work::new(random),
@@ -113,6 +118,11 @@ impl World {
             let at = 20 * MS + world.work.random.below(TROUBLE - 20 * MS);
             let place = 1 + workers + world.work.random.below(clients as u64) as usize;
             world.at(at, Event::Submit { place });
+        }
+        for _ in 0..world.work.random.below(30) {
+            let at = 20 * MS + world.work.random.below(TROUBLE - 20 * MS);
+            let place = world.work.random.below(count as u64) as usize;
+            world.at(at, Event::Post { place });
         }
         for _ in 0..1 + world.work.random.below(7) {
             let at = world.work.random.below(TROUBLE);
@@ -135,12 +145,18 @@ impl World {
             if !self.history.faults.is_empty() {
                 return;
             }
-            if self.peaceful && self.history.open() == 0 && self.is_clean() {
+            let done = self.peaceful && self.history.open() == 0 && self.is_clean();
+            if done && self.mail_is_settled() {
                 return;
             }
             if self.now > END {
                 let open = self.history.open();
-                self.history.faults.push(format!("{open} tasks have no result in the end"));
+                let fault = if done {
+                    "parcels do not arrive in the end, or only one side knows why".to_owned()
+                } else {
+                    format!("{open} tasks have no result in the end")
+                };
+                self.history.faults.push(fault);
                 return;
             }
         }
@@ -189,6 +205,11 @@ impl World {
                 }
             }
             Event::Submit { place } => self.submit(place),
+            Event::Post { place } => self.post(place),
+            Event::Beat => {
+                self.beat();
+                self.at(self.now + 100 * MS, Event::Beat);
+            }
             Event::Cancel { place, session, number } => self.cancel(place, session, number),
             Event::Trouble => self.trouble(),
             Event::Restart { place } => {
@@ -199,6 +220,7 @@ impl World {
             Event::Heal { one, other } => self.blocked.retain(|pair| *pair != (one, other)),
             Event::Peace => {
                 self.peaceful = true;
+                self.at(self.now, Event::Beat);
                 self.blocked.clear();
                 self.tears = false;
                 self.weather = Weather { lost: 0, doubled: 0, delay: MS };
@@ -292,7 +314,9 @@ impl World {
         let incarnation = self.incarnation(place);
         let core = self.core(place, incarnation);
         let (clock, threads) = (self.clocks[place], Threads::default());
-        let node = Node { core, incarnation, clock, threads, wake: 0, frozen_until: 0 };
+        let actors = Uuid(incarnation.as_u128().to_le_bytes());
+        let mut node = Node { core, incarnation, actors, clock, threads, wake: 0, frozen_until: 0 };
+        node.members().carry(actors);
         self.nodes[place] = Some(node);
         self.step(place);
     }
@@ -362,6 +386,11 @@ impl World {
             let at = self.now + self.work.random.below(150 * MS);
             self.at(at, Event::Cancel { place, session, number });
         }
+        self.work_on(place);
+    }
+
+    /// Lets a node do what it was asked for, unless it is stopped.
+    pub(super) fn work_on(&mut self, place: usize) {
         if self.frozen(place).is_none() {
             self.step(place);
         }
@@ -381,6 +410,7 @@ impl World {
 
     /// Lets a node do all that it has to do at this time.
     fn step(&mut self, place: usize) {
+        self.take_mail(place);
         let Some(mut node) = self.nodes[place].take() else { return };
         let (real, now) = (self.now, node.clock.local(self.now));
         node.tick(real);
@@ -451,7 +481,11 @@ impl World {
                 Core::Client(Box::new(client.reborn(incarnation)), session)
             }
             // Its threads go on, and report what they do to the new one.
-            _ => self.core(place, incarnation),
+            Core::Worker(mut worker) => {
+                worker.reborn(incarnation);
+                Core::Worker(worker)
+            }
+            core => core,
         };
         node.incarnation = incarnation;
         node

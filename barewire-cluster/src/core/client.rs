@@ -1,6 +1,6 @@
 //! What a client has asked for.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use barewire_runtime::layout::Uuid;
 
@@ -63,6 +63,8 @@ pub(crate) struct Client {
     /// Those that this manager was not told yet, in order.
     untold: VecDeque<u64>,
     received: Vec<u64>,
+    /// Workers that are to be let go, and are not known to be gone.
+    drains: BTreeSet<Incarnation>,
     actions: VecDeque<Action>,
     due: Vec<Message>,
 }
@@ -78,6 +80,7 @@ impl Client {
             pending: BTreeMap::new(),
             untold: VecDeque::new(),
             received: Vec::new(),
+            drains: BTreeSet::new(),
             actions: VecDeque::new(),
             due: Vec::new(),
         }
@@ -85,7 +88,7 @@ impl Client {
 
     /// The same client under another incarnation, after it was fenced.
     pub(crate) fn reborn(self, incarnation: Incarnation) -> Self {
-        let Self { mut members, session, next, kinds, mut pending, actions, .. } = self;
+        let Self { mut members, session, next, kinds, mut pending, drains, actions, .. } = self;
         members.reborn(incarnation);
         pending.values_mut().for_each(|one| one.told = false);
         Self {
@@ -97,6 +100,7 @@ impl Client {
             pending,
             untold: VecDeque::new(),
             received: Vec::new(),
+            drains,
             actions,
             due: Vec::new(),
         }
@@ -150,7 +154,12 @@ impl Client {
         }
     }
 
+    /// Asks that a worker be let go; each manager again, until the worker is gone.
     pub(crate) fn drain(&mut self, now: Time, worker: Incarnation) {
+        if self.members.is_gone(worker) {
+            return;
+        }
+        self.drains.insert(worker);
         if let Some(manager) = self.manager() {
             self.members.say(now, manager, &Message::Drain { worker });
         }
@@ -243,6 +252,10 @@ impl Client {
             if matches!(change, Change::Dead | Change::Left) {
                 self.follower.gone(&mut self.members, node);
             }
+            // One that was only not heard may be heard by the manager.
+            if self.members.is_gone(node) {
+                self.drains.remove(&node);
+            }
             self.actions.push_back(Action::Noticed(node, alive, change));
         }
     }
@@ -272,6 +285,9 @@ impl Client {
         for kind in &mut self.kinds {
             kind.verdict = None;
             self.members.say(now, manager, &Message::Declare(kind.declaration.clone()));
+        }
+        for &worker in &self.drains {
+            self.members.say(now, manager, &Message::Drain { worker });
         }
         self.pending.values_mut().for_each(|one| one.told = false);
         self.untold = self.pending.keys().copied().collect();

@@ -462,7 +462,6 @@ impl Members {
     }
 
     /// Whether nothing is heard of a node any more.
-    #[cfg(test)]
     pub(crate) fn is_gone(&self, node: Incarnation) -> bool {
         self.gone.contains(&node)
     }

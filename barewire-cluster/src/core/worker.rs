@@ -187,6 +187,10 @@ impl Worker {
                     }
                 }
             }
+            // Somebody has asked for it, and only this worker outlives its managers.
+            Message::Drain { worker } if worker == self.members.me.incarnation => {
+                self.drains = true;
+            }
             Message::Drained => self.actions.push_back(Action::Drained),
             Message::Shutdown => self.actions.push_back(Action::Shutdown),
             _ => self.members.counters.misplaced += 1,
@@ -215,6 +219,12 @@ impl Worker {
             // Its manager is gone, and the next one hands the task out again.
             None => self.members.counters.stale += 1,
         }
+    }
+
+    /// Whether it wants to be let go.
+    #[cfg(test)]
+    pub(crate) fn drains(&self) -> bool {
+        self.drains
     }
 
     /// Asks for no more tasks, and to be let go.

@@ -6,6 +6,7 @@
 //!
 //! `BAREWIRE_CLUSTER_SEED=7 cargo test -p barewire-cluster simulator` runs one seed alone.
 
+mod drains;
 mod history;
 mod mail;
 mod node;

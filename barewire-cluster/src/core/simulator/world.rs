@@ -30,6 +30,7 @@ enum Event {
     Wake { place: usize, wake: u64 },
     Lost { place: usize, node: Incarnation },
     Submit { place: usize },
+    Drain { place: usize },
     Post { place: usize },
     Beat,
     Cancel { place: usize, session: Uuid, number: u64 },
@@ -51,7 +52,7 @@ pub(super) struct World {
     pub(super) now: Time,
     pub(super) work: Work,
     rule: Option<Rule>,
-    workers: usize,
+    pub(super) workers: usize,
     pub(super) nodes: Vec<Option<Node>>,
     pub(super) clocks: Vec<Clock>,
     places: BTreeMap<Incarnation, usize>,
@@ -119,6 +120,11 @@ impl World {
             let place = 1 + workers + world.work.random.below(clients as u64) as usize;
             world.at(at, Event::Submit { place });
         }
+        for _ in 0..world.work.random.below(3) {
+            let at = 20 * MS + world.work.random.below(TROUBLE - 20 * MS);
+            let place = 1 + workers + world.work.random.below(clients as u64) as usize;
+            world.at(at, Event::Drain { place });
+        }
         for _ in 0..world.work.random.below(30) {
             let at = 20 * MS + world.work.random.below(TROUBLE - 20 * MS);
             let place = world.work.random.below(count as u64) as usize;
@@ -146,12 +152,14 @@ impl World {
                 return;
             }
             let done = self.peaceful && self.history.open() == 0 && self.is_clean();
-            if done && self.mail_is_settled() {
+            if done && self.drains_are_done() && self.mail_is_settled() {
                 return;
             }
             if self.now > END {
                 let open = self.history.open();
-                let fault = if done {
+                let fault = if done && !self.drains_are_done() {
+                    "a worker that was to be drained is still there".to_owned()
+                } else if done {
                     "parcels do not arrive in the end, or only one side knows why".to_owned()
                 } else {
                     format!("{open} tasks have no result in the end")
@@ -205,6 +213,7 @@ impl World {
                 }
             }
             Event::Submit { place } => self.submit(place),
+            Event::Drain { place } => self.drain(place),
             Event::Post { place } => self.post(place),
             Event::Beat => {
                 self.beat();
@@ -414,8 +423,7 @@ impl World {
         let Some(mut node) = self.nodes[place].take() else { return };
         let (real, now) = (self.now, node.clock.local(self.now));
         node.tick(real);
-        let mut dies = false;
-        let mut fenced = false;
+        let (mut dies, mut fenced, mut drained) = (false, false, false);
         match &mut node.core {
             Core::Manager(manager) => {
                 manager.turn(now);
@@ -432,6 +440,7 @@ impl World {
                     dies |= threads.turn(worker, now, real, &mut self.work);
                     let Some(action) = worker.next_action() else { break };
                     fenced |= action == worker::Action::Fenced;
+                    drained |= action == worker::Action::Drained;
                     threads.obey(worker, now, real, &action, &mut self.work);
                 }
             }
@@ -446,6 +455,9 @@ impl World {
                     }
                 }
             }
+        }
+        if drained {
+            node.members().leave();
         }
         let mut frames = Vec::new();
         // What a worker says before it dies of a task has left it, as a rule.
@@ -464,7 +476,7 @@ impl World {
         for (to, frame) in frames {
             self.send(place, to, &frame);
         }
-        if dies {
+        if dies || drained {
             return self.kill(place);
         }
         self.at(deadline, Event::Wake { place, wake });

@@ -81,17 +81,27 @@ pub(crate) fn method(name: &str, place: &Path) -> Method {
             interface: Ipv4Addr::LOCALHOST,
             ..UdpOptions::default()
         }),
-        other => panic!("{other} is no transport that these tests know"),
+        // On a host with that address.
+        other => match other.split_once('@') {
+            Some(("udp", address)) => Method::Udp(UdpOptions {
+                port: port(place),
+                interface: address.parse().expect("an address"),
+                ..UdpOptions::default()
+            }),
+            _ => panic!("{other} is no transport that these tests know"),
+        },
     }
 }
 
 pub(crate) fn builder(place: &Path, way: &str, role: Role, name: &str) -> NodeBuilder {
     // One cluster for each test.
     let cluster = place.file_name().expect("a name").to_string_lossy().into_owned();
-    Node::builder(cluster, role, name)
-        .method(method(way, place))
-        .heartbeat(Duration::from_millis(100))
-        .patience(Duration::from_millis(500), Duration::from_millis(1500))
+    let builder = Node::builder(cluster, role, name).method(method(way, place));
+    if way.contains('@') {
+        return builder;
+    }
+    let (unreachable, dead) = (Duration::from_millis(500), Duration::from_millis(1500));
+    builder.heartbeat(Duration::from_millis(100)).patience(unreachable, dead)
 }
 
 /// A child that ends with its parent, or when it is dropped.
@@ -118,7 +128,6 @@ impl Process {
         Self(child)
     }
 
-    #[cfg(feature = "actor")]
     pub(crate) fn id(&self) -> u32 {
         self.0.id()
     }

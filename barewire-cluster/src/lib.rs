@@ -65,6 +65,11 @@
 //! Cancellation travels with the manager's heartbeats; a task sees it in its
 //! [`Context`].
 //!
+//! # Actors
+//!
+//! With the feature `actor`, a node of any role carries an actor system whose references lead to
+//! actors on other nodes: see `Actors`.
+//!
 //! # Between
 //!
 //! [`transport`] has the ways between nodes; [`wire`] is what is said. The protocol itself does no

@@ -205,3 +205,97 @@ impl Accounts {
         all.into_iter().for_each(|actors| self.lose(actors, Cause::Unreachable));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use barewire_runtime::codec::decode;
+
+    use super::*;
+
+    fn actors(number: u8) -> NodeId {
+        decode(&[number; 16]).expect("any 16 octets are one")
+    }
+
+    fn node(number: u128) -> Incarnation {
+        Incarnation::from_u128(number)
+    }
+
+    fn fill(accounts: &mut Accounts, to: NodeId, lane: Lane) -> u64 {
+        let mut sent = 0;
+        loop {
+            match accounts.send(to, lane, &[7; 1000]) {
+                Ok(()) => sent += 1000,
+                Err(error) => {
+                    assert!(error.is_full(), "{error}");
+                    return sent;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_taken_makes_room_and_no_kind_takes_room_from_another() {
+        let mut accounts = Accounts::default();
+        let (there, way) = (actors(1), node(1));
+        assert_eq!(
+            accounts.send(there, Lane::Message, b"x"),
+            Err(TellError::Gone(Cause::Unreachable)),
+            "nobody has anything to do with it"
+        );
+        accounts.use_it(there);
+        assert_eq!(accounts.met(way, there), None);
+        let sent = fill(&mut accounts, there, Lane::Message);
+        assert!((WINDOW - 1000..=WINDOW).contains(&sent), "{sent}");
+        assert!(accounts.is_full(there, Lane::Message) && !accounts.is_full(there, Lane::Answer));
+        accounts.send(there, Lane::Answer, b"y").expect("there is room for answers");
+        accounts.send(there, Lane::System, b"z").expect("and for system messages");
+        let mut handed = Vec::new();
+        accounts.hand_over(&mut |to, lane, _| handed.push((to, lane)));
+        assert_eq!(handed.len() as u64, sent / 1000 + 2);
+        assert!(accounts.send(there, Lane::Message, &[7; 1000]).is_err(), "it was not taken yet");
+        assert!(!accounts.taken(way, Lane::Message, sent + 1), "more than was sent");
+        assert!(accounts.taken(way, Lane::Message, 5000));
+        assert!(!accounts.taken(way, Lane::Message, 5000), "that is known");
+        assert_eq!(fill(&mut accounts, there, Lane::Message), 5000);
+    }
+
+    #[test]
+    fn an_end_is_told_once_to_those_who_have_to_do_with_it_and_no_way_is_an_end() {
+        let mut accounts = Accounts::default();
+        let (near, far, unknown) = (actors(1), actors(2), actors(3));
+        accounts.use_it(near);
+        accounts.use_it(unknown);
+        accounts.met(node(1), near);
+        accounts.met(node(2), far);
+        accounts.lose(near, Cause::ProcessEnded);
+        accounts.lose(near, Cause::Unreachable);
+        accounts.lose(far, Cause::Unreachable);
+        assert_eq!(accounts.take_ends(), [(near, Cause::ProcessEnded)]);
+        accounts.use_it(far);
+        assert_eq!(accounts.take_ends(), [(far, Cause::Unreachable)], "who asks later is told");
+        assert!(accounts.lose_wayless(1000, 500).is_empty(), "somebody may still carry it");
+        assert_eq!(accounts.lose_wayless(2000, 500), [unknown]);
+        assert_eq!(accounts.take_ends(), [(unknown, Cause::Unreachable)]);
+    }
+
+    #[test]
+    fn another_incarnation_begins_to_count_anew_and_what_waits_still_goes() {
+        let mut accounts = Accounts::default();
+        let there = actors(1);
+        accounts.use_it(there);
+        accounts.met(node(1), there);
+        fill(&mut accounts, there, Lane::Message);
+        accounts.hand_over(&mut |_, _, _| {});
+        assert_eq!(accounts.met(node(2), there), Some(node(1)), "the same under another one");
+        let sent = fill(&mut accounts, there, Lane::Message);
+        accounts.forget_ways();
+        assert!(accounts.send(there, Lane::Message, &[7; 1000]).is_err(), "all of it still waits");
+        accounts.met(node(2), there);
+        let mut octets = 0;
+        accounts.hand_over(&mut |to, _, parcel| {
+            assert_eq!(to, node(2));
+            octets += parcel.len() as u64;
+        });
+        assert_eq!(octets, sent);
+    }
+}

@@ -32,6 +32,7 @@ const PRINTS: &[(&str, &[&str])] = &[
     ("worker_pool", &[" jobs done in ", " workers killed, "]),
     ("chat_actors", &["room: alice has left: it stopped", "15 lines were said"]),
     ("cluster", &["tasks=", " lost=0"]),
+    ("machines", &["the tally on the other machine: 500500", "it cannot be reached"]),
     ("farscape_zlib", &["Cargo.lock: restored, byte for byte"]),
     ("farscape_crash", &["900 good calls, 100 crashes, and this process is still here"]),
 ];

@@ -156,9 +156,6 @@ impl Client {
 
     /// Asks that a worker be let go; each manager again, until the worker is gone.
     pub(crate) fn drain(&mut self, now: Time, worker: Incarnation) {
-        if self.members.is_gone(worker) {
-            return;
-        }
         self.drains.insert(worker);
         if let Some(manager) = self.manager() {
             self.members.say(now, manager, &Message::Drain { worker });
@@ -251,10 +248,10 @@ impl Client {
         while let Some((node, alive, change)) = self.members.next_change() {
             if matches!(change, Change::Dead | Change::Left) {
                 self.follower.gone(&mut self.members, node);
-            }
-            // One that was only not heard may be heard by the manager.
-            if self.members.is_gone(node) {
-                self.drains.remove(&node);
+                // One that is only not heard here may be heard by the manager.
+                if change == Change::Left || self.members.rules.tells_deaths {
+                    self.drains.remove(&node);
+                }
             }
             self.actions.push_back(Action::Noticed(node, alive, change));
         }

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use barewire_runtime::layout::Uuid;
 
-use self::parcels::{Parcels, Parting};
+use self::parcels::{Lane, Parcels, Parting};
 use super::link::{self, Link};
 use super::{Sink, Time};
 use crate::counters::Counters;
@@ -274,9 +274,9 @@ impl Members {
                 | Message::Refused(_)
                 | Message::Revoke { .. }
                 | Message::Progressed { .. }
-                | Message::Octets { .. }
                 | Message::Parted { .. }
                 | Message::Shutdown => due.push(message),
+                Message::Octets { channel, .. } if Lane::is_said_once(channel) => due.push(message),
                 _ => self.counters.misplaced += 1,
             }
         }

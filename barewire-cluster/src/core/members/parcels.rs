@@ -55,6 +55,11 @@ impl Lane {
         u64::from_le_bytes([a, b, c, d, e, f, g, h]) & !3 | self as u64
     }
 
+    /// Whether what travels there need not arrive.
+    pub(super) fn is_said_once(channel: u64) -> bool {
+        channel & 3 == Self::System as u64
+    }
+
     fn to(actors: Uuid, channel: u64) -> Option<Self> {
         Self::ALL.into_iter().find(|lane| lane.of(actors) == channel)
     }

@@ -204,7 +204,7 @@ fn forward(ports: &[OwnedFd], weather: &Mutex<Weather>, ends: &AtomicBool, mut r
         let now = Weather::clone(&weather.lock().expect("nobody panics with it"));
         for (from, port) in ports.iter().enumerate() {
             // A port without a cable has an error, and then nothing.
-            while let Ok(length) = rustix::io::read(port, &mut buffer) {
+            while let Ok(length) = rustix::io::read(port, &mut buffer[..]) {
                 for to in (0..ports.len()).filter(|to| *to != from) {
                     let parted = now.island.contains(&from) != now.island.contains(&to);
                     if parted || random.below(100) < now.lost_per_cent {

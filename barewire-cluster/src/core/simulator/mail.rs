@@ -126,6 +126,17 @@ impl World {
         self.mail.awaited.as_ref().is_some_and(BTreeSet::is_empty)
     }
 
+    /// What is not settled.
+    pub(super) fn mail_fault(&mut self) -> String {
+        let pairs = (0..self.nodes.len()).flat_map(|one| (0..one).map(move |other| (one, other)));
+        let views: Vec<_> = pairs
+            .map(|(one, other)| (one, other, self.view(one, other), self.view(other, one)))
+            .filter(|(.., one, other)| one != other || *one == View::Unknown)
+            .collect();
+        let awaited = self.mail.awaited.as_ref().map_or(0, BTreeSet::len);
+        format!("{awaited} parcels do not arrive in the end; not settled between: {views:?}")
+    }
+
     fn post_last(&mut self, from: usize, to: usize) {
         let Some(other) = self.nodes[to].as_ref().map(|node| node.incarnation) else { return };
         let Some(node) = &mut self.nodes[from] else { return };

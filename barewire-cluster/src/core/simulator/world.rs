@@ -160,7 +160,7 @@ impl World {
                 let fault = if done && !self.drains_are_done() {
                     "a worker that was to be drained is still there".to_owned()
                 } else if done {
-                    "parcels do not arrive in the end, or only one side knows why".to_owned()
+                    self.mail_fault()
                 } else {
                     format!("{open} tasks have no result in the end")
                 };

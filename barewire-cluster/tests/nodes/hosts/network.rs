@@ -188,15 +188,24 @@ fn port(name: &str) -> Result<OwnedFd, String> {
     if result == 0 { Ok(socket) } else { Err(failed("the address")) }
 }
 
+/// A frame that is under way to a port; in the order in which they are due.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Late {
+    due: Instant,
+    number: u64,
+    to: usize,
+    frame: Vec<u8>,
+}
+
 /// Carries frames from each port to all others, as the weather is, until it ends.
 fn forward(ports: &[OwnedFd], weather: &Mutex<Weather>, ends: &AtomicBool, mut random: Random) {
     let mut buffer = vec![0; FRAME_ROOM];
-    let mut late: BinaryHeap<Reverse<(Instant, u64, usize, Vec<u8>)>> = BinaryHeap::new();
-    let mut count = 0;
+    let mut late: BinaryHeap<Reverse<Late>> = BinaryHeap::new();
+    let mut number = 0;
     while !ends.load(Ordering::Relaxed) {
         let longest = Duration::from_millis(20);
-        let patience = late.peek().map_or(longest, |Reverse((due, ..))| {
-            due.saturating_duration_since(Instant::now()).min(longest)
+        let patience = late.peek().map_or(longest, |Reverse(next)| {
+            next.due.saturating_duration_since(Instant::now()).min(longest)
         });
         let mut fds: Vec<_> = ports.iter().map(|port| PollFd::new(port, PollFlags::IN)).collect();
         let patience = Timespec::try_from(patience).expect("it is short");
@@ -212,17 +221,17 @@ fn forward(ports: &[OwnedFd], weather: &Mutex<Weather>, ends: &AtomicBool, mut r
                     }
                     let most = now.jitter.as_micros() as u64 + 1;
                     let due = Instant::now() + Duration::from_micros(random.below(most));
-                    count += 1;
-                    late.push(Reverse((due, count, to, buffer[..length].to_vec())));
+                    number += 1;
+                    let frame = buffer[..length].to_vec();
+                    late.push(Reverse(Late { due, number, to, frame }));
                 }
             }
         }
-        while let Some(Reverse((due, ..))) = late.peek()
-            && *due <= Instant::now()
-            && let Some(Reverse((_, _, to, frame))) = late.pop()
+        while late.peek().is_some_and(|Reverse(next)| next.due <= Instant::now())
+            && let Some(Reverse(next)) = late.pop()
         {
             // What cannot be sent is lost.
-            let _ = rustix::io::write(&ports[to], &frame);
+            let _ = rustix::io::write(&ports[next.to], &next.frame);
         }
     }
 }

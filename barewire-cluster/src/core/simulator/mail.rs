@@ -83,7 +83,12 @@ impl World {
                     }
                     node.members().took(now, sender, lane, octets.len() as u64);
                 }
-                Event::Parted { .. } => self.mail.partings += 1,
+                // Who is another one by now has lost what was on its way.
+                Event::Reborn | Event::Met { .. } => self.mail.awaited = None,
+                Event::Parted { .. } => {
+                    self.mail.partings += 1;
+                    self.mail.awaited = None;
+                }
                 _ => {}
             }
         }

@@ -5,7 +5,7 @@
 //! lasts becomes death. Only a manager's verdict keeps a node out: it is told that it is fenced,
 //! and comes back as another incarnation. Others do not hear a dead one any more, and tell it so.
 
-#[cfg_attr(not(any(test, feature = "actor")), expect(dead_code, reason = "only actors use it"))]
+#[cfg_attr(not(feature = "actor"), expect(dead_code, reason = "only actors use all of it"))]
 pub(crate) mod parcels;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

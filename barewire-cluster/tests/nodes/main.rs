@@ -6,7 +6,8 @@ mod chaos;
 mod hostile;
 mod plain;
 mod process;
-mod transports;
+#[path = "../support/mod.rs"]
+mod support;
 
 /// Not a test of its own: what the processes that the tests start run.
 #[test]

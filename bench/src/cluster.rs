@@ -82,10 +82,7 @@ fn zenoh_options() -> ZenohOptions {
         ..ZenohScouting::default()
     };
     let none: [&str; 0] = [];
-    ZenohOptions {
-        scouting: Some(scouting),
-        ..ZenohOptions::peers(["tcp/127.0.0.1:0"], none)
-    }
+    ZenohOptions { scouting: Some(scouting), ..ZenohOptions::peers(["tcp/127.0.0.1:0"], none) }
 }
 
 /// Becomes the node that this process was started to be.

@@ -109,11 +109,8 @@ mod zenoh {
     /// One router, and its clients.
     pub(crate) fn routed(place: &Path, router: bool) -> ZenohOptions {
         let endpoint = [format!("tcp/127.0.0.1:{}", port(place))];
-        let routed = if router {
-            ZenohOptions::router(endpoint)
-        } else {
-            ZenohOptions::client(endpoint)
-        };
+        let routed =
+            if router { ZenohOptions::router(endpoint) } else { ZenohOptions::client(endpoint) };
         ZenohOptions { lease: LEASE, ..routed }
     }
 }

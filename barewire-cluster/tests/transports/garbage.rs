@@ -18,7 +18,8 @@ fn noise(limit: usize) -> Vec<Vec<u8>> {
         state ^= state << 17;
         state
     };
-    let mut all = vec![b"BWCL".to_vec(), b"BWCL\x01\x00".to_vec(), b"GET / HTTP/1.1\r\n\r\n".to_vec()];
+    let mut all =
+        vec![b"BWCL".to_vec(), b"BWCL\x01\x00".to_vec(), b"GET / HTTP/1.1\r\n\r\n".to_vec()];
     all.extend((0..300).map(|_| {
         let length = 1 + next() as usize % limit;
         (0..length).map(|_| next() as u8).collect()

@@ -130,7 +130,10 @@ fn what_heavy_commands_name_is_there() {
             assert!(manifests.contains(&name), "{line}: no package {package}");
         }
         if let Some(example) = after(&words, "--example") {
-            assert!(root().join(format!("examples/{example}.rs")).exists(), "{line}: no such example");
+            assert!(
+                root().join(format!("examples/{example}.rs")).exists(),
+                "{line}: no such example"
+            );
         } else if let Some(subcommand) = after(&words, "--") {
             let (first, rest) = subcommand.split_at(1);
             let variant = format!("    {}{rest}(", first.to_uppercase());

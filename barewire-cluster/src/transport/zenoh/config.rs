@@ -54,7 +54,9 @@ fn check(options: &ZenohOptions) -> Result<(), TransportError> {
     }
     let client = options.shape == ZenohShape::Client;
     if client && (options.connect.is_empty() || !options.listen.is_empty()) {
-        return Err(invalid("a client connects to a router, which must be named, and does not listen"));
+        return Err(invalid(
+            "a client connects to a router, which must be named, and does not listen",
+        ));
     }
     if let Some(tls) = &options.tls
         && tls.identity.is_none()

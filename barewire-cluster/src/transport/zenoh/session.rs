@@ -121,7 +121,10 @@ fn token_of(sample: &Sample) -> Option<Come> {
 
 /// A session, perhaps one that is not open yet.
 pub(super) enum Link {
-    Opening { opened: Receiver<Result<Open, TransportError>>, given_up: Arc<AtomicBool> },
+    Opening {
+        opened: Receiver<Result<Open, TransportError>>,
+        given_up: Arc<AtomicBool>,
+    },
     Open(Open),
     /// It could not be opened.
     Failed(TransportError),

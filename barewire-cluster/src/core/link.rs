@@ -14,7 +14,7 @@ use crate::transport::Sent;
 use crate::wire::{HEADER_ROOM, Header, Message, Parcel, SAID_ONCE};
 
 /// The most frames in flight: as many as a header can acknowledge one by one.
-const WINDOW: usize = 64;
+pub(crate) const WINDOW: usize = 64;
 /// The largest message.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 /// What `Message::Part` needs beside its octets.

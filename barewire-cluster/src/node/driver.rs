@@ -78,15 +78,15 @@ pub(crate) trait Passenger: Send + Sync {
 /// Runs a node until it ends.
 pub(super) fn run(
     mut part: Box<dyn Part>,
-    mut transport: Box<dyn Transport>,
+    transport: Box<dyn Transport>,
     opener: &Opener,
     shared: &Arc<Shared>,
     clock: Clock,
 ) {
-    let how = turns(&mut *part, &mut transport, opener, shared, clock);
+    let how = lives(&mut *part, transport, opener, shared, clock);
     part.close();
     shared.bell.take_down();
-    drop((part, transport));
+    drop(part);
     if let Err(error) = &how {
         tracing::warn!(%error, "a node ends");
     }
@@ -94,13 +94,31 @@ pub(super) fn run(
     shared.disembark();
 }
 
-fn turns(
+/// One incarnation after the other, each over a transport of its own.
+fn lives(
     part: &mut dyn Part,
-    transport: &mut Box<dyn Transport>,
+    mut transport: Box<dyn Transport>,
     opener: &Opener,
     shared: &Arc<Shared>,
     clock: Clock,
 ) -> Result<(), ClusterError> {
+    while let Some(incarnation) = turns(part, &mut *transport, shared, clock)? {
+        // First the old one: it may listen where the new one will.
+        drop(transport);
+        transport = opener(incarnation)?;
+        shared.bell.hang(transport.waker());
+        shared.set_incarnation(incarnation);
+    }
+    Ok(())
+}
+
+/// Runs an incarnation to its end; yields the next one.
+fn turns(
+    part: &mut dyn Part,
+    transport: &mut dyn Transport,
+    shared: &Arc<Shared>,
+    clock: Clock,
+) -> Result<Option<Incarnation>, ClusterError> {
     let mut patience = Duration::ZERO;
     let mut shown = 0;
     loop {
@@ -148,15 +166,9 @@ fn turns(
         match flow {
             Flow::End => {
                 shared.set_counters(part.members().counters, part.epoch());
-                return Ok(());
+                return Ok(None);
             }
-            Flow::Reborn(incarnation) => {
-                *transport = opener(incarnation)?;
-                shared.bell.hang(transport.waker());
-                shared.set_incarnation(incarnation);
-                patience = Duration::ZERO;
-                continue;
-            }
+            Flow::Reborn(incarnation) => return Ok(Some(incarnation)),
             Flow::On => {}
         }
         shared.bell.falls_asleep();

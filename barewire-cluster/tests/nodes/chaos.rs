@@ -106,3 +106,15 @@ fn every_task_has_one_result_over_pipes() {
 fn every_task_has_one_result_over_udp() {
     chaos("udp", tasks_or(3000));
 }
+
+#[cfg(feature = "zenoh")]
+#[test]
+fn every_task_has_one_result_over_zenoh() {
+    chaos("zenoh", tasks_or(3000));
+}
+
+#[cfg(feature = "zenoh")]
+#[test]
+fn every_task_has_one_result_over_zenoh_through_the_manager() {
+    chaos("zenoh-router", tasks_or(3000));
+}

@@ -11,7 +11,8 @@ mod hostile;
 mod hosts;
 mod plain;
 mod process;
-mod transports;
+#[path = "../support/mod.rs"]
+mod support;
 
 /// Not a test of its own: what the processes that the tests start run.
 #[test]

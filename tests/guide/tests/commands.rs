@@ -14,6 +14,7 @@ use std::process::{Command, Stdio};
 const HEAVY: &[&str] = &[
     "cargo test",                             // these tests
     "cargo run --release -p barewire-bench ", // builds the peers, and measures for minutes
+    "cargo run --release --features zenoh ",  // builds zenoh
 ];
 
 /// What an example prints at some point, as the pages say.
@@ -129,7 +130,12 @@ fn what_heavy_commands_name_is_there() {
             let name = format!("name = \"{package}\"");
             assert!(manifests.contains(&name), "{line}: no package {package}");
         }
-        if let Some(subcommand) = after(&words, "--") {
+        if let Some(example) = after(&words, "--example") {
+            assert!(
+                root().join(format!("examples/{example}.rs")).exists(),
+                "{line}: no such example"
+            );
+        } else if let Some(subcommand) = after(&words, "--") {
             let (first, rest) = subcommand.split_at(1);
             let variant = format!("    {}{rest}(", first.to_uppercase());
             assert!(bench.contains(&variant), "{line}: no subcommand {subcommand}");

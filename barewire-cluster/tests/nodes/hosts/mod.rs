@@ -3,12 +3,36 @@
 mod network;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use barewire_cluster::{Notice, Pending, Role, results_in_log};
+use barewire_cluster::transport::udp::UdpOptions;
+use barewire_cluster::{Method, Notice, Pending, Role, results_in_log};
 
 use crate::process::{DOUBLE, Place, Process, builder};
+use crate::support::udp;
 use network::{Host, Network, Weather};
+
+/// The way between hosts, for one of that address.
+pub(crate) fn method(way: &str, address: &str, place: &Path, role: Role) -> Method {
+    match way {
+        "udp" => {
+            let interface = address.parse().expect("an address");
+            Method::Udp(UdpOptions { interface, ..udp(place) })
+        }
+        #[cfg(feature = "zenoh")]
+        "zenoh" => {
+            use barewire_cluster::transport::zenoh::ZenohOptions;
+            // The manager's host is the first one.
+            let boss = [format!("tcp/{}:{}", network::address(0), crate::process::port(place))];
+            Method::Zenoh(match role {
+                Role::Manager => ZenohOptions::router(boss),
+                Role::Worker | Role::Client => ZenohOptions::client(boss),
+            })
+        }
+        other => panic!("{other} is no way for a {role} that these tests know"),
+    }
+}
 
 /// How long things are as they are.
 struct Times {
@@ -128,4 +152,10 @@ fn hosts(way: &str) {
 #[test]
 fn three_hosts_keep_every_task_over_udp() {
     hosts("udp");
+}
+
+#[cfg(feature = "zenoh")]
+#[test]
+fn three_hosts_keep_every_task_over_zenoh() {
+    hosts("zenoh");
 }

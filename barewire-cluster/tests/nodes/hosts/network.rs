@@ -53,6 +53,11 @@ impl Host {
     }
 }
 
+/// The address of a host.
+pub(crate) fn address(host: usize) -> Ipv4Addr {
+    Ipv4Addr::new(10, 66, 87, host as u8 + 1)
+}
+
 fn within<R: Send>(namespace: &OwnedFd, work: impl FnOnce() -> R + Send) -> R {
     let thread = || {
         move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
@@ -100,7 +105,7 @@ impl Network {
         let mut hosts = Vec::new();
         for number in 0..count {
             let host = namespace()?;
-            let address = Ipv4Addr::new(10, 66, 87, number as u8 + 1);
+            let address = address(number);
             let (me, there) = (std::process::id(), host.as_raw_fd());
             within(&switch, || {
                 ip(&format!(

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! starts a second process in the place of the other machine: its actors share no memory with those
-//! of this one. On two machines of a network, run it with `carry mill` on one, and with `ask mill` on
-//! the other.
+//! of this one. On two machines of a network, run it with `carry mill` on one, and with `ask mill`
+//! on the other.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};

@@ -2,7 +2,7 @@
 //!
 //! | file | what for |
 //! |---|---|
-//! | `accounts` | what is sent to other actor systems: what waits, what is on its way, what is lost |
+//! | `accounts` | other actor systems: what is sent there and waits, is on its way, is lost |
 //! | `names` | names of actors, as nodes have published them |
 //! | `post` | what is between an actor system and the thread of its node |
 //!

@@ -358,7 +358,7 @@ impl Manager {
         self.actions.push_back(Action::SecondManager(from, alive));
     }
 
-    /// Gives a worker no more tasks, if it is there; then it asks the managers to come for the same.
+    /// Gives a worker no more tasks, if it is there; it then asks the managers to come for that.
     fn drain(&mut self, now: Time, worker: Incarnation) {
         if let Some(known) = self.workers.get_mut(&worker)
             && self.drains.remove(&worker)

@@ -35,11 +35,11 @@ pub(crate) fn builder(place: &Path, way: &str, role: Role, name: &str) -> NodeBu
     // One cluster for each test.
     let cluster = place.file_name().expect("a name").to_string_lossy().into_owned();
     let builder = Node::builder(cluster, role, name).method(method(way, place, role));
-    if way.contains('@') {
-        return builder;
-    }
-    let (unreachable, dead) = (Duration::from_millis(500), Duration::from_millis(1500));
-    builder.heartbeat(Duration::from_millis(100)).patience(unreachable, dead)
+    // A network between hosts is bad, and its nodes are more patient.
+    let [heartbeat, unreachable, dead] =
+        if way.contains('@') { [200, 800, 2000] } else { [100, 500, 1500] }
+            .map(Duration::from_millis);
+    builder.heartbeat(heartbeat).patience(unreachable, dead)
 }
 
 pub(crate) fn double(number: u64, _: &Context) -> Result<u64, Failure> {

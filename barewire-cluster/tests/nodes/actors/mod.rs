@@ -11,11 +11,13 @@ use barewire_cluster::{Actors, Durability, Node, Role};
 use barewire_runtime::codec::{decode, encode};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use crate::hosts::network::{Host, Network, Weather};
 use crate::process::{Place, Process, builder};
 use far::{ENDS, Echo, GREET, Report, Text};
 
 const SOON: Duration = Duration::from_secs(20);
-/// By when a dead node must be noticed: the tests' nodes take 1.5 s of silence for death.
+/// By when a dead node must be noticed: the tests' nodes take 1.5 s of silence for death, and 2 s
+/// between hosts.
 const NOTICED: Duration = Duration::from_secs(3);
 
 struct Reporter(UnboundedSender<Report>);
@@ -175,6 +177,42 @@ async fn killed(way: &str, cause: Cause, noticed: Duration) {
     assert_eq!(again.ask(Echo::Pid, SOON).await, Ok(u64::from(far.id())), "{way}");
     assert_eq!(echo.try_tell(Echo::Pid), Err(TellError::Gone(cause)), "{way}");
     Machines { far, actors, node, place }.end().await;
+}
+
+#[test]
+fn over_a_bad_network_none_is_lost_and_a_pulled_cable_is_noticed() {
+    let network = match Network::new(2, 0x5eed) {
+        Ok(network) => network,
+        Err(why) => {
+            println!("SKIPPED: actors of two hosts: {why}");
+            return;
+        }
+    };
+    network.set_weather(Weather::bad());
+    let place = Place::new("actors-hosts");
+    let way = |host: &Host| format!("udp@{}", host.address);
+    let (there, here) = (&network.hosts[0], &network.hosts[1]);
+    let far = there.within(|| Process::start(&place, &way(there), "far"));
+    let talk = async {
+        let node = builder(place.path(), &way(here), Role::Client, "near").start();
+        let node = node.expect("a client");
+        let system = ActorSystem::builder("machines").directory(place.path().join("near"));
+        let actors = node.actors(system).expect("shared memory can be made");
+        let echo: ActorRef<Echo> = actors.lookup_within("echo", SOON).await.expect("it is there");
+        let sent = 2000;
+        for number in 1..=sent {
+            echo.tell(Echo::Note { number }).await.expect("it lives");
+        }
+        assert_eq!(echo.ask(Echo::Notes, SOON).await, Ok(sent), "in order, and all of them");
+        let (end, hanging) = (actors.system().watch(echo.id()), echo.ask(Echo::Hang, SOON));
+        assert_eq!(echo.ask(Echo::Pid, SOON).await, Ok(u64::from(far.id())));
+        network.plug(0, false);
+        let ended = tokio::time::timeout(NOTICED, end).await.expect("it is told in time");
+        assert_eq!(ended.cause, Cause::Unreachable);
+        assert_eq!(hanging.await, Err(AskError::Gone(Cause::Unreachable)));
+        actors.system().shutdown().await;
+    };
+    here.within(|| tokio::runtime::Runtime::new().expect("a runtime starts").block_on(talk));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,6 @@
 //! Three hosts in a bad network: a partition, a pulled cable, a killed worker.
 
-mod network;
+pub(crate) mod network;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -52,7 +52,7 @@ fn times() -> Times {
     }
 }
 
-/// By when a dead node must be noticed, with the times that nodes have unless given others.
+/// By when a dead node must be noticed: the tests' nodes take 2 s of silence for death.
 const NOTICED: Duration = Duration::from_secs(3);
 /// By when all is well again.
 const SOON: Duration = Duration::from_secs(60);
@@ -68,8 +68,7 @@ fn hosts(way: &str) {
         }
     };
     let (times, place) = (times(), Place::new(&format!("hosts-{way}")));
-    let bad =
-        Weather { lost_per_cent: 5, jitter: Duration::from_millis(50), island: BTreeSet::new() };
+    let bad = Weather::bad();
     network.set_weather(bad.clone());
     let way = |host: &Host| format!("{way}@{}", host.address);
     let start = |host: usize, role| {

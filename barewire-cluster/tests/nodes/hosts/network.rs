@@ -40,6 +40,13 @@ pub(crate) struct Weather {
     pub(crate) island: BTreeSet<usize>,
 }
 
+impl Weather {
+    pub(crate) fn bad() -> Self {
+        let jitter = Duration::from_millis(50);
+        Self { lost_per_cent: 5, jitter, island: BTreeSet::new() }
+    }
+}
+
 /// A machine in the network.
 pub(crate) struct Host {
     namespace: OwnedFd,

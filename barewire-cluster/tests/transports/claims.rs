@@ -35,7 +35,8 @@ pub(crate) fn frames_arrive_whole_up_to_the_largest_and_larger_ones_are_refused(
     });
     // Nobody has promised an order.
     let (mut found, mut sent) = (other.frames.clone(), frames);
-    (found.sort(), sent.sort());
+    found.sort();
+    sent.sort();
     assert_eq!(found, sent, "{way:?}");
 
     other.frames.clear();

@@ -378,14 +378,16 @@ impl Members {
             if !guessed || silence <= self.rules.dead_after {
                 continue;
             }
-            let manages = |alive: &Alive| alive.role == Role::Manager;
+            let role = peer.alive.as_ref().map(|alive| alive.role);
             if peer.link.is_unused() && (peer.alive.is_none() || self.me.role != Role::Manager) {
                 nameless.push(node);
-            } else if self.me.role == Role::Manager || !peer.alive.as_ref().is_some_and(manages) {
+            } else if self.me.role == Role::Manager
+                || role.is_some_and(|role| role != Role::Manager)
+            {
                 // It is told so: nobody else may begin anew with the numbers of a link.
                 hopeless.push(node);
             } else {
-                // Others keep to the manager that they have, but not to its actors.
+                // Others keep to the manager that they have, or may have, but not to its actors.
                 self.parcels.part(node, Parting::Silent);
             }
         }

@@ -136,7 +136,9 @@ fn turns(
         let now = clock.now();
         part.tick(now);
         let stops = shared.stops.load(Ordering::Acquire);
-        let flow = if stops { Flow::End } else { part.turn(now)? };
+        // Also in the end: what was heard by now is written before anything more is said.
+        let flow = part.turn(now)?;
+        let flow = if stops { Flow::End } else { flow };
         let passenger = shared.passenger();
         if let Some(passenger) = &passenger {
             passenger.turn(now, part.members());

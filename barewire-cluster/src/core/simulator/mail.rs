@@ -109,6 +109,9 @@ impl World {
 
     /// Whether all have met, or both know that they are parted; and whether then all arrives.
     pub(super) fn mail_is_settled(&mut self) -> bool {
+        if !self.carries {
+            return true;
+        }
         if self.nodes.iter().any(Option::is_none) {
             return false;
         }

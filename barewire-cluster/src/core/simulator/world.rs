@@ -61,6 +61,8 @@ pub(super) struct World {
     weather: Weather,
     blocked: Vec<(usize, usize)>,
     tells_deaths: bool,
+    /// Whether the nodes carry actor systems.
+    pub(super) carries: bool,
     peaceful: bool,
     disk: Vec<u8>,
     /// The manager is killed in the middle of its next write.
@@ -100,6 +102,7 @@ impl World {
             weather: Weather { lost, doubled, delay },
             blocked: Vec::new(),
             tells_deaths: random.below(3) == 0,
+            carries: random.below(4) == 0,
             peaceful: false,
             disk: Vec::new(),
             tears: false,
@@ -325,7 +328,9 @@ impl World {
         let (clock, threads) = (self.clocks[place], Threads::default());
         let actors = Uuid(incarnation.as_u128().to_le_bytes());
         let mut node = Node { core, incarnation, actors, clock, threads, wake: 0, frozen_until: 0 };
-        node.members().carry(actors);
+        if self.carries {
+            node.members().carry(actors);
+        }
         self.nodes[place] = Some(node);
         self.step(place);
     }

@@ -78,7 +78,7 @@ use crate::node::Passenger;
 ///
 /// What [`barewire_actor`] promises: messages at most once and in order for each pair; system
 /// messages arrive, and do not wait behind others; a full mailbox holds its senders back, or gives
-/// `Full`. What is sent there waits in this node's memory, 256 KiB for each other actor system,
+/// `Full`. What is sent waits in memory, 256 KiB of each kind for each other actor system,
 /// until the mailboxes there have room.
 ///
 /// An actor system is given up, and its actors are [`Gone`](barewire_actor::TellError::Gone), when

@@ -37,7 +37,8 @@ struct Pending {
     /// The client's own number of the kind.
     kind: u16,
     key: Option<Uuid>,
-    options: Option<TaskOptions>,
+    /// Most have none, and those that have are few enough to stand elsewhere.
+    options: Option<Box<TaskOptions>>,
     request: Vec<u8>,
     /// Whether this manager was told.
     told: bool,
@@ -137,6 +138,7 @@ impl Client {
     ) -> u64 {
         let number = self.next;
         self.next += 1;
+        let options = options.map(Box::new);
         let pending = Pending { kind, key, options, request, told: false, cancelled: false };
         self.pending.insert(number, pending);
         self.untold.push_back(number);
@@ -194,7 +196,7 @@ impl Client {
             };
             // Encoded at once; kept here until there is a result.
             let request = std::mem::take(&mut pending.request);
-            let (key, options) = (pending.key, pending.options.clone());
+            let (key, options) = (pending.key, pending.options.as_deref().cloned());
             let message = Message::Submit(Submission { number, kind, key, options, request });
             self.members.say(now, manager, &message);
             if let Message::Submit(submission) = message {

@@ -99,6 +99,8 @@ pub(crate) struct Members {
     changes: VecDeque<(Incarnation, Option<Alive>, Change)>,
     buffer: Vec<u8>,
     pub(crate) parcels: Parcels,
+    /// The messages of a frame, empty between frames; its memory is used again.
+    messages: Vec<Message>,
     pub(crate) counters: Counters,
 }
 
@@ -122,6 +124,7 @@ impl Members {
             changes: VecDeque::new(),
             buffer: Vec::new(),
             parcels: Parcels::default(),
+            messages: Vec::new(),
             counters: Counters::default(),
         }
     }
@@ -196,14 +199,28 @@ impl Members {
         octets: &[u8],
         due: &mut Vec<Message>,
     ) -> Option<Incarnation> {
-        let mut messages = Vec::new();
-        let header = match read(octets, &self.me.cluster, &mut messages) {
-            Ok(header) => header,
+        let mut messages = std::mem::take(&mut self.messages);
+        let header = read(octets, &self.me.cluster, &mut messages);
+        let from = match header {
+            Ok(header) => self.take(now, &header, &mut messages, due),
             Err(fault) => {
                 self.count(&fault);
-                return None;
+                None
             }
         };
+        messages.clear();
+        self.messages = messages;
+        from
+    }
+
+    /// Takes a whole frame.
+    fn take(
+        &mut self,
+        now: Time,
+        header: &Header,
+        messages: &mut Vec<Message>,
+        due: &mut Vec<Message>,
+    ) -> Option<Incarnation> {
         let (from, me) = (header.from, self.me.incarnation);
         if from == me {
             return None;
@@ -229,7 +246,7 @@ impl Members {
         self.counters.frames += 1;
         let (peer, _) = self.peer_or_new(now, from)?;
         if !broadcast {
-            peer.link.acknowledge(now, &header);
+            peer.link.acknowledge(now, header);
         }
         if header.sequence == SAID_ONCE {
             self.said_once(now, from, messages, due);
@@ -251,10 +268,10 @@ impl Members {
         &mut self,
         now: Time,
         from: Incarnation,
-        messages: Vec<Message>,
+        messages: &mut Vec<Message>,
         due: &mut Vec<Message>,
     ) {
-        for message in messages {
+        for message in messages.drain(..) {
             match message {
                 Message::Nothing => {}
                 Message::Discover => {

@@ -4,6 +4,8 @@ mod claims;
 mod end;
 mod garbage;
 mod processes;
+#[cfg(feature = "zenoh")]
+mod shapes;
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(feature = "zenoh-tests")]

@@ -71,7 +71,8 @@ impl Inbox {
         }
     }
 
-    /// Moves what has come into `into`, which is empty; if nothing has, waits so long, or until woken.
+    /// Moves what has come into `into`, which is empty; if nothing has, waits so long, or until
+    /// woken.
     pub(super) fn take(&self, patience: Duration, into: &mut Vec<Come>) {
         let mut state = self.lock();
         if !patience.is_zero() {

@@ -7,7 +7,24 @@
 //! be in flight between two nodes has room, so that happens only if many share a way that has
 //! stalled. Its tokens and leases are guesses, and declare nobody dead; heartbeats do.
 //!
-//! Without [TLS](ZenohTls), anybody on the network can speak to nodes.
+//! Without [TLS](ZenohTls), anybody on the network can speak to nodes. With it, a manager that
+//! passes on what its workers and clients say, and one of them:
+//!
+//! ```no_run
+//! use barewire_cluster::transport::zenoh::{ZenohOptions, ZenohTls};
+//! use barewire_cluster::{Method, Node, Role};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let tls = ZenohTls::mutual("authority.pem", "boss.pem", "boss.key");
+//! let router = ZenohOptions::router(["tls/0.0.0.0:7447"]).tls(tls);
+//! let manager =
+//!     Node::builder("mill", Role::Manager, "boss").method(Method::Zenoh(router)).start()?;
+//!
+//! let tls = ZenohTls::mutual("authority.pem", "desk.pem", "desk.key");
+//! let client = ZenohOptions::client(["tls/boss.example:7447"]).tls(tls);
+//! let desk = Node::builder("mill", Role::Client, "desk").method(Method::Zenoh(client)).start()?;
+//! # Ok(()) }
+//! ```
 
 mod config;
 mod inbox;
@@ -71,7 +88,7 @@ impl ZenohTransport {
     ///
     /// # Errors
     ///
-    /// If the options cannot be, a file of TLS cannot be read, or an endpoint cannot be listened at.
+    /// If the options cannot be, a file of TLS cannot be read, or nobody can listen at an endpoint.
     pub fn open(
         cluster: &str,
         me: Incarnation,

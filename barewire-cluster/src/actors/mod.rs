@@ -84,9 +84,9 @@ use crate::node::Passenger;
 /// An actor system is given up, and its actors are [`Gone`](barewire_actor::TellError::Gone), when
 /// its node is dead (as a fact, where the kernel tells deaths), goes, or is silent for as long as
 /// makes it dead ([`NodeBuilder::patience`](crate::NodeBuilder::patience)). That holds for both
-/// sides and for good: if the network has only parted them, they hear each other again when one of
-/// them carries another actor system. A reference whose node nobody has met leads nowhere after
-/// that time.
+/// sides and for good: two that the network had parted talk again when one of the nodes is started
+/// again, and its actors with it. A reference whose node nobody has met leads nowhere after that
+/// time.
 #[derive(Clone)]
 pub struct Actors {
     system: ActorSystem,

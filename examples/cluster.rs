@@ -2,8 +2,8 @@
 //!
 //! `cargo run --release --features cluster --example cluster -- --transport shm` starts a manager,
 //! three workers and a client (`--transport pipe` and `udp` do the same over named pipes and
-//! multicast), hands out a task for each file, and kills a worker. Files and folders may be named;
-//! the project's own sources are counted otherwise.
+//! multicast, and `zenoh` with the feature of that name), hands out a task for each file, and kills a
+//! worker. Files and folders may be named; the project's own sources are counted otherwise.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -31,6 +31,8 @@ struct Words {
 }
 
 const COUNT: Task<Text, Words> = Task::new("count-words");
+const TRANSPORTS: &str =
+    if cfg!(feature = "zenoh") { "shm|pipe|udp|zenoh" } else { "shm|pipe|udp" };
 const WORKERS: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -49,7 +51,9 @@ fn method(transport: &str) -> Outcome<Method> {
         "shm" => Ok(Method::memory()),
         "pipe" => Ok(Method::pipe()),
         "udp" => Ok(Method::udp()),
-        other => Err(format!("no transport is called {other}: shm, pipe or udp").into()),
+        #[cfg(feature = "zenoh")]
+        "zenoh" => Ok(Method::zenoh()),
+        other => Err(format!("no transport is called {other}: {TRANSPORTS}").into()),
     }
 }
 
@@ -212,6 +216,6 @@ fn main() -> Outcome<()> {
             }
             run(transport, &paths)
         }
-        _ => Err("usage: cluster --transport shm|pipe|udp [FILE OR FOLDER]...".into()),
+        _ => Err(format!("usage: cluster --transport {TRANSPORTS} [FILE OR FOLDER]...").into()),
     }
 }

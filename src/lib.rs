@@ -111,6 +111,7 @@
 //! |---|---|
 //! | `actor` | the module `actor`: actors in this process and in others; needs tokio |
 //! | `cluster` | the module `cluster`: tasks for workers on one machine or many |
+//! | `zenoh` | clusters over zenoh, beyond one network; takes minutes to build |
 //! | `json` | `Value::to_json` and `Value::from_json`, with only a schema; needs serde_json |
 //! | `farscape` | C libraries in processes of their own: the module and the macro `farscape` |
 //! | `farscape-sandbox` | rlimits, Landlock and seccomp for their processes |

@@ -23,7 +23,11 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("barewire-derive", "barewire-derive", &["barewire-schema"]),
     ("barewire-runtime", "barewire-runtime", &["barewire-schema"]),
     ("barewire-actor", "barewire-actor", &["barewire-runtime", "barewire-derive"]),
-    ("barewire-cluster", "barewire-cluster", &["barewire-runtime", "barewire-derive"]),
+    (
+        "barewire-cluster",
+        "barewire-cluster",
+        &["barewire-runtime", "barewire-derive", "barewire-actor"],
+    ),
     ("barewire-farscape", "barewire-farscape", &["barewire-runtime", "barewire-schema"]),
     ("barewire-cli", "barewire-cli", &["barewire"]),
     ("barewire-bench", "bench", &["barewire"]),

@@ -96,9 +96,10 @@
 //! # Other machines
 //!
 //! A reference leads to an actor on another machine if the system was made with a [`Gateway`] that
-//! leads to its node. Everything promised above holds there too, but that the kernel says who is
-//! dead: who cannot be reached any more is [`Cause::Unreachable`] when the gateway's owner says so.
-//! Names and groups are those of one machine.
+//! leads to its node, as `barewire::cluster` has one. Everything promised above holds there too,
+//! but that the kernel says who is dead: who cannot be reached any more is [`Cause::Unreachable`]
+//! when the gateway's owner says so. Names and groups are those of one machine; a cluster has names
+//! of its own.
 //!
 //! # What can be watched
 //!

@@ -215,6 +215,39 @@ impl ActorSystem {
         Ok(ActorRef::resolve(&self.node, id))
     }
 
+    /// Does something in which references are decoded: they lead where this system reaches. Outside
+    /// of actors, and where a process has several systems, they would be those of any of them.
+    ///
+    /// ```
+    /// # use barewire_actor::{ActorRef, ActorSystem};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use barewire_actor::{Actor, Context, Message, Nothing, Outcome};
+    /// # use barewire_runtime::codec::{decode, encode};
+    /// # #[derive(barewire_derive::BareSchema)]
+    /// # #[bare(crate = "::barewire_runtime")]
+    /// # struct Ping(u8);
+    /// # impl Message for Ping { type Reply = Nothing; }
+    /// # struct Porter;
+    /// # impl Actor for Porter {
+    /// #     type Message = Ping;
+    /// #     async fn handle(&mut self, _: Ping, _: &mut Context<Self>) -> Outcome { Ok(()) }
+    /// # }
+    /// # let other = ActorSystem::builder("other").local().start()?;
+    /// # let system = ActorSystem::builder("docs").local().start()?;
+    /// let porter = system.spawn(Porter);
+    /// let octets = encode(&porter);
+    /// let again: ActorRef<Ping> = system.within(|| decode(&octets))?;
+    /// assert_eq!(again.try_tell(Ping(7)), Ok(()));
+    /// # system.shutdown().await; other.shutdown().await;
+    /// # Ok(()) }
+    /// ```
+    pub fn within<R>(&self, work: impl FnOnce() -> R) -> R {
+        let nobody = ActorId::new(self.node.id, 0);
+        let _guard = crate::current::enter(&self.node, nobody, 0);
+        work()
+    }
+
     /// Gives an actor a name, which leads to it until it ends.
     ///
     /// # Errors

@@ -52,9 +52,10 @@
 //!   the log, and by the manager that answers. If the network hides the one from the other, nodes
 //!   stay with the manager that they have. While the manager is down, nothing is handed out.
 //! - **Order** between tasks.
-//! - **Safety from others on the network**, but by a transport that has it: whoever can send to a
-//!   node can speak to it. Garbage, replayed frames and those of other clusters and versions are
-//!   [counted](Counters) and do no harm; a forger who knows the protocol can.
+//! - **Safety from others on the network**, but by a transport that has it, as zenoh with TLS:
+//!   whoever can send to a node can speak to it. Garbage, replayed frames and those of other
+//!   clusters and versions are [counted](Counters) and do no harm; a forger who knows the protocol
+//!   can.
 //!
 //! # Clocks and attempts
 //!
@@ -65,14 +66,22 @@
 //! Cancellation travels with the manager's heartbeats; a task sees it in its
 //! [`Context`].
 //!
+//! # Actors
+//!
+//! With the feature `actor`, a node of any role carries an actor system whose references lead to
+//! actors on other nodes: see `Actors`.
+//!
 //! # Between
 //!
-//! [`transport`] has the ways between nodes; [`wire`] is what is said. The protocol itself does no
-//! I/O: the tests run it in a simulator, 20,000 clusters whose networks lose, double, delay and
-//! part, and whose processes are killed, stopped and started again.
+//! [`transport`] has the ways between nodes, which a [`Method`] chooses: shared memory if none is
+//! given, and with the feature `zenoh` also beyond one network. [`wire`] is what is said. The
+//! protocol itself does no I/O: the tests run it in a simulator, 20,000 clusters whose networks
+//! lose, double, delay and part, and whose processes are killed, stopped and started again.
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "actor")]
+mod actors;
 mod core;
 mod counters;
 mod error;
@@ -83,6 +92,8 @@ mod task;
 pub mod transport;
 pub mod wire;
 
+#[cfg(feature = "actor")]
+pub use actors::Actors;
 pub use counters::Counters;
 pub use error::{ClusterError, TaskError};
 pub use log::Durability;

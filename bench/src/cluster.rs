@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use barewire::cluster::transport::udp::UdpOptions;
+#[cfg(feature = "zenoh")]
+use barewire::cluster::transport::zenoh::{ZenohOptions, ZenohScouting};
 use barewire::cluster::{Context, Durability, Failure, Method, Node, Pending, Role, Task};
 use serde_json::json;
 
@@ -51,6 +53,7 @@ const ROWS: &[(&str, &str, Durability)] = &[
     ("cluster/task/shm/synced", "shm", Durability::Machine),
     ("cluster/task/pipe", "pipe", Durability::Process),
     ("cluster/task/udp", "udp", Durability::Process),
+    ("cluster/task/zenoh", "zenoh", Durability::Process),
 ];
 
 fn method(way: &str) -> Outcome<Method> {
@@ -62,8 +65,24 @@ fn method(way: &str) -> Outcome<Method> {
             interface: Ipv4Addr::LOCALHOST,
             ..UdpOptions::default()
         })),
+        #[cfg(feature = "zenoh")]
+        "zenoh" => Ok(Method::Zenoh(zenoh_options())),
+        #[cfg(not(feature = "zenoh"))]
+        "zenoh" => Err("not built; `--features zenoh` does that, in some minutes".into()),
         other => Err(format!("no way between nodes is called {other}").into()),
     }
+}
+
+/// Peers that nobody else hears.
+#[cfg(feature = "zenoh")]
+fn zenoh_options() -> ZenohOptions {
+    let scouting = ZenohScouting {
+        address: Ipv4Addr::new(239, 255, 66, 88),
+        interface: Some("127.0.0.1".to_owned()),
+        ..ZenohScouting::default()
+    };
+    let none: [&str; 0] = [];
+    ZenohOptions { scouting: Some(scouting), ..ZenohOptions::peers(["tcp/127.0.0.1:0"], none) }
 }
 
 /// Becomes the node that this process was started to be.
@@ -117,6 +136,8 @@ impl Drop for Nodes {
 }
 
 fn measure(way: &str, durability: Durability, length: Length) -> Outcome<Found> {
+    // If the way is not there, no process needs to find that out.
+    let ours = method(way)?;
     let cluster = format!("bench-{way}-{}", std::process::id());
     // On a disk, as a log would be, and not on tmpfs.
     let folder = std::env::current_dir()?.join("target").join(&cluster);
@@ -131,7 +152,7 @@ fn measure(way: &str, durability: Durability, length: Length) -> Outcome<Found> 
     for number in 0..WORKERS {
         nodes.0.push(start(&format!("worker-{number}"))?);
     }
-    let client = Node::builder(&cluster, Role::Client, "client").method(method(way)?).start()?;
+    let client = Node::builder(&cluster, Role::Client, "client").method(ours).start()?;
     let empty = client.tasks(EMPTY, SOON)?;
     let begun = Instant::now();
     let workers = || client.known().iter().filter(|node| node.role == Role::Worker).count();

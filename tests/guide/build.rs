@@ -3,6 +3,8 @@
 //! A page shows what a reader would write. What a test needs besides, and a reader does not want to
 //! see, is added here in lines that rustdoc hides: a directory of its own, so that no name is taken
 //! by another block, and the end of a function that may fail, for blocks that are no whole program.
+//!
+//! A block of `rust,zenoh` is compiled, and not run, if this crate has the feature `zenoh`.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -14,6 +16,9 @@ const FOLDERS: &[&str] = &["docs", "docs/guide"];
 const ELSEWHERE: &str = "docs/mistakes.md";
 
 const APART: &str = "# let _apart = barewire_guide::apart();\n";
+/// What needs a feature, with it and without.
+const COMPILED: &str = "```rust,no_run";
+const LEFT_OUT: &str = "```rust,ignore";
 const END: &str = "# Ok::<(), Box<dyn std::error::Error>>(())\n";
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -63,7 +68,8 @@ fn tested(page: &str) -> String {
             }
             None => {}
         }
-        result += line;
+        let zenoh = std::env::var_os("CARGO_FEATURE_ZENOH").is_some();
+        result += &line.replace("```rust,zenoh", if zenoh { COMPILED } else { LEFT_OUT });
         result.push('\n');
     }
     result

@@ -55,7 +55,10 @@ impl Node {
     fn line(&self, node: NodeId) -> Option<Line> {
         let gateway = self.config.gateway.as_ref()?;
         let gone = self.protocol(|protocol, _| protocol.is_gone(node));
-        let leads = !gone && gateway.0.leads_to(node);
+        // Whoever stands in the table of this machine's nodes is nowhere else.
+        let table = self.registry.read();
+        let ours = table.is_ok_and(|table| table.nodes.iter().any(|entry| entry.id == node));
+        let leads = !gone && !ours && gateway.0.leads_to(node);
         leads.then(|| Line { gateway: Arc::clone(&gateway.0), node })
     }
 

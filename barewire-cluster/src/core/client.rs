@@ -1,6 +1,6 @@
 //! What a client has asked for.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use barewire_runtime::layout::Uuid;
 
@@ -37,7 +37,8 @@ struct Pending {
     /// The client's own number of the kind.
     kind: u16,
     key: Option<Uuid>,
-    options: Option<TaskOptions>,
+    /// Most have none, and those that have are few enough to stand elsewhere.
+    options: Option<Box<TaskOptions>>,
     request: Vec<u8>,
     /// Whether this manager was told.
     told: bool,
@@ -63,6 +64,8 @@ pub(crate) struct Client {
     /// Those that this manager was not told yet, in order.
     untold: VecDeque<u64>,
     received: Vec<u64>,
+    /// Workers that are to be let go, and are not known to be gone.
+    drains: BTreeSet<Incarnation>,
     actions: VecDeque<Action>,
     due: Vec<Message>,
 }
@@ -78,6 +81,7 @@ impl Client {
             pending: BTreeMap::new(),
             untold: VecDeque::new(),
             received: Vec::new(),
+            drains: BTreeSet::new(),
             actions: VecDeque::new(),
             due: Vec::new(),
         }
@@ -85,13 +89,11 @@ impl Client {
 
     /// The same client under another incarnation, after it was fenced.
     pub(crate) fn reborn(self, incarnation: Incarnation) -> Self {
-        let Self { members, session, next, kinds, mut pending, actions, .. } = self;
-        let me = Me { incarnation, ..members.me };
-        let mut fresh = Members::new(me, members.rules);
-        fresh.counters = members.counters;
+        let Self { mut members, session, next, kinds, mut pending, drains, actions, .. } = self;
+        members.reborn(incarnation);
         pending.values_mut().for_each(|one| one.told = false);
         Self {
-            members: fresh,
+            members,
             follower: Follower::default(),
             session,
             next,
@@ -99,6 +101,7 @@ impl Client {
             pending,
             untold: VecDeque::new(),
             received: Vec::new(),
+            drains,
             actions,
             due: Vec::new(),
         }
@@ -135,6 +138,7 @@ impl Client {
     ) -> u64 {
         let number = self.next;
         self.next += 1;
+        let options = options.map(Box::new);
         let pending = Pending { kind, key, options, request, told: false, cancelled: false };
         self.pending.insert(number, pending);
         self.untold.push_back(number);
@@ -152,7 +156,9 @@ impl Client {
         }
     }
 
+    /// Asks that a worker be let go; each manager again, until the worker is gone.
     pub(crate) fn drain(&mut self, now: Time, worker: Incarnation) {
+        self.drains.insert(worker);
         if let Some(manager) = self.manager() {
             self.members.say(now, manager, &Message::Drain { worker });
         }
@@ -190,7 +196,7 @@ impl Client {
             };
             // Encoded at once; kept here until there is a result.
             let request = std::mem::take(&mut pending.request);
-            let (key, options) = (pending.key, pending.options.clone());
+            let (key, options) = (pending.key, pending.options.as_deref().cloned());
             let message = Message::Submit(Submission { number, kind, key, options, request });
             self.members.say(now, manager, &message);
             if let Message::Submit(submission) = message {
@@ -244,6 +250,10 @@ impl Client {
         while let Some((node, alive, change)) = self.members.next_change() {
             if matches!(change, Change::Dead | Change::Left) {
                 self.follower.gone(&mut self.members, node);
+                // One that is only not heard here may be heard by the manager.
+                if change == Change::Left || self.members.rules.tells_deaths {
+                    self.drains.remove(&node);
+                }
             }
             self.actions.push_back(Action::Noticed(node, alive, change));
         }
@@ -274,6 +284,9 @@ impl Client {
         for kind in &mut self.kinds {
             kind.verdict = None;
             self.members.say(now, manager, &Message::Declare(kind.declaration.clone()));
+        }
+        for &worker in &self.drains {
+            self.members.say(now, manager, &Message::Drain { worker });
         }
         self.pending.values_mut().for_each(|one| one.told = false);
         self.untold = self.pending.keys().copied().collect();

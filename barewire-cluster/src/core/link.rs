@@ -14,9 +14,13 @@ use crate::transport::Sent;
 use crate::wire::{HEADER_ROOM, Header, Message, Parcel, SAID_ONCE};
 
 /// The most frames in flight: as many as a header can acknowledge one by one.
-const WINDOW: usize = 64;
+pub(crate) const WINDOW: usize = 64;
 /// The largest message.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
+/// How many parcels' memory is kept: as many as are on the way in a row, as a rule.
+const MOST_SPARE: usize = 8;
+/// And of which size: one that has held a large message, before that was cut, is not.
+const MOST_SPARE_BYTES: usize = 128 * 1024;
 /// What `Message::Part` needs beside its octets.
 const PART_ROOM: usize = 8;
 
@@ -49,6 +53,8 @@ pub(crate) struct Link {
     expected: u64,
     early: BTreeMap<u64, Vec<Message>>,
     pieces: Vec<u8>,
+    /// Memory of parcels that have arrived, for others.
+    spare: Vec<Parcel>,
     /// Whether the other side does not know yet what was received.
     owes: bool,
     /// Frames that had been received before.
@@ -69,6 +75,7 @@ impl Link {
             expected: 1,
             early: BTreeMap::new(),
             pieces: Vec::new(),
+            spare: Vec::new(),
             owes: false,
             doubled: 0,
             resent: 0,
@@ -100,7 +107,8 @@ impl Link {
 
     fn close(&mut self) {
         if !self.open.is_empty() {
-            self.full.push_back(std::mem::take(&mut self.open));
+            let open = self.spare.pop().unwrap_or_default();
+            self.full.push_back(std::mem::replace(&mut self.open, open));
         }
     }
 
@@ -145,6 +153,7 @@ impl Link {
                 furthest = one.sequence;
                 news |= !one.arrived;
                 self.measure(now, &one);
+                self.keep(one.parcel);
             }
         }
         if header.selective != 0 {
@@ -169,6 +178,14 @@ impl Link {
         }
     }
 
+    /// Keeps the memory of a parcel that has arrived.
+    fn keep(&mut self, mut parcel: Parcel) {
+        if self.spare.len() < MOST_SPARE && parcel.capacity() <= MOST_SPARE_BYTES {
+            parcel.clear();
+            self.spare.push(parcel);
+        }
+    }
+
     fn measure(&mut self, now: Time, one: &Flight) {
         if one.times == 1 && one.sent > 0 && !one.arrived {
             let journey = now.saturating_sub(one.sent).max(1);
@@ -177,11 +194,11 @@ impl Link {
         }
     }
 
-    /// Takes a counted frame; adds the messages whose turn it is to `due`.
+    /// Takes the messages of a counted frame; adds those whose turn it is to `due`.
     pub(crate) fn receive(
         &mut self,
         sequence: u64,
-        messages: Vec<Message>,
+        messages: &mut Vec<Message>,
         due: &mut Vec<Message>,
     ) {
         self.owes = true;
@@ -193,19 +210,19 @@ impl Link {
             return;
         }
         if sequence > self.expected {
-            self.early.insert(sequence, messages);
+            self.early.insert(sequence, std::mem::take(messages));
             return;
         }
         self.expected += 1;
         self.hand_over(messages, due);
-        while let Some(messages) = self.early.remove(&self.expected) {
+        while let Some(mut messages) = self.early.remove(&self.expected) {
             self.expected += 1;
-            self.hand_over(messages, due);
+            self.hand_over(&mut messages, due);
         }
     }
 
-    fn hand_over(&mut self, messages: Vec<Message>, due: &mut Vec<Message>) {
-        for message in messages {
+    fn hand_over(&mut self, messages: &mut Vec<Message>, due: &mut Vec<Message>) {
+        for message in messages.drain(..) {
             let Message::Part { last, octets } = message else {
                 due.push(message);
                 continue;
@@ -329,7 +346,7 @@ mod tests {
             let header = read(octets, "mill", &mut messages).expect("a frame");
             self.link.acknowledge(now, &header);
             if header.sequence != SAID_ONCE {
-                self.link.receive(header.sequence, messages, &mut self.found);
+                self.link.receive(header.sequence, &mut messages, &mut self.found);
             }
         }
     }

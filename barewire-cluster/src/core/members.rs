@@ -3,12 +3,16 @@
 //! Two verdicts: **unreachable** is silence, and ends when the node is heard again; **dead** is
 //! final for that incarnation. Where the kernel tells deaths, only it does; elsewhere silence that
 //! lasts becomes death. Only a manager's verdict keeps a node out: it is told that it is fenced,
-//! and comes back as another incarnation.
+//! and comes back as another incarnation. Others do not hear a dead one any more, and tell it so.
+
+#[cfg_attr(not(feature = "actor"), expect(dead_code, reason = "only actors use all of it"))]
+pub(crate) mod parcels;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use barewire_runtime::layout::Uuid;
 
+use self::parcels::{Lane, Parcels, Parting};
 use super::link::{self, Link};
 use super::{Sink, Time};
 use crate::counters::Counters;
@@ -94,6 +98,9 @@ pub(crate) struct Members {
     ticked: Time,
     changes: VecDeque<(Incarnation, Option<Alive>, Change)>,
     buffer: Vec<u8>,
+    pub(crate) parcels: Parcels,
+    /// The messages of a frame, empty between frames; its memory is used again.
+    messages: Vec<Message>,
     pub(crate) counters: Counters,
 }
 
@@ -116,8 +123,19 @@ impl Members {
             ticked: 0,
             changes: VecDeque::new(),
             buffer: Vec::new(),
+            parcels: Parcels::default(),
+            messages: Vec::new(),
             counters: Counters::default(),
         }
+    }
+
+    /// The same node under another incarnation, after it was fenced.
+    pub(crate) fn reborn(&mut self, incarnation: Incarnation) {
+        let me = Me { incarnation, ..self.me.clone() };
+        let mut fresh = Self::new(me, self.rules.clone());
+        fresh.counters = self.counters;
+        fresh.parcels = std::mem::take(&mut self.parcels).reborn();
+        *self = fresh;
     }
 
     pub(crate) fn next_change(&mut self) -> Option<(Incarnation, Option<Alive>, Change)> {
@@ -181,14 +199,28 @@ impl Members {
         octets: &[u8],
         due: &mut Vec<Message>,
     ) -> Option<Incarnation> {
-        let mut messages = Vec::new();
-        let header = match read(octets, &self.me.cluster, &mut messages) {
-            Ok(header) => header,
+        let mut messages = std::mem::take(&mut self.messages);
+        let header = read(octets, &self.me.cluster, &mut messages);
+        let from = match header {
+            Ok(header) => self.take(now, &header, &mut messages, due),
             Err(fault) => {
                 self.count(&fault);
-                return None;
+                None
             }
         };
+        messages.clear();
+        self.messages = messages;
+        from
+    }
+
+    /// Takes a whole frame.
+    fn take(
+        &mut self,
+        now: Time,
+        header: &Header,
+        messages: &mut Vec<Message>,
+        due: &mut Vec<Message>,
+    ) -> Option<Incarnation> {
         let (from, me) = (header.from, self.me.incarnation);
         if from == me {
             return None;
@@ -203,7 +235,10 @@ impl Members {
         }
         if self.gone.contains(&from) {
             self.counters.fenced += 1;
-            if self.me.role == Role::Manager {
+            let octets = |message: &Message| matches!(message, Message::Octets { .. });
+            // Others answer only what waits for an answer.
+            let speaks = header.sequence != SAID_ONCE || messages.iter().any(octets);
+            if self.me.role == Role::Manager || (speaks && !broadcast) {
                 self.fence.insert(from);
             }
             return None;
@@ -211,7 +246,7 @@ impl Members {
         self.counters.frames += 1;
         let (peer, _) = self.peer_or_new(now, from)?;
         if !broadcast {
-            peer.link.acknowledge(now, &header);
+            peer.link.acknowledge(now, header);
         }
         if header.sequence == SAID_ONCE {
             self.said_once(now, from, messages, due);
@@ -224,6 +259,7 @@ impl Members {
                 self.counters.doubled += 1;
             }
         }
+        self.take_parcels(from, due);
         Some(from)
     }
 
@@ -232,10 +268,10 @@ impl Members {
         &mut self,
         now: Time,
         from: Incarnation,
-        messages: Vec<Message>,
+        messages: &mut Vec<Message>,
         due: &mut Vec<Message>,
     ) {
-        for message in messages {
+        for message in messages.drain(..) {
             match message {
                 Message::Nothing => {}
                 Message::Discover => {
@@ -255,7 +291,9 @@ impl Members {
                 | Message::Refused(_)
                 | Message::Revoke { .. }
                 | Message::Progressed { .. }
+                | Message::Parted { .. }
                 | Message::Shutdown => due.push(message),
+                Message::Octets { channel, .. } if Lane::is_said_once(channel) => due.push(message),
                 _ => self.counters.misplaced += 1,
             }
         }
@@ -272,6 +310,9 @@ impl Members {
         peer.alive = Some(alive.clone());
         if first {
             self.changes.push_back((from, Some(alive.clone()), Change::Joined));
+            for message in self.parcels.introduction() {
+                peer.link.push(&message, self.room);
+            }
         }
         self.heard(now, from);
         true
@@ -287,6 +328,7 @@ impl Members {
 
     /// The kernel says that a node has ended.
     pub(crate) fn lost(&mut self, node: Incarnation) {
+        self.parcels.gone(node, Parting::Dead);
         self.bury(node, Change::Dead);
     }
 
@@ -305,6 +347,8 @@ impl Members {
     }
 
     fn remove(&mut self, node: Incarnation, how: Change) {
+        let left = how == Change::Left;
+        self.parcels.gone(node, if left { Parting::Left } else { Parting::Silent });
         if let Some(peer) = self.peers.remove(&node) {
             self.counters.resent += peer.link.resent;
             self.changes.push_back((node, peer.alive, how));
@@ -351,11 +395,17 @@ impl Members {
             if !guessed || silence <= self.rules.dead_after {
                 continue;
             }
+            let role = peer.alive.as_ref().map(|alive| alive.role);
             if peer.link.is_unused() && (peer.alive.is_none() || self.me.role != Role::Manager) {
                 nameless.push(node);
-            } else if self.me.role == Role::Manager {
-                // Only who tells the other so may begin anew with the numbers of a link.
+            } else if self.me.role == Role::Manager
+                || role.is_some_and(|role| role != Role::Manager)
+            {
+                // It is told so: nobody else may begin anew with the numbers of a link.
                 hopeless.push(node);
+            } else {
+                // Others keep to the manager that they have, or may have, but not to its actors.
+                self.parcels.part(node, Parting::Silent);
             }
         }
         hopeless.into_iter().for_each(|node| self.bury(node, Change::Dead));
@@ -391,20 +441,35 @@ impl Members {
         }
         for node in std::mem::take(&mut self.fence) {
             let mut parcel = Parcel::default();
-            parcel.push(&Message::Fenced);
+            parcel.push(&if me.role == Role::Manager {
+                Message::Fenced
+            } else {
+                Message::Parted { actors: Uuid([0; 16]) }
+            });
             self.buffer.clear();
             parcel.write(&Header::new(&me.cluster, me.incarnation, node), &mut self.buffer);
             send(node, &self.buffer);
         }
         let mut all = true;
         for (&node, peer) in &mut self.peers {
-            if !peer.once.is_empty() {
-                let parcel = std::mem::take(&mut peer.once);
+            let Peer { link, once, .. } = peer;
+            let mut say = |parcel: &Parcel| {
                 let mut header = Header::new(&me.cluster, me.incarnation, node);
-                peer.link.sign(&mut header);
+                link.sign(&mut header);
                 self.buffer.clear();
                 parcel.write(&header, &mut self.buffer);
-                send(node, &self.buffer);
+                send(node, &self.buffer)
+            };
+            let mut talk = self.parcels.talk(node);
+            if let Some(refusal) = talk.as_mut().and_then(|talk| talk.refusal()) {
+                push_once(once, &refusal, self.room);
+            }
+            if !once.is_empty() {
+                say(&std::mem::take(once));
+            }
+            if let Some(talk) = talk {
+                all &= talk.flush(say);
+                talk.feed(link, self.room);
             }
             if peer.link.is_pending() || now >= peer.link.deadline() {
                 let header = Header::new(&me.cluster, me.incarnation, node);
@@ -413,6 +478,11 @@ impl Members {
             }
         }
         all
+    }
+
+    /// Whether nothing is heard of a node any more.
+    pub(crate) fn is_gone(&self, node: Incarnation) -> bool {
+        self.gone.contains(&node)
     }
 
     /// Whether a node has been silent for so long that it may be dead.

@@ -67,6 +67,16 @@ impl Worker {
         }
     }
 
+    /// The same worker under another incarnation, after it was fenced. What it does goes on, and
+    /// nobody wants it any more.
+    pub(crate) fn reborn(&mut self, incarnation: Incarnation) {
+        self.members.reborn(incarnation);
+        self.follower = Follower::default();
+        self.kinds.clear();
+        self.held.clear();
+        self.actions.clear();
+    }
+
     pub(crate) fn next_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
     }
@@ -177,6 +187,10 @@ impl Worker {
                     }
                 }
             }
+            // Somebody has asked for it, and only this worker outlives its managers.
+            Message::Drain { worker } if worker == self.members.me.incarnation => {
+                self.drains = true;
+            }
             Message::Drained => self.actions.push_back(Action::Drained),
             Message::Shutdown => self.actions.push_back(Action::Shutdown),
             _ => self.members.counters.misplaced += 1,
@@ -207,6 +221,12 @@ impl Worker {
         }
     }
 
+    /// Whether it wants to be let go.
+    #[cfg(test)]
+    pub(crate) fn drains(&self) -> bool {
+        self.drains
+    }
+
     /// Asks for no more tasks, and to be let go.
     pub(crate) fn drain(&mut self, now: Time) {
         self.drains = true;
@@ -215,5 +235,59 @@ impl Worker {
             Some(manager) => self.members.say(now, manager, &Message::Drain { worker }),
             None => self.actions.push_back(Action::Drained),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use barewire_runtime::layout::Uuid;
+
+    use super::*;
+    use crate::transport::Sent;
+    use crate::wire::{Frame, Header, Role, read};
+
+    const WORKER: Incarnation = Incarnation::from_u128(1);
+
+    fn frame(from: Incarnation, sequence: u64, message: Message) -> Vec<u8> {
+        let to = if sequence == 0 { Incarnation::EVERYBODY } else { WORKER };
+        let header = Header { sequence, ..Header::new("mill", from, to) };
+        Frame { header, messages: vec![message] }.encode()
+    }
+
+    fn alive(epoch: u64) -> Message {
+        let (name, log) = ("boss".to_owned(), Uuid([7; 16]));
+        Message::Alive(Alive { name, role: Role::Manager, beat: 1, epoch, log })
+    }
+
+    #[test]
+    fn who_is_to_be_drained_says_so_to_the_next_manager_itself() {
+        let me = Me {
+            cluster: "mill".to_owned(),
+            incarnation: WORKER,
+            role: Role::Worker,
+            name: "hand".to_owned(),
+        };
+        let rules = Settings {
+            heartbeat: 100_000,
+            unreachable_after: 500_000,
+            dead_after: 1_500_000,
+            tells_deaths: false,
+            largest_frame: 1024,
+        };
+        let credits = Credits { credits: 1, parallel: 1, labels: Vec::new() };
+        let mut worker = Worker::new(me, rules, credits, Vec::new());
+        let (first, second) = (Incarnation::from_u128(2), Incarnation::from_u128(3));
+        worker.receive(1, &frame(first, 0, alive(1)));
+        worker.receive(2, &frame(first, 1, Message::Drain { worker: WORKER }));
+        worker.receive(3, &frame(second, 0, alive(2)));
+        assert_eq!(worker.manager(), Some(second), "of the same log, and later");
+        let mut said = Vec::new();
+        worker.flush(4, &mut |to, octets| {
+            if to == second {
+                read(octets, "mill", &mut said).expect("a frame");
+            }
+            Sent::Taken
+        });
+        assert!(said.contains(&Message::Drain { worker: WORKER }), "{said:?}");
     }
 }

@@ -26,6 +26,8 @@ use crate::task::{Failure, Task, Value};
 use crate::transport::memory::{MemoryOptions, MemoryTransport};
 use crate::transport::pipe::{PipeOptions, PipeTransport};
 use crate::transport::udp::{UdpOptions, UdpTransport};
+#[cfg(feature = "zenoh")]
+use crate::transport::zenoh::{ZenohOptions, ZenohTransport};
 use crate::transport::{LEAST_FRAME, Transport, TransportError};
 use crate::wire::{Credits, Declaration, Incarnation, Role};
 
@@ -51,6 +53,9 @@ pub enum Method {
     Pipe(PipeOptions),
     /// UDP with multicast, between machines of one network.
     Udp(UdpOptions),
+    /// zenoh, between machines, also such as reach each other only through a router.
+    #[cfg(feature = "zenoh")]
+    Zenoh(ZenohOptions),
     /// A transport that is given by a function of the cluster's name and the incarnation.
     Own(Own),
 }
@@ -72,6 +77,13 @@ impl Method {
     #[must_use]
     pub fn udp() -> Self {
         Self::Udp(UdpOptions::default())
+    }
+
+    /// zenoh between peers that find each other by multicast.
+    #[cfg(feature = "zenoh")]
+    #[must_use]
+    pub fn zenoh() -> Self {
+        Self::Zenoh(ZenohOptions::default())
     }
 
     /// A transport that a function opens.
@@ -98,6 +110,10 @@ impl Method {
             Self::Udp(options) => {
                 Ok(Box::new(UdpTransport::open(cluster, incarnation, options.clone())?))
             }
+            #[cfg(feature = "zenoh")]
+            Self::Zenoh(options) => {
+                Ok(Box::new(ZenohTransport::open(cluster, incarnation, options.clone())?))
+            }
             Self::Own(open) => open(cluster, incarnation),
         }
     }
@@ -109,6 +125,8 @@ impl std::fmt::Debug for Method {
             Self::Memory(options) => f.debug_tuple("Memory").field(options).finish(),
             Self::Pipe(options) => f.debug_tuple("Pipe").field(options).finish(),
             Self::Udp(options) => f.debug_tuple("Udp").field(options).finish(),
+            #[cfg(feature = "zenoh")]
+            Self::Zenoh(options) => f.debug_tuple("Zenoh").field(options).finish(),
             Self::Own(_) => f.write_str("Own"),
         }
     }
@@ -372,8 +390,7 @@ impl NodeBuilder {
         let pool = Pool::start(self.parallel, std::mem::take(&mut self.handlers), shared)
             .map_err(|error| ClusterError::Ended(format!("cannot start threads: {error}")))?;
         Ok(WorkerPart {
-            core: Worker::new(me, rules, credits.clone(), declarations.clone()),
-            credits,
+            core: Worker::new(me, rules, credits, declarations.clone()),
             accepted: vec![false; declarations.len()],
             declarations,
             pool,

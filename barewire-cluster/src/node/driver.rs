@@ -67,31 +67,60 @@ pub(super) trait Part: Send {
     fn close(&mut self);
 }
 
+/// What stands on top of a node, whichever role that has.
+pub(crate) trait Passenger: Send + Sync {
+    /// Takes what has come, and says what is to be sent.
+    fn turn(&self, now: Time, members: &mut Members);
+    /// Whether it has something to say.
+    fn is_called(&self) -> bool;
+    /// The node has ended, or carries another one.
+    fn close(&self);
+}
+
 /// Runs a node until it ends.
 pub(super) fn run(
     mut part: Box<dyn Part>,
-    mut transport: Box<dyn Transport>,
+    transport: Box<dyn Transport>,
     opener: &Opener,
     shared: &Arc<Shared>,
     clock: Clock,
 ) {
-    let how = turns(&mut *part, &mut transport, opener, shared, clock);
+    let how = lives(&mut *part, transport, opener, shared, clock);
     part.close();
     shared.bell.take_down();
-    drop((part, transport));
+    drop(part);
     if let Err(error) = &how {
         tracing::warn!(%error, "a node ends");
     }
     shared.end(how);
+    shared.disembark();
 }
 
-fn turns(
+/// One incarnation after the other, each over a transport of its own.
+fn lives(
     part: &mut dyn Part,
-    transport: &mut Box<dyn Transport>,
+    mut transport: Box<dyn Transport>,
     opener: &Opener,
     shared: &Arc<Shared>,
     clock: Clock,
 ) -> Result<(), ClusterError> {
+    while let Some(incarnation) = turns(part, &mut *transport, shared, clock)? {
+        // First the old one: it may listen where the new one will.
+        drop(transport);
+        transport = opener(incarnation)?;
+        shared.bell.hang(transport.waker());
+        shared.set_incarnation(incarnation);
+    }
+    Ok(())
+}
+
+/// Runs an incarnation to its end; yields the next one.
+fn turns(
+    part: &mut dyn Part,
+    transport: &mut dyn Transport,
+    shared: &Arc<Shared>,
+    clock: Clock,
+) -> Result<Option<Incarnation>, ClusterError> {
     let mut patience = Duration::ZERO;
     let mut shown = 0;
     loop {
@@ -109,7 +138,13 @@ fn turns(
         let now = clock.now();
         part.tick(now);
         let stops = shared.stops.load(Ordering::Acquire);
-        let flow = if stops { Flow::End } else { part.turn(now)? };
+        // Also in the end: what was heard by now is written before anything more is said.
+        let flow = part.turn(now)?;
+        let flow = if stops { Flow::End } else { flow };
+        let passenger = shared.passenger();
+        if let Some(passenger) = &passenger {
+            passenger.turn(now, part.members());
+        }
         if matches!(flow, Flow::End) {
             part.members().leave();
         }
@@ -136,21 +171,16 @@ fn turns(
         match flow {
             Flow::End => {
                 shared.set_counters(part.members().counters, part.epoch());
-                return Ok(());
+                return Ok(None);
             }
-            Flow::Reborn(incarnation) => {
-                *transport = opener(incarnation)?;
-                shared.bell.hang(transport.waker());
-                shared.set_incarnation(incarnation);
-                patience = Duration::ZERO;
-                continue;
-            }
+            Flow::Reborn(incarnation) => return Ok(Some(incarnation)),
             Flow::On => {}
         }
         shared.bell.falls_asleep();
         let left = part.deadline().saturating_sub(now);
         patience = Duration::from_micros(left).min(if all { LONGEST } else { FULL });
-        if part.is_called() || shared.stops.load(Ordering::Acquire) {
+        let called = part.is_called() || shared.passenger().is_some_and(|one| one.is_called());
+        if called || shared.stops.load(Ordering::Acquire) {
             patience = Duration::ZERO;
         }
     }

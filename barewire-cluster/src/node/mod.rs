@@ -34,6 +34,8 @@ pub use builder::{Method, NodeBuilder};
 pub use pending::Pending;
 pub use pool::Context;
 pub use shared::{KnownNode, Notice};
+#[cfg(feature = "actor")]
+pub(crate) use {driver::Passenger, shared::lock};
 
 use crate::counters::Counters;
 use crate::error::ClusterError;
@@ -189,6 +191,36 @@ impl Node {
         self.only(Role::Client)?;
         self.desk.shutdown();
         Ok(())
+    }
+
+    /// Starts an actor system that this node carries, in the place of the one that it has carried:
+    /// references to actors lead through the cluster, to whichever node they live on. Call it in a
+    /// tokio runtime. The actors end with [`ActorSystem::shutdown`]; when the node ends, they
+    /// are cut off from all others.
+    ///
+    /// See [`Actors`] for an example.
+    ///
+    /// # Errors
+    ///
+    /// As [`SystemBuilder::start`].
+    ///
+    /// [`Actors`]: crate::Actors
+    /// [`ActorSystem::shutdown`]: barewire_actor::ActorSystem::shutdown
+    /// [`SystemBuilder::start`]: barewire_actor::SystemBuilder::start
+    #[cfg(feature = "actor")]
+    pub fn actors(
+        &self,
+        builder: barewire_actor::SystemBuilder,
+    ) -> Result<crate::Actors, barewire_actor::SystemError> {
+        let shared = Arc::downgrade(&self.shared);
+        let ring = move || {
+            if let Some(shared) = shared.upgrade() {
+                shared.bell.ring();
+            }
+        };
+        let (actors, passenger) = crate::Actors::start(builder, Box::new(ring))?;
+        self.shared.board(passenger);
+        Ok(actors)
     }
 
     /// Ends this node at once; others are told that it goes.

@@ -22,6 +22,8 @@ struct State {
     attempts: u32,
     progress: Option<Progress>,
     waker: Option<Waker>,
+    /// How many threads wait: if none does, telling them needs no system call.
+    waits: usize,
 }
 
 /// What the node's thread and the one who waits share.
@@ -51,9 +53,11 @@ impl Cell {
         }
         state.outcome = Some(outcome);
         state.attempts = attempts;
-        let waker = state.waker.take();
+        let (waker, waits) = (state.waker.take(), state.waits);
         drop(state);
-        self.ended.notify_all();
+        if waits > 0 {
+            self.ended.notify_all();
+        }
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -104,8 +108,10 @@ impl<R: Value> Pending<R> {
                 return Err(TaskError::TimedOut);
             }
             let left = left.unwrap_or(Duration::from_secs(3600));
+            state.waits += 1;
             let waited = self.cell.ended.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state.waits -= 1;
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::driver::Passenger;
 use super::figures::Figures;
 use crate::core::members::Change;
 use crate::counters::Counters;
@@ -52,7 +53,7 @@ pub enum Notice {
 }
 
 /// Locks, whoever has panicked meanwhile.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -112,6 +113,7 @@ pub(super) struct Shared {
     figures: Mutex<Figures>,
     state: Mutex<State>,
     changed: Condvar,
+    passenger: Mutex<Option<Arc<dyn Passenger>>>,
 }
 
 impl Shared {
@@ -195,6 +197,32 @@ impl Shared {
         self.figures().close();
         lock(&self.state).ended.get_or_insert(how);
         self.changed.notify_all();
+    }
+
+    /// Something stands on top of the node from now on, in the place of what stood there.
+    #[cfg(feature = "actor")]
+    pub(super) fn board(&self, passenger: Arc<dyn Passenger>) {
+        let before = lock(&self.passenger).replace(passenger);
+        if let Some(before) = before {
+            before.close();
+        }
+        self.bell.ring();
+        if self.ended().is_some() {
+            self.disembark();
+        }
+    }
+
+    /// What stands on top of the node.
+    pub(super) fn passenger(&self) -> Option<Arc<dyn Passenger>> {
+        lock(&self.passenger).clone()
+    }
+
+    /// The node has ended, and with it what stands on top of it.
+    pub(super) fn disembark(&self) {
+        let passenger = lock(&self.passenger).take();
+        if let Some(passenger) = passenger {
+            passenger.close();
+        }
     }
 
     pub(super) fn ended(&self) -> Option<Result<(), ClusterError>> {

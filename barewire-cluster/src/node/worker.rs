@@ -11,12 +11,11 @@ use crate::core::members::{Change, Members};
 use crate::core::worker::{Action, Worker};
 use crate::core::{Sink, Time};
 use crate::error::ClusterError;
-use crate::wire::{Credits, Declaration, Declared, Dispatch, Incarnation, Refusal};
+use crate::wire::{Declaration, Declared, Dispatch, Incarnation, Refusal};
 
 /// A worker on its thread.
 pub(super) struct WorkerPart {
     pub(super) core: Worker,
-    pub(super) credits: Credits,
     pub(super) declarations: Vec<Declaration>,
     pub(super) accepted: Vec<bool>,
     pub(super) pool: Pool,
@@ -53,11 +52,7 @@ impl WorkerPart {
         let old = self.core.members.me.incarnation;
         tracing::warn!(%old, new = %incarnation, "a worker was taken for dead");
         self.shared.tell(&Notice::Fenced(old));
-        let me = crate::core::members::Me { incarnation, ..self.core.members.me.clone() };
-        let (rules, counters) = (self.core.members.rules.clone(), self.core.members.counters);
-        let (credits, declarations) = (self.credits.clone(), self.declarations.clone());
-        self.core = Worker::new(me, rules, credits, declarations);
-        self.core.members.counters = counters;
+        self.core.reborn(incarnation);
         for revoked in self.revoked.values() {
             revoked.store(true, Ordering::Relaxed);
         }

@@ -301,6 +301,9 @@ impl Transport for MemoryTransport {
     }
 
     fn broadcast(&mut self, frame: &[u8]) -> Result<Sent, TransportError> {
+        if frame.len() > self.place.options.frame_bytes {
+            return Ok(Sent::NoWay);
+        }
         self.slot.octets.clear();
         self.slot.octets.extend_from_slice(frame);
         let mut sent = Sent::Taken;

@@ -5,6 +5,7 @@
 //! | [`memory`] | queues in shared memory, between processes of one machine |
 //! | [`pipe`] | named pipes, between processes of one machine that share no memory |
 //! | [`udp`] | UDP, with multicast, between machines |
+//! | `zenoh` | zenoh, between machines, also through others; with the feature `zenoh` |
 //!
 //! The protocol expects little of a transport: frames may be lost, doubled, delayed and overtaken,
 //! and it makes up for all of that. It expects that a frame arrives whole or not at all, that
@@ -14,6 +15,8 @@ mod bell;
 pub mod memory;
 pub mod pipe;
 pub mod udp;
+#[cfg(feature = "zenoh")]
+pub mod zenoh;
 
 use std::fmt;
 use std::sync::Arc;

@@ -249,6 +249,9 @@ impl Transport for PipeTransport {
     }
 
     fn broadcast(&mut self, frame: &[u8]) -> Result<Sent, TransportError> {
+        if frame.len() > self.largest_frame() {
+            return Ok(Sent::NoWay);
+        }
         let mut sent = Sent::Taken;
         for peer in self.peers.values() {
             if Self::put(&mut self.out, peer, frame) == Sent::Full {

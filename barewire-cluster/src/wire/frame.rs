@@ -209,6 +209,17 @@ impl Parcel {
         self.octets.len()
     }
 
+    /// For how many octets it has memory.
+    pub(crate) fn capacity(&self) -> usize {
+        self.octets.capacity()
+    }
+
+    /// Forgets the messages, and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.octets.clear();
+        self.count = 0;
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.count == 0
     }

@@ -211,7 +211,8 @@ pub enum Message {
         outcome: Outcome,
     },
 
-    /// Anybody to manager: give this worker no more tasks, and let it go when it has none.
+    /// Anybody to manager: give this worker no more tasks, and let it go when it has none. Manager
+    /// to that worker: so it was asked, also of managers to come.
     Drain {
         /// Which worker.
         worker: Incarnation,
@@ -227,11 +228,41 @@ pub enum Message {
         /// Octets of the message as it is encoded.
         octets: Vec<u8>,
     },
-    /// Octets for what stands on top of the cluster, at most once, in order.
+    /// Octets for what stands on top of the cluster, at most once, in order; on the channel of
+    /// actors' system messages *once*.
     Octets {
         /// Who of the receiver is meant.
         channel: u64,
         /// What is said.
         octets: Vec<u8>,
+    },
+    /// Anybody to anybody: the sender carries an actor system.
+    Carries {
+        /// Which life of it.
+        actors: Uuid,
+    },
+    /// Anybody to anybody: so many octets of the sender's channel have been taken, all in all.
+    Taken {
+        /// The channel.
+        channel: u64,
+        /// How many.
+        octets: u64,
+    },
+    /// *Once*, anybody to anybody: the receiver's actors are not heard any more.
+    Parted {
+        /// The actor system; all zeroes if the receiver is not heard at all.
+        actors: Uuid,
+    },
+    /// Anybody to anybody: an actor of the sender's has that name.
+    Published {
+        /// The name.
+        name: String,
+        /// The reference that leads to it, as it is encoded.
+        reference: Vec<u8>,
+    },
+    /// Anybody to anybody: an actor of the sender's has that name no more.
+    Withdrawn {
+        /// The name.
+        name: String,
     },
 }

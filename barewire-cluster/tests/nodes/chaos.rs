@@ -7,10 +7,10 @@ use barewire_cluster::{Pending, Role, results_in_log};
 use crate::process::{DOUBLE, Place, Process, builder};
 
 /// Numbers that follow from a seed.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -105,4 +105,16 @@ fn every_task_has_one_result_over_pipes() {
 #[test]
 fn every_task_has_one_result_over_udp() {
     chaos("udp", tasks_or(3000));
+}
+
+#[cfg(feature = "zenoh")]
+#[test]
+fn every_task_has_one_result_over_zenoh() {
+    chaos("zenoh", tasks_or(3000));
+}
+
+#[cfg(feature = "zenoh")]
+#[test]
+fn every_task_has_one_result_over_zenoh_through_the_manager() {
+    chaos("zenoh-router", tasks_or(3000));
 }

@@ -14,6 +14,7 @@ use std::process::{Command, Stdio};
 const HEAVY: &[&str] = &[
     "cargo test",                             // these tests
     "cargo run --release -p barewire-bench ", // builds the peers, and measures for minutes
+    "cargo run --release --features zenoh ",  // builds zenoh
 ];
 
 /// What an example prints at some point, as the pages say.
@@ -32,6 +33,7 @@ const PRINTS: &[(&str, &[&str])] = &[
     ("worker_pool", &[" jobs done in ", " workers killed, "]),
     ("chat_actors", &["room: alice has left: it stopped", "15 lines were said"]),
     ("cluster", &["tasks=", " lost=0"]),
+    ("machines", &["the tally on the other machine: 500500", "it cannot be reached"]),
     ("farscape_zlib", &["Cargo.lock: restored, byte for byte"]),
     ("farscape_crash", &["900 good calls, 100 crashes, and this process is still here"]),
 ];
@@ -128,7 +130,12 @@ fn what_heavy_commands_name_is_there() {
             let name = format!("name = \"{package}\"");
             assert!(manifests.contains(&name), "{line}: no package {package}");
         }
-        if let Some(subcommand) = after(&words, "--") {
+        if let Some(example) = after(&words, "--example") {
+            assert!(
+                root().join(format!("examples/{example}.rs")).exists(),
+                "{line}: no such example"
+            );
+        } else if let Some(subcommand) = after(&words, "--") {
             let (first, rest) = subcommand.split_at(1);
             let variant = format!("    {}{rest}(", first.to_uppercase());
             assert!(bench.contains(&variant), "{line}: no subcommand {subcommand}");

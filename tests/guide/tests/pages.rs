@@ -4,8 +4,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const LANGUAGES: &[&str] =
-    &["rust", "rust,no_run", "rust,standalone_crate", "sh", "text", "toml", "bare", "console"];
+const LANGUAGES: &[&str] = &[
+    "rust",
+    "rust,no_run",
+    "rust,standalone_crate",
+    // Compiled only with `cargo test -p barewire-guide --features zenoh`.
+    "rust,zenoh",
+    "sh",
+    "text",
+    "toml",
+    "bare",
+    "console",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")

@@ -19,7 +19,7 @@ mod recover;
 mod table;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 
 use barewire_runtime::codec::{Encode, Encoder};
 use barewire_runtime::layout::Uuid;
@@ -29,7 +29,7 @@ pub(crate) use self::ends::Rule;
 use self::place::{Class, Worker};
 use self::record::Record;
 use self::table::Table;
-use super::members::{Change, Me, Members, Settings};
+use super::members::{Change, MOST_PEERS, Me, Members, Settings};
 use super::random::Random;
 use super::{Sink, Time};
 use crate::wire::{Alive, Credits, Declaration, Declared, Incarnation, Message, Refusal, Role};
@@ -92,6 +92,8 @@ pub(crate) struct Manager {
     clients: BTreeMap<Incarnation, u32>,
     workers: BTreeMap<Incarnation, Worker>,
     workers_changed: bool,
+    /// Workers that are to be drained, and have not said yet that they are there.
+    drains: BTreeSet<Incarnation>,
     classes: Vec<Class>,
     tasks: Table,
     keys: BTreeMap<Uuid, Keyed>,
@@ -123,6 +125,7 @@ impl Manager {
             clients: BTreeMap::new(),
             workers: BTreeMap::new(),
             workers_changed: false,
+            drains: BTreeSet::new(),
             classes: Vec::new(),
             tasks: Table::default(),
             keys: BTreeMap::new(),
@@ -275,6 +278,7 @@ impl Manager {
                     }
                 }
                 Change::Dead | Change::Left => {
+                    self.drains.remove(&node);
                     self.worker_gone(now, node, change == Change::Dead);
                     self.client_gone(now, node, change == Change::Left);
                 }
@@ -293,7 +297,7 @@ impl Manager {
                 }
             }
             _ if self.starting.is_some() => self.members.counters.misplaced += 1,
-            Message::Credits(credits) => self.credits(from, credits),
+            Message::Credits(credits) => self.credits(now, from, credits),
             Message::Declare(declaration) => self.declare(now, from, declaration),
             Message::Open { session, floor } => self.open(now, from, session, floor),
             Message::Submit(wanted) => self.submit(now, from, wanted),
@@ -311,10 +315,10 @@ impl Manager {
                 self.completed(now, from, dispatch, outcome);
             }
             Message::Drain { worker } => {
-                if let Some(worker) = self.workers.get_mut(&worker) {
-                    worker.draining = true;
-                    self.next_reminder = now;
+                if self.drains.len() < MOST_PEERS && !self.members.is_gone(worker) {
+                    self.drains.insert(worker);
                 }
+                self.drain(now, worker);
             }
             Message::Shutdown => self.actions.push_back(Action::Shutdown),
             _ => self.members.counters.misplaced += 1,
@@ -353,7 +357,18 @@ impl Manager {
         self.actions.push_back(Action::SecondManager(from, alive));
     }
 
-    fn credits(&mut self, from: Incarnation, credits: Credits) {
+    /// Gives a worker no more tasks, if it is there; it then asks the managers to come for that.
+    fn drain(&mut self, now: Time, worker: Incarnation) {
+        if let Some(known) = self.workers.get_mut(&worker)
+            && self.drains.remove(&worker)
+            && !std::mem::replace(&mut known.draining, true)
+        {
+            self.next_reminder = now;
+            self.members.say(now, worker, &Message::Drain { worker });
+        }
+    }
+
+    fn credits(&mut self, now: Time, from: Incarnation, credits: Credits) {
         let reachable = self.members.is_reachable(from);
         let worker = self.workers.entry(from).or_default();
         worker.credits = credits.credits;
@@ -361,6 +376,7 @@ impl Manager {
         worker.labels = credits.labels.into_iter().collect();
         worker.reachable = reachable;
         self.workers_changed = true;
+        self.drain(now, from);
     }
 
     fn declare(&mut self, now: Time, from: Incarnation, declaration: Declaration) {

@@ -1,11 +1,11 @@
 //! What has happened in a simulated cluster, and whether it may have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use barewire_runtime::layout::Uuid;
 
 use crate::core::manager::record::Record;
-use crate::wire::{Clock, Outcome};
+use crate::wire::{Clock, Incarnation, Outcome};
 
 /// What a simulated task does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub(super) struct History {
     accepted: BTreeMap<(Uuid, u64), u64>,
     results: BTreeMap<(Uuid, u64), Outcome>,
     pub(super) asked: BTreeMap<(Uuid, u64), Asked>,
+    /// Which client has asked that which worker be let go.
+    pub(super) drains: BTreeSet<(Uuid, Incarnation)>,
     pub(super) executions: u64,
     pub(super) faults: Vec<String>,
 }

@@ -6,7 +6,9 @@
 //!
 //! `BAREWIRE_CLUSTER_SEED=7 cargo test -p barewire-cluster simulator` runs one seed alone.
 
+mod drains;
 mod history;
+mod mail;
 mod node;
 mod world;
 
@@ -22,10 +24,23 @@ fn seeds() -> u64 {
     given.and_then(|seeds| seeds.parse().ok()).unwrap_or(SEEDS)
 }
 
+#[derive(Default)]
 struct Totals {
     asked: usize,
     restarts: u64,
     stale: u64,
+    parcels: u64,
+    partings: u64,
+}
+
+impl Totals {
+    fn add(&mut self, other: &Self) {
+        self.asked += other.asked;
+        self.restarts += other.restarts;
+        self.stale += other.stale;
+        self.parcels += other.parcels;
+        self.partings += other.partings;
+    }
 }
 
 /// Runs one seed; what is wrong with it.
@@ -35,7 +50,14 @@ fn run(seed: u64, rule: Option<Rule>) -> Result<Totals, String> {
     let faults = &world.history.faults;
     if faults.is_empty() {
         let asked = world.history.asked.len();
-        return Ok(Totals { asked, restarts: world.restarts, stale: world.stale });
+        let (parcels, partings) = (world.mail.arrived, world.mail.partings);
+        return Ok(Totals {
+            asked,
+            restarts: world.restarts,
+            stale: world.stale,
+            parcels,
+            partings,
+        });
     }
     let at = world.now / 1000;
     Err(format!("{VARIABLE}={seed}: after {at} ms: {}", faults.join("; ")))
@@ -51,14 +73,10 @@ fn no_accepted_task_is_lost_and_no_result_accepted_twice() {
     let parts: Vec<_> = (0..threads)
         .map(|part| {
             std::thread::spawn(move || {
-                let (mut sum, mut faults) = (Totals { asked: 0, restarts: 0, stale: 0 }, vec![]);
+                let (mut sum, mut faults) = (Totals::default(), vec![]);
                 for seed in (part..seeds()).step_by(threads as usize) {
                     match run(seed, None) {
-                        Ok(totals) => {
-                            sum.asked += totals.asked;
-                            sum.restarts += totals.restarts;
-                            sum.stale += totals.stale;
-                        }
+                        Ok(totals) => sum.add(&totals),
                         Err(fault) => faults.push(fault),
                     }
                 }
@@ -67,15 +85,18 @@ fn no_accepted_task_is_lost_and_no_result_accepted_twice() {
         })
         .collect();
     let mut faults = Vec::new();
-    let (mut asked, mut restarts, mut stale) = (0, 0, 0);
+    let mut sum = Totals::default();
     for part in parts {
-        let (sum, found) = part.join().expect("no seed panics");
+        let (totals, found) = part.join().expect("no seed panics");
         faults.extend(found);
-        asked += sum.asked;
-        restarts += sum.restarts;
-        stale += sum.stale;
+        sum.add(&totals);
     }
-    println!("{} seeds: {asked} tasks, {restarts} restarts, {stale} stale results", seeds());
+    let Totals { asked, restarts, stale, parcels, partings } = sum;
+    println!(
+        "{} seeds: {asked} tasks, {restarts} restarts, {stale} stale results, {parcels} parcels \
+         between actors, {partings} partings",
+        seeds()
+    );
     assert!(
         faults.is_empty(),
         "{} seeds:\n{}",

@@ -7,6 +7,7 @@ use barewire_runtime::layout::Uuid;
 use super::history::{Nature, answer};
 use crate::core::client::Client;
 use crate::core::manager::Manager;
+use crate::core::members::Members;
 use crate::core::random::Random;
 use crate::core::worker::{Action, Worker};
 use crate::core::{Sink, Time};
@@ -86,6 +87,8 @@ impl Work {
 pub(super) struct Node {
     pub(super) core: Core,
     pub(super) incarnation: Incarnation,
+    /// The actor system that it carries, under whichever incarnation.
+    pub(super) actors: Uuid,
     pub(super) clock: Clock,
     pub(super) threads: Threads,
     /// Which wake-up is the valid one.
@@ -94,6 +97,14 @@ pub(super) struct Node {
 }
 
 impl Node {
+    pub(super) fn members(&mut self) -> &mut Members {
+        match &mut self.core {
+            Core::Manager(manager) => &mut manager.members,
+            Core::Worker(worker) => &mut worker.members,
+            Core::Client(client, _) => &mut client.members,
+        }
+    }
+
     pub(super) fn receive(&mut self, real: Time, octets: &[u8]) {
         let now = self.clock.local(real);
         match &mut self.core {

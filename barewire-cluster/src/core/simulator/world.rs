@@ -7,6 +7,7 @@ use barewire_runtime::codec::{Encode, Encoder};
 use barewire_runtime::layout::Uuid;
 
 use super::history::{Asked, History, Nature};
+use super::mail::Mail;
 use super::node::{Clock, Core, Node, Threads, Work};
 use crate::core::Time;
 use crate::core::client::{self, Client};
@@ -29,6 +30,9 @@ enum Event {
     Wake { place: usize, wake: u64 },
     Lost { place: usize, node: Incarnation },
     Submit { place: usize },
+    Drain { place: usize },
+    Post { place: usize },
+    Beat,
     Cancel { place: usize, session: Uuid, number: u64 },
     Trouble,
     Restart { place: usize },
@@ -46,17 +50,19 @@ struct Weather {
 
 pub(super) struct World {
     pub(super) now: Time,
-    work: Work,
+    pub(super) work: Work,
     rule: Option<Rule>,
-    workers: usize,
-    nodes: Vec<Option<Node>>,
-    clocks: Vec<Clock>,
+    pub(super) workers: usize,
+    pub(super) nodes: Vec<Option<Node>>,
+    pub(super) clocks: Vec<Clock>,
     places: BTreeMap<Incarnation, usize>,
     events: BinaryHeap<Reverse<(Time, u64, Event)>>,
     sequence: u64,
     weather: Weather,
     blocked: Vec<(usize, usize)>,
     tells_deaths: bool,
+    /// Whether the nodes carry actor systems.
+    pub(super) carries: bool,
     peaceful: bool,
     disk: Vec<u8>,
     /// The manager is killed in the middle of its next write.
@@ -64,6 +70,7 @@ pub(super) struct World {
     values: u64,
     submissions: u64,
     pub(super) history: History,
+    pub(super) mail: Mail,
     pub(super) restarts: u64,
     pub(super) stale: u64,
 }
@@ -95,12 +102,14 @@ impl World {
             weather: Weather { lost, doubled, delay },
             blocked: Vec::new(),
             tells_deaths: random.below(3) == 0,
+            carries: random.below(4) == 0,
             peaceful: false,
             disk: Vec::new(),
             tears: false,
             values: 0,
             submissions: 8 + random.below(14),
             history: History::default(),
+            mail: Mail::default(),
             restarts: 0,
             stale: 0,
             work: Work::new(random),
@@ -113,6 +122,16 @@ impl World {
             let at = 20 * MS + world.work.random.below(TROUBLE - 20 * MS);
             let place = 1 + workers + world.work.random.below(clients as u64) as usize;
             world.at(at, Event::Submit { place });
+        }
+        for _ in 0..world.work.random.below(3) {
+            let at = 20 * MS + world.work.random.below(TROUBLE - 20 * MS);
+            let place = 1 + workers + world.work.random.below(clients as u64) as usize;
+            world.at(at, Event::Drain { place });
+        }
+        for _ in 0..world.work.random.below(30) {
+            let at = 20 * MS + world.work.random.below(TROUBLE - 20 * MS);
+            let place = world.work.random.below(count as u64) as usize;
+            world.at(at, Event::Post { place });
         }
         for _ in 0..1 + world.work.random.below(7) {
             let at = world.work.random.below(TROUBLE);
@@ -135,12 +154,20 @@ impl World {
             if !self.history.faults.is_empty() {
                 return;
             }
-            if self.peaceful && self.history.open() == 0 && self.is_clean() {
+            let done = self.peaceful && self.history.open() == 0 && self.is_clean();
+            if done && self.drains_are_done() && self.mail_is_settled() {
                 return;
             }
             if self.now > END {
                 let open = self.history.open();
-                self.history.faults.push(format!("{open} tasks have no result in the end"));
+                let fault = if done && !self.drains_are_done() {
+                    "a worker that was to be drained is still there".to_owned()
+                } else if done {
+                    self.mail_fault()
+                } else {
+                    format!("{open} tasks have no result in the end")
+                };
+                self.history.faults.push(fault);
                 return;
             }
         }
@@ -189,6 +216,12 @@ impl World {
                 }
             }
             Event::Submit { place } => self.submit(place),
+            Event::Drain { place } => self.drain(place),
+            Event::Post { place } => self.post(place),
+            Event::Beat => {
+                self.beat();
+                self.at(self.now + 100 * MS, Event::Beat);
+            }
             Event::Cancel { place, session, number } => self.cancel(place, session, number),
             Event::Trouble => self.trouble(),
             Event::Restart { place } => {
@@ -199,6 +232,7 @@ impl World {
             Event::Heal { one, other } => self.blocked.retain(|pair| *pair != (one, other)),
             Event::Peace => {
                 self.peaceful = true;
+                self.at(self.now, Event::Beat);
                 self.blocked.clear();
                 self.tears = false;
                 self.weather = Weather { lost: 0, doubled: 0, delay: MS };
@@ -292,7 +326,11 @@ impl World {
         let incarnation = self.incarnation(place);
         let core = self.core(place, incarnation);
         let (clock, threads) = (self.clocks[place], Threads::default());
-        let node = Node { core, incarnation, clock, threads, wake: 0, frozen_until: 0 };
+        let actors = Uuid(incarnation.as_u128().to_le_bytes());
+        let mut node = Node { core, incarnation, actors, clock, threads, wake: 0, frozen_until: 0 };
+        if self.carries {
+            node.members().carry(actors);
+        }
         self.nodes[place] = Some(node);
         self.step(place);
     }
@@ -362,6 +400,11 @@ impl World {
             let at = self.now + self.work.random.below(150 * MS);
             self.at(at, Event::Cancel { place, session, number });
         }
+        self.work_on(place);
+    }
+
+    /// Lets a node do what it was asked for, unless it is stopped.
+    pub(super) fn work_on(&mut self, place: usize) {
         if self.frozen(place).is_none() {
             self.step(place);
         }
@@ -381,11 +424,11 @@ impl World {
 
     /// Lets a node do all that it has to do at this time.
     fn step(&mut self, place: usize) {
+        self.take_mail(place);
         let Some(mut node) = self.nodes[place].take() else { return };
         let (real, now) = (self.now, node.clock.local(self.now));
         node.tick(real);
-        let mut dies = false;
-        let mut fenced = false;
+        let (mut dies, mut fenced, mut drained) = (false, false, false);
         match &mut node.core {
             Core::Manager(manager) => {
                 manager.turn(now);
@@ -402,6 +445,7 @@ impl World {
                     dies |= threads.turn(worker, now, real, &mut self.work);
                     let Some(action) = worker.next_action() else { break };
                     fenced |= action == worker::Action::Fenced;
+                    drained |= action == worker::Action::Drained;
                     threads.obey(worker, now, real, &action, &mut self.work);
                 }
             }
@@ -416,6 +460,9 @@ impl World {
                     }
                 }
             }
+        }
+        if drained {
+            node.members().leave();
         }
         let mut frames = Vec::new();
         // What a worker says before it dies of a task has left it, as a rule.
@@ -434,7 +481,7 @@ impl World {
         for (to, frame) in frames {
             self.send(place, to, &frame);
         }
-        if dies {
+        if dies || drained {
             return self.kill(place);
         }
         self.at(deadline, Event::Wake { place, wake });
@@ -451,7 +498,11 @@ impl World {
                 Core::Client(Box::new(client.reborn(incarnation)), session)
             }
             // Its threads go on, and report what they do to the new one.
-            _ => self.core(place, incarnation),
+            Core::Worker(mut worker) => {
+                worker.reborn(incarnation);
+                Core::Worker(worker)
+            }
+            core => core,
         };
         node.incarnation = incarnation;
         node

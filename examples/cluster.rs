@@ -2,8 +2,8 @@
 //!
 //! `cargo run --release --features cluster --example cluster -- --transport shm` starts a manager,
 //! three workers and a client (`--transport pipe` and `udp` do the same over named pipes and
-//! multicast, and `zenoh` with the feature of that name), hands out a task for each file, and kills a
-//! worker. Files and folders may be named; the project's own sources are counted otherwise.
+//! multicast, and `zenoh` does with the feature of that name), hands out a task for each file, and
+//! kills a worker. Files and folders may be named; the project's own sources are counted otherwise.
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -29,8 +29,8 @@ pub struct Private;
 
 /// A file that this memory alone has mapped: an exclusive file lock keeps others away.
 ///
-/// The lock binds whoever asks for it, as every [`Memory`] does. A program that writes the file without
-/// asking, or shortens it, is outside of what this can defend against.
+/// The lock binds whoever asks for it, as every [`Memory`] does. A program that writes the file
+/// without asking, or shortens it, is outside of what this can defend against.
 #[derive(Debug, Clone, Copy)]
 pub struct Mapped;
 

@@ -125,6 +125,19 @@ fn run_node(role: &str) -> Outcome<()> {
 /// Processes that end with this one, or with the row.
 struct Nodes(Vec<Child>, PathBuf);
 
+impl Nodes {
+    /// Waits until all have ended of themselves, but not for ever.
+    fn wait(&mut self) -> Outcome<()> {
+        let begun = Instant::now();
+        for child in &mut self.0 {
+            while child.try_wait()?.is_none() && begun.elapsed() < SOON {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Drop for Nodes {
     fn drop(&mut self) {
         for child in &mut self.0 {
@@ -182,6 +195,9 @@ fn measure(way: &str, durability: Durability, length: Length) -> Outcome<Found> 
         empty.submit(&1).wait()?;
         trips.end();
     }
+    // Whoever ends of itself leaves nothing behind.
+    client.shut_cluster_down()?;
+    nodes.wait()?;
     Ok(Found { tasks_per_s, trip: trips.spread()? })
 }
 

@@ -192,11 +192,14 @@ fn child(role: &str) -> Command {
     command
 }
 
+/// Makes the calls of one system, and records each.
+type Run<'a> = Box<dyn FnMut(&mut Samples) -> Outcome<()> + 'a>;
+
 /// One system of a row: makes as many calls as there is room for, and records each.
 struct System<'a> {
     name: &'static str,
     calls: usize,
-    run: Box<dyn FnMut(&mut Samples) -> Outcome<()> + 'a>,
+    run: Run<'a>,
 }
 
 impl<'a> System<'a> {

@@ -25,6 +25,7 @@ impl Words {
         Ok(Self(MmapOptions::new().len(BYTES).map_raw(file)?))
     }
 
+    #[expect(clippy::cast_ptr_alignment, reason = "it is asserted first")]
     fn word(&self, at: usize) -> &AtomicU32 {
         assert!(at + 4 <= BYTES && at.is_multiple_of(4));
         // SAFETY: in the mapping, aligned, and changed by atomic operations alone, in both

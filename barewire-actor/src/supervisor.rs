@@ -528,7 +528,7 @@ impl Keeper {
     /// Stops children, the last first, and waits for each.
     async fn stop_those(&mut self, children: std::ops::Range<usize>, only: Option<usize>) {
         let mut later = Vec::new();
-        for index in children.rev() {
+        for index in children.clone().rev() {
             let Some((identity, life, patience)) = self.children[index].life else { continue };
             if only.is_some_and(|only| only != index) {
                 continue;
@@ -549,7 +549,10 @@ impl Keeper {
                     }
                 };
                 match order {
-                    Some(Order::Ended { child, life, cause }) if child == index => {
+                    // One whose turn comes may have ended by itself: nobody would tell it again.
+                    Some(Order::Ended { child, life, cause })
+                        if children.contains(&child) && only.is_none_or(|only| only == child) =>
+                    {
                         self.buries(child, life, &cause);
                     }
                     Some(order) => later.push(order),

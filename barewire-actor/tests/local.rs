@@ -5,8 +5,8 @@ mod support;
 use std::time::Duration;
 
 use barewire_actor::{
-    ActorSystem, AskError, Cause, Change, Identity, LookupError, Message, News, Overflow, Strategy,
-    Supervisor, SystemError, TellError, Undelivered,
+    Actor, ActorSystem, AskError, Cause, Change, Context, Identity, LookupError, Message, News,
+    Outcome, Overflow, Strategy, Supervisor, SystemError, TellError, Undelivered,
 };
 use barewire_derive::BareSchema;
 use support::*;
@@ -347,6 +347,41 @@ async fn a_supervisor_starts_its_children_again_until_it_is_too_often() {
     let cause = tokio::time::timeout(PATIENCE, supervisor.ended()).await.expect("it gives up");
     assert!(matches!(cause, Some(Cause::Failed { .. })));
     assert_eq!((system.counters().restarts, system.counters().actors), (2, 0));
+}
+
+/// Goes only after the actor named `first` has.
+struct Last(ActorSystem);
+
+impl Actor for Last {
+    type Message = Tally;
+
+    async fn handle(&mut self, _: Tally, _: &mut Context<Self>) -> Outcome {
+        Ok(())
+    }
+
+    async fn stopped(&mut self, _: &Cause) {
+        let first = self.0.lookup::<Tally>("first").expect("it lives");
+        first.stop();
+        self.0.watch(first.id()).await;
+        // Its supervisor hears of that before it hears of this one's end.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_supervisor_stops_though_a_child_ends_before_its_turn() {
+    let system = system();
+    let last = system.clone();
+    let supervision = Supervisor::new(Strategy::OneForOne)
+        .actor("first", Counter::new)
+        .actor("last", move || Last(last.clone()))
+        .start(&system)
+        .await
+        .expect("both start");
+    tokio::time::timeout(PATIENCE, supervision.stop()).await.expect("it stops");
+    assert_eq!(system.counters().actors, 0);
 }
 
 #[derive(BareSchema, Debug)]

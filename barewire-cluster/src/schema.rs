@@ -1,6 +1,6 @@
 //! How two declarations of one kind of tasks differ.
 
-use barewire_runtime::schema_model::{Schema, difference as differences};
+use barewire_runtime::schema::{Schema, difference as differences};
 
 use crate::wire::Declaration;
 

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use barewire_runtime::BareSchema;
 use barewire_runtime::codec::{Decode, Encode};
 use barewire_runtime::layout::Uuid;
-use barewire_runtime::schema_model::Schema;
+use barewire_runtime::schema::Schema;
 
 use crate::error::ClusterError;
 use crate::wire::Declaration;

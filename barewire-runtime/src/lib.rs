@@ -22,9 +22,6 @@ mod sys;
 pub mod value;
 
 pub use barewire_schema as schema;
-/// What `schema` was called.
-#[doc(hidden)]
-pub use barewire_schema as schema_model;
 pub use barewire_schema::BareSchema;
 pub use error::{Error, ErrorKind, Result};
 /// The crate of [`ipc::MessageHeader::id`] and other ids.

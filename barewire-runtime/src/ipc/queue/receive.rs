@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::MessageQueue;
 use super::batch::QueueBatch;
-use super::lanes::Run;
+use super::lanes::{Readers, Run};
 use super::message::{QueueMessage, copied_layout};
 use crate::codec::{self, Decode};
 use crate::error::{Error, ErrorKind, Result};
@@ -121,10 +121,27 @@ impl<T: FixedLayout> MessageQueue<T> {
         if most == 1
             && let Some(run) = self.lanes().take_next(&mut readers)
         {
+            readers.hit();
             return Some(run);
         }
-        let most = u32::try_from(most).unwrap_or(u32::MAX).max(1);
-        self.lanes().take(&mut readers, most)
+        self.look(&mut readers, most)
+    }
+
+    /// Looks for messages wherever they may be.
+    #[inline(never)]
+    fn look(&self, readers: &mut Readers, most: usize) -> Option<Run> {
+        let lanes = self.lanes();
+        if lanes.is_idle(readers) {
+            readers.miss();
+            return None;
+        }
+        let run = lanes.take(readers, u32::try_from(most).unwrap_or(u32::MAX).max(1));
+        if run.is_some() {
+            readers.hit()
+        } else {
+            readers.miss()
+        }
+        run
     }
 
     #[inline(always)]

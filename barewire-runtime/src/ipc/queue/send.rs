@@ -17,6 +17,16 @@ use crate::sync::shelf::Taken;
 use crate::sys;
 use crate::value::Value;
 
+/// Who looks at words that consumers write slows them down. One that has found no room lets them
+/// read for so many pauses: to read a block takes longer.
+const BREATH: u32 = 32;
+
+fn breathe() {
+    for _ in 0..BREATH {
+        std::hint::spin_loop();
+    }
+}
+
 /// How long a call may wait.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Patience {
@@ -433,7 +443,11 @@ impl<T: FixedLayout> MessageQueue<T> {
         let mut attempt = || loop {
             match attempt() {
                 None if drop_oldest && self.drop_one() => {}
-                result => return Ok::<_, Error>(result),
+                None => {
+                    breathe();
+                    return Ok::<_, Error>(None);
+                }
+                found => return Ok(found),
             }
         };
         let deadline = match patience {

@@ -286,6 +286,20 @@ enum Taken {
 }
 
 impl<W: Words> Lanes<'_, W> {
+    /// Whether a block has given all that it had room for, and all of that is done.
+    ///
+    /// Most often one consumer has taken its messages one by one, or all at once: to see that takes
+    /// no step that waits for another one.
+    #[inline]
+    fn is_done(&self, block: u64, stamp: u64) -> bool {
+        let claims = self.line(block) + CLAIMS;
+        let claim = |index: u32| Claim(self.words.u64(claims + index as usize * 8).load(Acquire));
+        let all = self.shape.slots;
+        claim(0).is_done(stamp, all)
+            || (0..all).fold(true, |done, index| done & claim(index).is_done(stamp, 1))
+            || self.taken(block, stamp).0 == Taken::Done
+    }
+
     /// What has become of the messages of a block in the life `stamp`, and how many were taken.
     fn taken(&self, block: u64, stamp: u64) -> (Taken, u32) {
         let claims = self.line(block) + CLAIMS;

@@ -4,12 +4,20 @@ use std::num::NonZeroU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::word::{Claim, Front, Next, State};
-use super::{CLAIMS, Lanes, PREFETCHED_BYTES, RETURNED, Shape, Slot};
+use super::{ACTIVE, CLAIMS, Lanes, PREFETCHED_BYTES, RETURNED, Shape, Slot};
 use crate::segment::MAX_PARTICIPANTS;
 use crate::sync::words::{Atomic, Words};
 
 /// How often a call looks for messages in one lane that others take before it does.
 const MOST_LOOKS: u32 = 16;
+
+/// Who looks at a line that is being written slows the writer down. In a stream it is better to
+/// let some messages come together: for so many pauses a consumer that has found none looks
+/// nowhere.
+const BREATH: u32 = 32;
+/// A message that is found after fewer looks than this is one of a stream; and a stream is over
+/// when so many looks have found nothing.
+const NEAR: u32 = 4;
 
 /// How far one lane was read, as this participant knows: a hint, shared with nobody.
 #[derive(Debug, Clone, Copy)]
@@ -41,13 +49,41 @@ impl Reader {
 pub(in super::super) struct Readers {
     lanes: Box<[Reader; MAX_PARTICIPANTS]>,
     current: u8,
+    /// Whether messages come one upon the other.
+    streams: bool,
+    /// How many looks in a row have found nothing.
+    misses: u32,
 }
 
 impl Readers {
     pub(in super::super) fn new() -> Self {
         let slot = Slot { number: 0, at: 0 };
         let start = Reader { front: Front(0), stamp: 0, slot, left: 0, visible: 0, claim_at: 0 };
-        Self { lanes: Box::new([start; MAX_PARTICIPANTS]), current: 0 }
+        Self {
+            lanes: Box::new([start; MAX_PARTICIPANTS]),
+            current: 0,
+            streams: false,
+            misses: NEAR,
+        }
+    }
+
+    /// Something was found.
+    #[inline(always)]
+    pub(in super::super) fn hit(&mut self) {
+        self.streams |= self.misses < NEAR;
+        self.misses = 0;
+    }
+
+    /// Nothing was found.
+    #[inline]
+    pub(in super::super) fn miss(&mut self) {
+        self.misses = self.misses.saturating_add(1);
+        if self.streams {
+            self.streams = self.misses < NEAR;
+            for _ in 0..BREATH {
+                std::hint::spin_loop();
+            }
+        }
     }
 
     #[inline(always)]
@@ -111,6 +147,23 @@ impl<W: Words> Lanes<'_, W> {
         }
         reader.advance(1, self.shape);
         Run::new(slot, claim)
+    }
+
+    /// Whether there is nothing to take, as far as few words tell: those of one lane, in whose last
+    /// block the next message is still to come.
+    #[inline(always)]
+    pub(in super::super) fn is_idle(&self, readers: &mut Readers) -> bool {
+        let lane = readers.current;
+        let reader = readers.reader(lane);
+        let (low, high) = (self.word(ACTIVE).load(Acquire), self.word(ACTIVE + 8).load(Acquire));
+        let (this, other) = if lane < 64 { (low, high) } else { (high, low) };
+        reader.left > 0
+            && !self.is_visible(reader.slot, reader.stamp)
+            && self.next_of(reader.slot.block()) == Next::open(reader.stamp)
+            && self.front(lane).load(Acquire) == reader.front.0
+            && this == 1 << (lane & 63)
+            && other == 0
+            && !self.has_returned()
     }
 
     /// Takes up to `most` messages; those that a dead reader had taken go first.
@@ -287,15 +340,15 @@ impl<W: Words> Lanes<'_, W> {
         self.front(lane).exchange(front.0, passed.0, AcqRel);
     }
 
-    /// Brings a block near that will be read next, and the one behind it.
+    /// Brings near what will be taken next from a block, and all of the one behind it.
     fn prefetch(&self, block: u64, next: Next) {
-        for block in [Some(block), next.block()].into_iter().flatten() {
-            let at = self.shape.slot(block, 0).at;
-            for line in (at..at + self.shape.block_bytes.min(PREFETCHED_BYTES)).step_by(64) {
-                self.words.prefetch_read(line);
-            }
-            self.words.prefetch_read(self.line(block));
-            self.words.prefetch_write(self.line(block) + CLAIMS);
+        self.words.prefetch_write(self.line(block) + CLAIMS);
+        let Some(next) = next.block() else { return };
+        self.words.prefetch_write(self.line(next) + CLAIMS);
+        self.words.prefetch_read(self.line(next));
+        let at = self.shape.slot(next, 0).at;
+        for line in (at..at + self.shape.block_bytes.min(PREFETCHED_BYTES)).step_by(64) {
+            self.words.prefetch_read(line);
         }
     }
 

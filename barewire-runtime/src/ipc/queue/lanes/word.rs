@@ -137,6 +137,7 @@ pub(super) enum State {
 pub(super) struct Claim(pub(super) u64);
 
 impl Claim {
+    const OWNER: u64 = 0x7f << 6;
     const RETURNS_SHIFT: u32 = 13;
     const RETURNS: u64 = 0xff << Self::RETURNS_SHIFT;
     const STAMP_SHIFT: u32 = 21;
@@ -150,6 +151,12 @@ impl Claim {
     }
     pub(super) fn is(self, state: State) -> bool {
         self.0 & 3 == state as u64
+    }
+    /// Whether it is of `count` messages that are done, whoever took them and how often.
+    #[inline]
+    pub(super) fn is_done(self, stamp: u64, count: u32) -> bool {
+        let done = Self::new(State::Done, stamp, 0, count);
+        (self.0 ^ done.0) & !(Self::OWNER | Self::RETURNS) == 0
     }
     pub(super) fn owner(self) -> u8 {
         (self.0 >> 6) as u8 & 0x7f

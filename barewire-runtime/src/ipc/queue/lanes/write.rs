@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 
 use super::word::{Claim, Front, Next, Owner, Use};
-use super::{Lanes, Slot, Taken};
+use super::{CLAIMS, Lanes, OWNER, PREFETCHED_BYTES, Slot};
 use crate::sync::words::{Atomic, Words};
 
 /// A block that this participant has acquired and not linked yet.
@@ -23,6 +23,8 @@ pub(in super::super) struct Writer {
     /// The slot for the next message, and how many are left in the last block.
     next: Slot,
     left: u32,
+    /// The order of the first block of this life. From there on all but the last block are full.
+    since: u64,
     /// Whether this life has found out what its lane holds, and told consumers of it.
     begun: bool,
     announced: bool,
@@ -40,6 +42,7 @@ impl Writer {
             order: 0,
             next: Slot { number: 0, at: 0 },
             left: 0,
+            since: 0,
             begun: false,
             announced: false,
             search: 0,
@@ -142,6 +145,22 @@ impl<W: Words> Lanes<'_, W> {
         let (last, next) = (Some(block), first.plus(messages, self.shape));
         let left = self.shape.slots - messages;
         *writer = Writer { last, stamp, order, next, left, announced: true, ..*writer };
+        if self.shape.slots > 1 {
+            self.prefetch_for_writing(writer.search);
+        }
+    }
+
+    /// Brings a block near that will most likely be the next one to be written.
+    #[inline]
+    fn prefetch_for_writing(&self, block: u64) {
+        let line = self.line(block);
+        self.words.prefetch_read(line + CLAIMS);
+        self.words.prefetch_write(line + OWNER);
+        self.words.prefetch_write(line);
+        let at = self.shape.slot(block, 0).at;
+        for line in (at..at + self.shape.block_bytes.min(PREFETCHED_BYTES)).step_by(64) {
+            self.words.prefetch_write(line);
+        }
     }
 
     /// Makes the next `more` slots visible, with all that was written to them.
@@ -170,6 +189,7 @@ impl<W: Words> Lanes<'_, W> {
             // Consumers have passed what the walk saw.
             (writer.last, writer.order) = (None, front.passed());
         }
+        writer.since = writer.order + u64::from(writer.last.is_some());
         writer.begun = true;
         writer.left = 0;
         writer.search = u64::from(self.me) * 7;
@@ -189,7 +209,7 @@ impl<W: Words> Lanes<'_, W> {
         if !known && !self.look_at_front(seen.lane(), writer).has_passed(order) {
             return false;
         }
-        self.taken(block, seen.stamp()).0 == Taken::Done
+        self.is_done(block, seen.stamp())
     }
 
     fn look_at_front(&self, lane: u8, writer: &mut Writer) -> Front {
@@ -217,10 +237,15 @@ impl<W: Words> Lanes<'_, W> {
         }
         // Most often the lane is full of full blocks, and only the first one tells.
         let mine = self.look_at_front(self.me, writer);
-        if let (true, Some(first)) = (blocks == window, mine.block()) {
+        if let (true, Some(first)) = (blocks == window, mine.block())
+            && mine.left_of(writer.order + 1) == window
+        {
             let begun = Claim(self.claim(first, 0).load(Acquire)).stamp();
-            if mine.left_of(writer.order + 1) == window && begun >= self.next_of(first).stamp() {
+            if begun >= self.next_of(first).stamp() {
                 return false;
+            }
+            if mine.left_of(writer.since) == 0 {
+                return true;
             }
         }
         self.len() >= self.shape.capacity

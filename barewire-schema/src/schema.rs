@@ -92,7 +92,7 @@ impl Schema<Draft> {
     /// `ty` with references in place of definitions, which join the schema.
     fn collect(&mut self, ty: &Type) -> Type {
         let Type::User { name, definition: Some(link) } = ty else {
-            return ty.with_parts(|part| self.collect(part));
+            return ty.with_parts(&mut |part| self.collect(part));
         };
         let definition = self.collect(link.get());
         let mut unique = name.clone();
@@ -180,7 +180,7 @@ impl<S> Schema<S> {
 
 impl Type {
     /// The same type with every part replaced.
-    pub(crate) fn with_parts(&self, mut part: impl FnMut(&Self) -> Self) -> Self {
+    pub(crate) fn with_parts(&self, part: &mut dyn FnMut(&Self) -> Self) -> Self {
         let mut link = |link: &Link| Link::from(part(link.get()));
         match self {
             Self::Optional(item) => Self::Optional(link(item)),

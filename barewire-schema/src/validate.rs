@@ -158,17 +158,17 @@ impl Validator {
             Type::Struct(fields) => {
                 let names: Vec<_> = slice(fields).iter().map(|field| field.name.clone()).collect();
                 let mut names = names.iter();
-                let checked = ty.with_parts(|part| {
+                let checked = ty.with_parts(&mut |part| {
                     let name = names.next().map_or("", |name| name.as_ref());
                     self.part(part, &format!("{path}.{name}"), depth, "a field")
                 });
                 self.aligned(&checked, path);
                 checked
             }
-            Type::Union(_) => ty.with_parts(|part| self.check(part, path, depth + 1)),
+            Type::Union(_) => ty.with_parts(&mut |part| self.check(part, path, depth + 1)),
             Type::Map { key, .. } => {
                 let mut first = true;
-                let checked = ty.with_parts(|part| {
+                let checked = ty.with_parts(&mut |part| {
                     let role = if std::mem::take(&mut first) { "key" } else { "value" };
                     self.part(part, &format!("{path}[{role}]"), depth, "in a map")
                 });
@@ -183,9 +183,9 @@ impl Validator {
                 checked
             }
             Type::List { .. } | Type::ListFixed { .. } => {
-                ty.with_parts(|part| self.part(part, &format!("{path}[]"), depth, "in a list"))
+                ty.with_parts(&mut |part| self.part(part, &format!("{path}[]"), depth, "in a list"))
             }
-            _ => ty.with_parts(|part| self.part(part, path, depth, "in an optional")),
+            _ => ty.with_parts(&mut |part| self.part(part, path, depth, "in an optional")),
         }
     }
 

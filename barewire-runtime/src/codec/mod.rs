@@ -22,7 +22,7 @@ pub use encoder::{Encode, Encoder};
 pub(crate) use error::prefix;
 pub use error::{DecodeError, DecodeErrorKind};
 pub use impls::{Int, UInt};
-pub(crate) use order::{in_order, repeated};
+pub(crate) use order::{ascending, in_order, repeated};
 pub(crate) use pieces::{Taker, append_value, give_pieces, is_steady, length_of};
 #[doc(hidden)]
 pub use place::{Made, Place, make};

@@ -35,27 +35,34 @@ pub(super) fn pairs<'p, S: Sink, K: Encode + 'p, V: Encode + 'p>(
 }
 
 /// Items in ascending order of their encoded keys.
-pub(crate) fn in_order<'k, P, K: Encode + 'k>(
+pub(crate) fn in_order<'k, P: Copy, K: Encode + 'k>(
     items: impl Iterator<Item = P>,
     key: impl Fn(&P) -> &'k K,
 ) -> impl Iterator<Item = P> {
     let mut octets = Vec::new();
-    let mut sorted: Vec<(Range<usize>, P)> = items
+    let (ranges, items): (Vec<_>, Vec<P>) = items
         .map(|item| {
             let start = octets.len();
             key(&item).encode(&mut Encoder::deterministic(&mut octets));
             (start..octets.len(), item)
         })
-        .collect();
-    sorted.sort_by(|left, right| octets[left.0.clone()].cmp(&octets[right.0.clone()]));
-    sorted.into_iter().map(|(_, item)| item)
+        .unzip();
+    ascending(&octets, &ranges).into_iter().map(move |index| items[index])
+}
+
+/// The places in `ranges`, in ascending order of the octets there. It is compiled once, and not for
+/// every type of keys.
+pub(crate) fn ascending(octets: &[u8], ranges: &[Range<usize>]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..ranges.len()).collect();
+    let of = |index: usize| &octets[ranges[index].clone()];
+    order.sort_by(|&left, &right| of(left).cmp(of(right)));
+    order
 }
 
 /// The place in `ranges` of a range whose octets stand in another one too.
 pub(crate) fn repeated(octets: &[u8], ranges: &[Range<usize>]) -> Option<usize> {
-    let mut order: Vec<usize> = (0..ranges.len()).collect();
+    let order = ascending(octets, ranges);
     let of = |index: usize| &octets[ranges[index].clone()];
-    order.sort_by(|&left, &right| of(left).cmp(of(right)));
     let twice = order.windows(2).filter(|pair| of(pair[0]) == of(pair[1]));
     twice.map(|pair| pair[1]).min()
 }

@@ -8,7 +8,9 @@ use zerocopy::Unalign;
 
 use super::fixed::least_size;
 use super::{FixedLayout, LayoutError, LayoutErrorKind, Map, Pair};
-use crate::codec::{DecodeError, DecodeErrorKind, Decoder, Encode, Encoder, in_order, repeated};
+use crate::codec::{
+    DecodeError, DecodeErrorKind, Decoder, Encode, Encoder, ascending, in_order, repeated,
+};
 
 macro_rules! map {
     (
@@ -119,11 +121,7 @@ where
     }
     if sorts {
         let written = out.written();
-        let mut order: Vec<usize> = (0..pairs.len()).collect();
-        order.sort_by(|&left, &right| {
-            written[keys[left].clone()].cmp(&written[keys[right].clone()])
-        });
-        let octets: Vec<u8> = order
+        let octets: Vec<u8> = ascending(written, &keys)
             .into_iter()
             .flat_map(|index| &written[keys[index].start..ends[index]])
             .copied()

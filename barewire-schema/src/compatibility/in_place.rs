@@ -1,5 +1,7 @@
 //! The rule for the fixed layout: what one side wrote, the other reads where it stands.
 
+use std::fmt::Display;
+
 use super::Reason;
 use super::encoding::{Sides, enter};
 use crate::check::missing_cap;
@@ -39,9 +41,8 @@ struct Walk<'s> {
 }
 
 impl Walk<'_> {
-    fn differ(&mut self, path: Message, what: &str, reader: impl ToString, writer: impl ToString) {
+    fn differ(&mut self, path: Message, what: &str, reader: &dyn Display, writer: &dyn Display) {
         let Sides { reader: ours, writer: theirs, writer_first } = self.sides;
-        let (reader, writer) = (reader.to_string(), writer.to_string());
         let text = match writer_first {
             true => format!("{what}{writer} in {theirs}, {}{reader} in {ours}", of(what)),
             false => format!("{what}{reader} in {ours}, {}{writer} in {theirs}", of(what)),
@@ -70,7 +71,7 @@ impl Walk<'_> {
             }
             (Type::Union(our), Type::Union(their)) => {
                 if ours.payload_offset() != theirs.payload_offset() {
-                    self.differ(path, "", "a payload", "a payload at another place");
+                    self.differ(path, "", &"a payload", &"a payload at another place");
                 }
                 for their in slice(their) {
                     match slice(our).iter().find(|our| our.tag == their.tag) {
@@ -106,7 +107,7 @@ impl Walk<'_> {
             (Type::Str { cap }, Type::Str { cap: other })
             | (Type::Data { cap }, Type::Data { cap: other }) => self.caps(*cap, *other, path),
             _ if ours == theirs => {}
-            _ => self.differ(path, "", ours, theirs),
+            _ => self.differ(path, "", &ours, &theirs),
         }
         // What is inside may fit while the whole does not: a new member may be larger.
         let (our, their) = (ours.layout(), theirs.layout());
@@ -114,8 +115,8 @@ impl Walk<'_> {
             let size = |layout: Option<crate::Layout>| layout.map_or(0, |layout| layout.size);
             let align = |layout: Option<crate::Layout>| layout.map_or(0, |layout| layout.align);
             match size(our) == size(their) {
-                true => self.differ(path, "an alignment of ", align(our), align(their)),
-                false => self.differ(path, "a size of ", size(our), size(their)),
+                true => self.differ(path, "an alignment of ", &align(our), &align(their)),
+                false => self.differ(path, "a size of ", &size(our), &size(their)),
             }
         }
     }
@@ -123,7 +124,7 @@ impl Walk<'_> {
     fn caps(&mut self, reader: Option<u64>, writer: Option<u64>, path: Message) {
         if reader != writer {
             let show = |cap: Option<u64>| cap.map_or("none".to_owned(), |cap| cap.to_string());
-            self.differ(path, "a cap of ", show(reader), show(writer));
+            self.differ(path, "a cap of ", &show(reader), &show(writer));
         }
     }
 
@@ -142,12 +143,12 @@ impl Walk<'_> {
             if let (Some(here), Some(there)) = (here, there)
                 && here != there
             {
-                self.differ(inner, "the offset ", here, there);
+                self.differ(inner, "the offset ", &here, &there);
             }
             self.reads(our.ty.get(), their.ty.get(), inner);
         }
         if ours.len() != theirs.len() {
-            self.differ(path, "", fields(ours.len()), fields(theirs.len()));
+            self.differ(path, "", &fields(ours.len()), &fields(theirs.len()));
         }
     }
 }

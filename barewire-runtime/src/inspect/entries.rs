@@ -52,14 +52,15 @@ pub enum What {
 /// # Errors
 ///
 /// `Io` if the directory cannot be read.
+#[inline]
 pub fn entries(directory: &Directory) -> Result<Vec<Entry>> {
-    let mut found: Vec<Entry> =
-        directory.names()?.into_iter().filter_map(|name| entry(directory, name)).collect();
-    found.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(found)
+    let mut names = directory.names()?;
+    names.sort();
+    Ok(names.into_iter().filter_map(|name| entry(directory, name)).collect())
 }
 
 /// What stands under a name; `None` if it went meanwhile.
+#[inline]
 fn entry(directory: &Directory, name: String) -> Option<Entry> {
     let facts = directory.facts(&name)?;
     let what = if facts.socket && facts.owned {
@@ -82,6 +83,7 @@ fn entry(directory: &Directory, name: String) -> Option<Entry> {
 /// # Errors
 ///
 /// `NotFound`; `Refused` if somebody lives in it or it is foreign; `InvalidName`, `Io`.
+#[inline]
 pub fn remove(directory: &Directory, name: &str, force: bool) -> Result<()> {
     crate::segment::check_name(name)?;
     let absent = || Error::new(ErrorKind::NotFound, name, "no such segment exists");

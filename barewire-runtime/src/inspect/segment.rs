@@ -41,6 +41,7 @@ impl Inspected {
     ///
     /// `NotFound`, `InvalidName`, `Untrusted`, `Malformed` if it is no segment of this format or
     /// its schema cannot be read, `Io`.
+    #[inline]
     pub fn open(directory: &Directory, name: &str) -> Result<Self> {
         let glance = Glance::open(directory, name)?;
         let described = glance.describe(name)?;
@@ -49,54 +50,63 @@ impl Inspected {
 
     /// The segment's name.
     #[must_use]
+    #[inline]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// What it holds.
     #[must_use]
+    #[inline]
     pub fn kind(&self) -> Kind {
         self.described.kind
     }
 
     /// The text of its schema.
     #[must_use]
+    #[inline]
     pub fn schema_text(&self) -> &str {
         &self.described.text
     }
 
     /// Its schema.
     #[must_use]
+    #[inline]
     pub fn schema(&self) -> &Schema {
         &self.described.schema
     }
 
     /// The type of its value or its messages; of a service, a struct of the request and the reply.
     #[must_use]
+    #[inline]
     pub fn ty(&self) -> &Type {
         &self.described.ty
     }
 
     /// The type's structure as BARE sees it.
     #[must_use]
+    #[inline]
     pub fn wire_id(&self) -> Fingerprint {
         self.glance.header.wire_id
     }
 
     /// The type's fixed layout, names included.
     #[must_use]
+    #[inline]
     pub fn layout_id(&self) -> Fingerprint {
         self.glance.header.layout_id
     }
 
     /// The length of the file.
     #[must_use]
+    #[inline]
     pub fn total_bytes(&self) -> u64 {
         self.glance.map.len() as u64
     }
 
     /// Where in the file the body is, and its bytes.
     #[must_use]
+    #[inline]
     pub fn body(&self) -> (u64, u64) {
         let (at, bytes) = self.glance.header.body;
         (at as u64, bytes as u64)
@@ -104,24 +114,28 @@ impl Inspected {
 
     /// When it was made.
     #[must_use]
+    #[inline]
     pub fn created(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_nanos(self.glance.header.created_ns)
     }
 
     /// Everybody who is attached, and who died attached and was not swept yet.
     #[must_use]
+    #[inline]
     pub fn participants(&self) -> Vec<Participant> {
         self.glance.participants()
     }
 
     /// Whether its name was removed, so that nobody else can find it.
     #[must_use]
+    #[inline]
     pub fn is_removed(&self) -> bool {
         self.glance.is_removed()
     }
 
     /// What it holds; `None` if the header's numbers do not fit together.
     #[must_use]
+    #[inline]
     pub fn contents(&self) -> Option<Contents<'_>> {
         let layout = self.ty().layout();
         Some(match self.described.kind {
@@ -146,6 +160,7 @@ impl Inspected {
     /// # Errors
     ///
     /// `InvalidValue` with the path, if they are none of the type.
+    #[inline]
     pub fn value(&self, bytes: &[u8]) -> Result<Value> {
         self.value_of(self.ty(), bytes)
     }
@@ -155,12 +170,14 @@ impl Inspected {
     /// # Errors
     ///
     /// `InvalidValue` with the path, if they are none of the type.
+    #[inline]
     pub fn request(&self, bytes: &[u8]) -> Result<Value> {
         self.value_of(self.request_type(), bytes)
     }
 
     /// The type of a service's requests; of others, that of their messages.
     #[must_use]
+    #[inline]
     pub fn request_type(&self) -> &Type {
         match (self.kind(), self.ty().resolved()) {
             (Kind::Service, Type::Struct(fields)) => {
@@ -170,6 +187,7 @@ impl Inspected {
         }
     }
 
+    #[inline]
     fn value_of(&self, ty: &Type, bytes: &[u8]) -> Result<Value> {
         let fault = |told: String| Error::new(ErrorKind::InvalidValue, &*self.name, told);
         match ty.layout() {

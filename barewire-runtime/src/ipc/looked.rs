@@ -26,6 +26,7 @@ pub struct Passed {
 /// Copies bytes from a multiple of 8, word by word, that others may be writing just now. The last
 /// word lies inside the mapping as a whole, since everything in a segment has room to a multiple
 /// of 8.
+#[inline]
 pub(super) fn copied(map: &Mapping, at: usize, len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
     for (index, chunk) in bytes.chunks_mut(8).enumerate() {

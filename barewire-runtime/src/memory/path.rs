@@ -58,17 +58,20 @@ pub struct Place<'t> {
 impl Place<'_> {
     /// The distance from the start of the whole value.
     #[must_use]
+    #[inline]
     pub fn offset(&self) -> Offset {
         self.offset
     }
 
     /// The type of the part.
     #[must_use]
+    #[inline]
     pub fn ty(&self) -> &Type {
         self.ty
     }
 }
 
+#[inline]
 fn fault(path: &str, expected: impl fmt::Display, found: impl fmt::Display) -> Error {
     let subject = if path.is_empty() { "the value" } else { path };
     let detail = format!("expected {expected}, found {found}");
@@ -81,6 +84,7 @@ impl Path {
     /// # Errors
     ///
     /// If it is none: with the text, what was expected and what stands there.
+    #[inline]
     pub fn parse(text: &str) -> Result<Self> {
         let (mut rest, mut steps) = (text, Vec::new());
         while !rest.is_empty() {
@@ -114,6 +118,7 @@ impl Path {
 
     /// The path as it was written.
     #[must_use]
+    #[inline]
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -123,6 +128,7 @@ impl Path {
     /// # Errors
     ///
     /// If a step leads nowhere, or the type has no fixed layout.
+    #[inline]
     pub fn resolve<'t>(&self, ty: &'t Type) -> Result<Place<'t>> {
         if ty.layout().is_none() {
             return Err(fault(&self.text, "a type with a fixed layout", kind_of(ty)));
@@ -209,12 +215,14 @@ impl Path {
         Ok(place)
     }
 
+    #[inline]
     fn go<'t>(&self, place: &mut Place<'t>, offset: u64, ty: &'t Type) -> Result<()> {
         place.offset = place.offset.checked_add(Bytes::new(offset))?;
         place.ty = ty;
         Ok(())
     }
 
+    #[inline]
     fn below(&self, index: u64, limit: u64, what: &str) -> Result<()> {
         if index < limit {
             return Ok(());
@@ -223,6 +231,7 @@ impl Path {
     }
 
     /// Guards the index of a counted item; the width of the count.
+    #[inline]
     fn count(&self, place: &mut Place<'_>, index: u64, cap: u64, align: u64) -> Result<u64> {
         self.below(index, cap, "cap")?;
         let width = count_size(align);
@@ -230,16 +239,19 @@ impl Path {
         Ok(width)
     }
 
+    #[inline]
     fn nth(&self, index: u64, item: &Type) -> Result<u64> {
         // The index is below the cap, and all items up to the cap fit into the layout.
         Ok(index * self.size(item)?)
     }
 
+    #[inline]
     fn size(&self, ty: &Type) -> Result<u64> {
         let layout = ty.layout().map(|layout| layout.size);
         layout.ok_or_else(|| fault(&self.text, "a type with a fixed layout", kind_of(ty)))
     }
 
+    #[inline]
     fn align(&self, ty: &Type) -> Result<u64> {
         let layout = ty.layout().map(|layout| layout.align);
         layout.ok_or_else(|| fault(&self.text, "a type with a fixed layout", kind_of(ty)))
@@ -247,6 +259,7 @@ impl Path {
 }
 
 impl fmt::Display for Path {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
@@ -267,6 +280,7 @@ pub struct FieldPath<T, F, C = ()> {
 type Part<T, F, C> = fn(T) -> (F, C);
 
 impl<T, F, C> Clone for FieldPath<T, F, C> {
+    #[inline]
     fn clone(&self) -> Self {
         Self { path: self.path.clone(), place: self.place.clone(), part: PhantomData }
     }
@@ -278,6 +292,7 @@ impl<T: FixedLayout, F: FixedLayout<C>, C> FieldPath<T, F, C> {
     /// # Errors
     ///
     /// If it leads nowhere, or to something other than `F`.
+    #[inline]
     pub fn new(path: &str) -> Result<Self> {
         let path = Path::parse(path)?;
         let place = path.resolve(T::TYPE)?;
@@ -290,18 +305,21 @@ impl<T: FixedLayout, F: FixedLayout<C>, C> FieldPath<T, F, C> {
 
     /// The path as it was written.
     #[must_use]
+    #[inline]
     pub fn as_str(&self) -> &str {
         self.path.as_str()
     }
 
     /// The distance from the start of the `T`.
     #[must_use]
+    #[inline]
     pub fn offset(&self) -> Offset {
         self.place.offset
     }
 }
 
 /// A type with its cap.
+#[inline]
 fn shown(ty: &Type) -> String {
     let kind = kind_of(ty);
     match ty.resolved() {

@@ -28,6 +28,7 @@ pub struct ViewMut<'r, T, R: Tag = Private> {
 }
 
 /// The path of an error: the part that was asked for, then the way on from there.
+#[inline]
 fn joined(path: &str, rest: &str) -> String {
     match (path, rest) {
         ("", "") => "the value".to_owned(),
@@ -37,6 +38,7 @@ fn joined(path: &str, rest: &str) -> String {
     }
 }
 
+#[inline]
 fn value_error(path: &str, error: &ValueError) -> Error {
     let kind = match error.kind() {
         ValueErrorKind::OverCap { .. } => ErrorKind::TooLarge,
@@ -45,6 +47,7 @@ fn value_error(path: &str, error: &ValueError) -> Error {
     Error::new(kind, joined(path, error.path()), error.kind().to_string())
 }
 
+#[inline]
 fn layout_error(path: &str, error: &LayoutError) -> Error {
     let kind = match error.kind() {
         LayoutErrorKind::OverCap { .. } => ErrorKind::TooLarge,
@@ -55,11 +58,13 @@ fn layout_error(path: &str, error: &LayoutError) -> Error {
     Error::new(kind, joined(path, error.path()), detail)
 }
 
+#[inline]
 fn misaligned(path: &str, align: usize, at: Offset) -> Error {
     let detail = format!("expected a place aligned to {align} bytes, found {at}");
     Error::new(ErrorKind::InvalidArgument, joined(path, ""), detail)
 }
 
+#[inline]
 fn check<T: FixedLayout, R: Tag>(memory: &Memory<R>, at: Offset) -> Result<()> {
     const { check::assert_bounded(T::TYPE) };
     memory.place(at, size_of::<T::Layout>())?;
@@ -76,6 +81,7 @@ impl<'r, T: FixedLayout, R: Tag> View<'r, T, R> {
     /// # Errors
     ///
     /// If it does not lie inside the memory, or the offset is not aligned as `T` is.
+    #[inline]
     pub fn new(memory: &'r Memory<R>, at: Offset) -> Result<Self> {
         check::<T, R>(memory, at)?;
         Ok(Self { memory, at, value: PhantomData })
@@ -86,6 +92,7 @@ impl<'r, T: FixedLayout, R: Tag> View<'r, T, R> {
     /// # Errors
     ///
     /// If the path leads nowhere, or the bytes there hold no value.
+    #[inline]
     pub fn get(&self, path: &str) -> Result<Value> {
         let path = Path::parse(path)?;
         let place = path.resolve(T::TYPE)?;
@@ -101,6 +108,7 @@ impl<'r, T: FixedLayout, R: Tag> View<'r, T, R> {
     ///
     /// If the bytes there hold no value, or the part is not there: an item beyond the count, the
     /// value of an optional that is none, another member of a union.
+    #[inline]
     pub fn read<F: FixedLayout<C>, C>(&self, path: &FieldPath<T, F, C>) -> Result<F> {
         let at = self.start(path.as_str(), &path.place)?;
         self.copy(path.as_str(), at)
@@ -111,10 +119,12 @@ impl<'r, T: FixedLayout, R: Tag> View<'r, T, R> {
     /// # Errors
     ///
     /// If the bytes hold no value.
+    #[inline]
     pub fn load(&self) -> Result<T> {
         self.copy("", self.at)
     }
 
+    #[inline]
     fn copy<F: FixedLayout<C>, C>(&self, path: &str, at: Offset) -> Result<F> {
         let mut layout = F::Layout::new_box_zeroed().map_err(|_| no_memory::<F::Layout>(path))?;
         self.memory.read(at, layout.as_mut_bytes())?;
@@ -122,6 +132,7 @@ impl<'r, T: FixedLayout, R: Tag> View<'r, T, R> {
     }
 
     /// Where a place begins in the memory, if it is there.
+    #[inline]
     fn start(&self, path: &str, place: &Place<'_>) -> Result<Offset> {
         for (guard, offset, width) in &place.guards {
             let mut bytes = [0; 8];
@@ -143,6 +154,7 @@ impl<'r, T: FixedLayout, R: Tag> View<'r, T, R> {
     }
 }
 
+#[inline]
 fn no_memory<L>(path: &str) -> Error {
     let detail = format!("expected {} bytes of memory for a copy, found less", size_of::<L>());
     Error::new(ErrorKind::NoSpace, joined(path, ""), detail)
@@ -154,6 +166,7 @@ impl<'r, T: FixedLayout, R: InPlace> View<'r, T, R> {
     /// # Errors
     ///
     /// If it does not lie inside the memory; [`new`](Self::new) has seen to it that it does.
+    #[inline]
     pub fn as_layout(&self) -> Result<&'r T::Layout> {
         self.in_place("", self.at)
     }
@@ -163,11 +176,13 @@ impl<'r, T: FixedLayout, R: InPlace> View<'r, T, R> {
     /// # Errors
     ///
     /// As [`read`](Self::read), and for parts of a map's pairs, which need not be aligned.
+    #[inline]
     pub fn field<F: FixedLayout<C>, C>(&self, path: &FieldPath<T, F, C>) -> Result<&'r F::Layout> {
         let at = self.start(path.as_str(), &path.place)?;
         self.in_place(path.as_str(), at)
     }
 
+    #[inline]
     fn in_place<L: crate::layout::Layout>(&self, path: &str, at: Offset) -> Result<&'r L> {
         let start = self.memory.place(at, size_of::<L>())?;
         L::ref_from_bytes(&self.memory.bytes()[start..start + size_of::<L>()])
@@ -181,6 +196,7 @@ impl<'r, T: FixedLayout, R: Tag> ViewMut<'r, T, R> {
     /// # Errors
     ///
     /// If it does not lie inside the memory, or the offset is not aligned as `T` is.
+    #[inline]
     pub fn new(memory: &'r mut Memory<R>, at: Offset) -> Result<Self> {
         check::<T, R>(memory, at)?;
         Ok(Self { memory, at, value: PhantomData })
@@ -188,6 +204,7 @@ impl<'r, T: FixedLayout, R: Tag> ViewMut<'r, T, R> {
 
     /// The same value, to be read.
     #[must_use]
+    #[inline]
     pub fn as_view(&self) -> View<'_, T, R> {
         View { memory: self.memory, at: self.at, value: PhantomData }
     }
@@ -197,6 +214,7 @@ impl<'r, T: FixedLayout, R: Tag> ViewMut<'r, T, R> {
     /// # Errors
     ///
     /// As [`View::get`].
+    #[inline]
     pub fn get(&self, path: &str) -> Result<Value> {
         self.as_view().get(path)
     }
@@ -206,6 +224,7 @@ impl<'r, T: FixedLayout, R: Tag> ViewMut<'r, T, R> {
     /// # Errors
     ///
     /// As [`View::read`].
+    #[inline]
     pub fn read<F: FixedLayout<C>, C>(&self, path: &FieldPath<T, F, C>) -> Result<F> {
         self.as_view().read(path)
     }
@@ -215,6 +234,7 @@ impl<'r, T: FixedLayout, R: Tag> ViewMut<'r, T, R> {
     /// # Errors
     ///
     /// As [`View::load`].
+    #[inline]
     pub fn load(&self) -> Result<T> {
         self.as_view().load()
     }
@@ -225,6 +245,7 @@ impl<'r, T: FixedLayout, R: Tag> ViewMut<'r, T, R> {
     ///
     /// If the path leads nowhere, to a part that is not there, or to a map's key, which is set with
     /// the whole map; if the value is of another type or exceeds a cap.
+    #[inline]
     pub fn set(&mut self, path: &str, value: Value) -> Result<()> {
         let path = Path::parse(path)?;
         let place = path.resolve(T::TYPE)?;
@@ -240,6 +261,7 @@ impl<'r, T: FixedLayout, R: Tag> ViewMut<'r, T, R> {
     /// # Errors
     ///
     /// As [`set`](Self::set), types aside.
+    #[inline]
     pub fn write<F: FixedLayout<C>, C>(
         &mut self,
         path: &FieldPath<T, F, C>,
@@ -254,16 +276,19 @@ impl<'r, T: FixedLayout, R: Tag> ViewMut<'r, T, R> {
     /// # Errors
     ///
     /// If the value exceeds a cap.
+    #[inline]
     pub fn store(&mut self, value: &T) -> Result<()> {
         self.put("", self.at, value)
     }
 
+    #[inline]
     fn put<F: FixedLayout<C>, C>(&mut self, path: &str, at: Offset, value: &F) -> Result<()> {
         let mut layout = F::Layout::new_box_zeroed().map_err(|_| no_memory::<F::Layout>(path))?;
         value.store(&mut layout).map_err(|error| layout_error(path, &error))?;
         self.memory.write(at, layout.as_bytes())
     }
 
+    #[inline]
     fn writable(&self, path: &str, place: &Place<'_>) -> Result<Offset> {
         if place.in_key {
             let detail = "expected a path beside the keys of a map, found one of them: \
@@ -280,6 +305,7 @@ impl<T: FixedLayout, R: InPlace> ViewMut<'_, T, R> {
     /// # Errors
     ///
     /// As [`View::as_layout`].
+    #[inline]
     pub fn as_layout(&self) -> Result<&T::Layout> {
         self.as_view().as_layout()
     }
@@ -289,6 +315,7 @@ impl<T: FixedLayout, R: InPlace> ViewMut<'_, T, R> {
     /// # Errors
     ///
     /// As [`View::as_layout`].
+    #[inline]
     pub fn as_layout_mut(&mut self) -> Result<&mut T::Layout> {
         let size = size_of::<T::Layout>();
         let start = self.memory.place(self.at, size)?;

@@ -50,11 +50,13 @@ pub(crate) struct Description {
 }
 
 /// The type of what a segment holds.
+#[inline]
 pub(crate) fn type_of(directory: &Directory, name: &str) -> Result<Type> {
     Ok(Glance::open(directory, name)?.describe(name)?.ty)
 }
 
 /// The root of a schema with that layout id: under its name, or without one.
+#[inline]
 fn named(schema: &Schema, layout_id: Fingerprint) -> Option<Type> {
     let root = schema.root();
     let definition = Some(Link::from(root.clone()));
@@ -63,6 +65,7 @@ fn named(schema: &Schema, layout_id: Fingerprint) -> Option<Type> {
 }
 
 impl Glance {
+    #[inline]
     pub(crate) fn open(directory: &Directory, name: &str) -> Result<Self> {
         super::check_name(name)?;
         let fault = |doing| move |error| Error::system(name, doing, error);
@@ -88,6 +91,7 @@ impl Glance {
     }
 
     /// What the segment holds, by its header and its schema.
+    #[inline]
     pub(crate) fn describe(&self, name: &str) -> Result<Description> {
         let number = self.header.kind;
         let kind = Kind::of(number)
@@ -103,15 +107,18 @@ impl Glance {
     }
 
     /// Whether nobody can find the segment any more.
+    #[inline]
     pub(crate) fn is_removed(&self) -> bool {
         file::facts(&self.file).is_ok_and(|facts| facts.links == 0)
     }
 
     /// Everybody whose entry says that it is attached.
+    #[inline]
     pub(crate) fn participants(&self) -> Vec<Participant> {
         (0..MAX_PARTICIPANTS).filter_map(|index| self.participant(index)).collect()
     }
 
+    #[inline]
     fn participant(&self, index: usize) -> Option<Participant> {
         let word = |at: usize| self.map.u64(entry(index) + at).load(Ordering::Acquire);
         // The words and the lock are of one life only if the state is the same before and after.

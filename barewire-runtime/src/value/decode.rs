@@ -19,6 +19,7 @@ impl Value {
     /// # Errors
     ///
     /// Where and why the octets are no value of `ty`; octets left over are an error.
+    #[inline]
     pub fn decode(ty: &Type, bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut input = Decoder::new(bytes);
         let value = Self::decode_from(ty, &mut input)?;
@@ -31,6 +32,7 @@ impl Value {
     /// # Errors
     ///
     /// Where and why the octets are no value of `ty`.
+    #[inline]
     pub fn decode_from(ty: &Type, input: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         let start = input.offset();
         Ok(match ty.resolved() {
@@ -92,6 +94,7 @@ impl Value {
     }
 }
 
+#[inline]
 fn items(ty: &Type, count: usize, input: &mut Decoder<'_>) -> Result<Vec<Value>, DecodeError> {
     let mut items = Vec::with_capacity(count.min(MOST_RESERVED));
     for index in 0..count {
@@ -100,6 +103,7 @@ fn items(ty: &Type, count: usize, input: &mut Decoder<'_>) -> Result<Vec<Value>,
     Ok(items)
 }
 
+#[inline]
 fn pairs(
     key: &Type,
     value: &Type,
@@ -127,11 +131,13 @@ fn pairs(
     }
 }
 
+#[inline]
 fn least(ty: &Type) -> usize {
     usize::try_from(ty.min_size()).unwrap_or(usize::MAX)
 }
 
 /// A fixed number of items, if the input can hold them; an item of no octets counts as one.
+#[inline]
 fn fits(count: u64, least: u64, input: &Decoder<'_>) -> Result<usize, DecodeError> {
     let (needed, left) = (count.saturating_mul(least.max(1)), input.remaining() as u64);
     match usize::try_from(count) {
@@ -144,6 +150,7 @@ fn fits(count: u64, least: u64, input: &Decoder<'_>) -> Result<usize, DecodeErro
 }
 
 /// The type's name, if it is one that lives as long as the program.
+#[inline]
 fn name_of(ty: &Type, otherwise: &'static str) -> &'static str {
     match ty {
         Type::User { name: Cow::Borrowed(name), .. } => name,

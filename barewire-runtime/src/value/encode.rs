@@ -3,7 +3,7 @@
 use barewire_schema::Type;
 
 use super::{Value, ValueError, ValueErrorKind};
-use crate::codec::{Encoder, repeated};
+use crate::codec::{Encoder, ascending, repeated};
 
 impl Value {
     /// Appends the octets of the value, which must be one of `ty`.
@@ -13,6 +13,7 @@ impl Value {
     /// # Errors
     ///
     /// Where and why the value is none of `ty`. Caps do not count: they belong to the fixed layout.
+    #[inline]
     pub fn encode(&self, ty: &Type, out: &mut Encoder<'_>) -> Result<(), ValueError> {
         match (ty.resolved(), self) {
             (Type::UInt, Self::UInt(value)) => out.uint(*value),
@@ -83,6 +84,7 @@ impl Value {
     /// # Errors
     ///
     /// As [`encode`](Self::encode).
+    #[inline]
     pub fn to_bytes(&self, ty: &Type) -> Result<Vec<u8>, ValueError> {
         let mut octets = Vec::new();
         self.encode(ty, &mut Encoder::new(&mut octets))?;
@@ -90,6 +92,7 @@ impl Value {
     }
 }
 
+#[inline]
 fn encode_items(values: &[Value], ty: &Type, out: &mut Encoder<'_>) -> Result<(), ValueError> {
     for (index, value) in values.iter().enumerate() {
         value.encode(ty, out).map_err(|error| error.at_index(index))?;
@@ -97,6 +100,7 @@ fn encode_items(values: &[Value], ty: &Type, out: &mut Encoder<'_>) -> Result<()
     Ok(())
 }
 
+#[inline]
 fn encode_pairs(
     pairs: &[(Value, Value)],
     key_type: &Type,
@@ -107,10 +111,8 @@ fn encode_pairs(
     if let Some(index) = repeated(&keys, &ranges) {
         return Err(duplicate(index));
     }
-    let mut order: Vec<usize> = (0..pairs.len()).collect();
-    if out.is_deterministic() {
-        order.sort_by(|&left, &right| keys[ranges[left].clone()].cmp(&keys[ranges[right].clone()]));
-    }
+    let sorts = out.is_deterministic();
+    let order = if sorts { ascending(&keys, &ranges) } else { (0..pairs.len()).collect() };
     out.uint(pairs.len() as u64);
     for index in order {
         out.bytes(&keys[ranges[index].clone()]);
@@ -123,6 +125,7 @@ fn encode_pairs(
 type Keys = (Vec<u8>, Vec<std::ops::Range<usize>>);
 
 /// The octets of all keys, and where each stands in them.
+#[inline]
 pub(super) fn encode_keys<'v>(
     keys: impl Iterator<Item = &'v Value>,
     ty: &Type,
@@ -137,10 +140,12 @@ pub(super) fn encode_keys<'v>(
     Ok((octets, ranges))
 }
 
+#[inline]
 pub(super) fn duplicate(index: usize) -> ValueError {
     ValueError::new(ValueErrorKind::DuplicateKey).at_field("key").at_index(index)
 }
 
+#[inline]
 pub(super) fn exactly(expected: u64, found: usize) -> Result<(), ValueError> {
     let found = found as u64;
     if expected == found {
@@ -149,6 +154,7 @@ pub(super) fn exactly(expected: u64, found: usize) -> Result<(), ValueError> {
     Err(ValueError::new(ValueErrorKind::Length { expected, found }))
 }
 
+#[inline]
 pub(super) fn same_name(expected: &str, found: &str) -> Result<(), ValueError> {
     if expected == found {
         return Ok(());

@@ -89,18 +89,21 @@ impl ValueError {
 
     /// The way from the value to the fault, as in `messages[3].content`.
     #[must_use]
+    #[inline]
     pub fn path(&self) -> &str {
         &self.0.0
     }
 
     /// What is wrong.
     #[must_use]
+    #[inline]
     pub fn kind(&self) -> &ValueErrorKind {
         &self.0.1
     }
 }
 
 impl fmt::Display for ValueError {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.path().is_empty() {
             write!(f, "{}: ", self.path())?;
@@ -110,6 +113,7 @@ impl fmt::Display for ValueError {
 }
 
 impl fmt::Display for ValueErrorKind {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Mismatch { expected, found } => write!(f, "expected {expected}, found {found}"),

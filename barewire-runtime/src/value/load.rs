@@ -12,6 +12,7 @@ use crate::codec::repeated;
 /// # Errors
 ///
 /// Where and why the bytes hold no value of `ty`.
+#[inline]
 pub fn encode_layout(ty: &Type, bytes: &[u8]) -> Result<Vec<u8>, ValueError> {
     Value::load(ty, bytes)?.to_bytes(ty)
 }
@@ -22,6 +23,7 @@ impl Value {
     /// # Errors
     ///
     /// Where and why the bytes hold no value of `ty`.
+    #[inline]
     pub fn load(ty: &Type, bytes: &[u8]) -> Result<Self, ValueError> {
         places::check_size(ty, bytes)?;
         load(ty, bytes)
@@ -29,6 +31,7 @@ impl Value {
 }
 
 /// Loads from bytes of the right size.
+#[inline]
 fn load(ty: &Type, bytes: &[u8]) -> Result<Value, ValueError> {
     // A number has as many bytes as its type, so nothing is cut off.
     let bits = || number(bytes);
@@ -100,6 +103,7 @@ fn load(ty: &Type, bytes: &[u8]) -> Result<Value, ValueError> {
     })
 }
 
+#[inline]
 fn flag(bytes: &[u8]) -> Result<bool, ValueError> {
     match number(bytes) {
         0 => Ok(false),
@@ -108,12 +112,14 @@ fn flag(bytes: &[u8]) -> Result<bool, ValueError> {
     }
 }
 
+#[inline]
 fn octets(cap: Option<u64>, bytes: &[u8]) -> Result<&[u8], ValueError> {
     let items = Items::new((1, 1), cap)?;
     let count = items.read_count(bytes)?;
     Ok(&bytes[items.first..items.first + count])
 }
 
+#[inline]
 fn load_items(ty: &Type, count: usize, size: usize, bytes: &[u8]) -> Result<Value, ValueError> {
     let item = |index: usize| {
         load(ty, &bytes[index * size..][..size]).map_err(|error| error.at_index(index))
@@ -121,6 +127,7 @@ fn load_items(ty: &Type, count: usize, size: usize, bytes: &[u8]) -> Result<Valu
     (0..count).map(item).collect::<Result<_, _>>().map(Value::List)
 }
 
+#[inline]
 fn load_pairs(
     key: &Type,
     value: &Type,

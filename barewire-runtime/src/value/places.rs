@@ -4,21 +4,25 @@ use barewire_schema::{Field, Type, count_size};
 
 use super::{ValueError, ValueErrorKind};
 
+#[inline]
 fn no_layout() -> ValueError {
     ValueError::new(ValueErrorKind::NoLayout)
 }
 
+#[inline]
 fn narrow(number: u64) -> Result<usize, ValueError> {
     usize::try_from(number).map_err(|_| no_layout())
 }
 
 /// Size and alignment.
+#[inline]
 pub(super) fn size_and_align(ty: &Type) -> Result<(usize, usize), ValueError> {
     let layout = ty.layout().ok_or_else(no_layout)?;
     Ok((narrow(layout.size)?, narrow(layout.align)?))
 }
 
 /// That `bytes` are as many as the layout of `ty` takes.
+#[inline]
 pub(super) fn check_size(ty: &Type, bytes: &[u8]) -> Result<(), ValueError> {
     let expected = ty.layout().ok_or_else(no_layout)?.size;
     let found = bytes.len() as u64;
@@ -40,6 +44,7 @@ pub(super) struct Items {
 
 impl Items {
     /// Items of this size and alignment.
+    #[inline]
     pub(super) fn new((size, align): (usize, usize), cap: Option<u64>) -> Result<Self, ValueError> {
         // The count of a layout never exceeds 32 bits.
         let cap = cap.ok_or_else(no_layout)?.min(u64::from(u32::MAX));
@@ -47,6 +52,7 @@ impl Items {
     }
 
     /// The count, if it is not over the cap.
+    #[inline]
     pub(super) fn check(&self, count: u64) -> Result<usize, ValueError> {
         match usize::try_from(count) {
             Ok(narrow) if count <= self.cap => Ok(narrow),
@@ -55,11 +61,13 @@ impl Items {
     }
 
     /// The count that stands at the start of `bytes`.
+    #[inline]
     pub(super) fn read_count(&self, bytes: &[u8]) -> Result<usize, ValueError> {
         self.check(number(&bytes[..self.first]))
     }
 
     /// Writes the count.
+    #[inline]
     pub(super) fn write_count(&self, bytes: &mut [u8], count: usize) -> Result<(), ValueError> {
         let count = self.check(count as u64)? as u64;
         put(&mut bytes[..self.first], count);
@@ -68,6 +76,7 @@ impl Items {
 }
 
 /// Offset and size of each field.
+#[inline]
 pub(super) fn fields(fields: &[Field]) -> Result<Vec<(usize, usize)>, ValueError> {
     let mut offset = 0_usize;
     let mut places = Vec::with_capacity(fields.len());
@@ -82,11 +91,13 @@ pub(super) fn fields(fields: &[Field]) -> Result<Vec<(usize, usize)>, ValueError
 }
 
 /// The little-endian number that up to eight bytes hold, or the first eight.
+#[inline]
 pub(super) fn number(bytes: &[u8]) -> u64 {
     bytes.iter().take(8).rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// Writes a little-endian number into up to eight bytes, or the first eight.
+#[inline]
 pub(super) fn put(bytes: &mut [u8], number: u64) {
     for (byte, octet) in bytes.iter_mut().zip(number.to_le_bytes()) {
         *byte = octet;
@@ -94,11 +105,13 @@ pub(super) fn put(bytes: &mut [u8], number: u64) {
 }
 
 /// The width of an enum's value or a union's tag.
+#[inline]
 pub(super) fn tag_width(ty: &Type) -> usize {
     if barewire_schema::tag_size(ty) > 4 { 8 } else { 4 }
 }
 
 /// Where the payload of a union stands.
+#[inline]
 pub(super) fn payload(ty: &Type) -> Result<usize, ValueError> {
     narrow(ty.payload_offset().ok_or_else(no_layout)?)
 }

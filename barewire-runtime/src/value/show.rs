@@ -18,12 +18,14 @@ impl Value {
     ///
     /// A part that is not of its type is shown without names.
     #[must_use]
+    #[inline]
     pub fn show<'a>(&'a self, ty: &'a Type) -> Shown<'a> {
         Shown { value: self, ty }
     }
 }
 
 impl fmt::Display for Shown<'_> {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.value, self.ty.resolved()) {
             (Value::UInt(value) | Value::U64(value), _) => write!(f, "{value}"),
@@ -92,6 +94,7 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
+#[inline]
 fn show_union(f: &mut fmt::Formatter<'_>, tag: u64, value: &Value, ty: &Type) -> fmt::Result {
     let member = match ty {
         Type::Union(members) => members.iter().find(|member| member.tag == tag),
@@ -106,6 +109,7 @@ fn show_union(f: &mut fmt::Formatter<'_>, tag: u64, value: &Value, ty: &Type) ->
     }
 }
 
+#[inline]
 fn separated<T>(
     f: &mut fmt::Formatter<'_>,
     items: impl IntoIterator<Item = T>,

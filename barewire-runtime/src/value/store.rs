@@ -15,6 +15,7 @@ impl Value {
     ///
     /// Where and why the value is none of `ty`, or exceeds a cap; the bytes are all zero then. If
     /// `ty` has no layout or `bytes` another size, they are left alone.
+    #[inline]
     pub fn store(&self, ty: &Type, bytes: &mut [u8]) -> Result<(), ValueError> {
         places::check_size(ty, bytes)?;
         bytes.fill(0);
@@ -27,6 +28,7 @@ impl Value {
 }
 
 /// Stores into zeroed bytes of the right size.
+#[inline]
 fn store(value: &Value, ty: &Type, bytes: &mut [u8]) -> Result<(), ValueError> {
     match (ty.resolved(), value) {
         (Type::UInt, Value::UInt(value)) | (Type::U64, Value::U64(value)) => put(bytes, *value),
@@ -98,6 +100,7 @@ fn store(value: &Value, ty: &Type, bytes: &mut [u8]) -> Result<(), ValueError> {
     Ok(())
 }
 
+#[inline]
 fn store_octets(octets: &[u8], cap: Option<u64>, bytes: &mut [u8]) -> Result<(), ValueError> {
     let items = Items::new((1, 1), cap)?;
     items.write_count(bytes, octets.len())?;
@@ -105,6 +108,7 @@ fn store_octets(octets: &[u8], cap: Option<u64>, bytes: &mut [u8]) -> Result<(),
     Ok(())
 }
 
+#[inline]
 fn store_items(
     values: &[Value],
     ty: &Type,
@@ -118,6 +122,7 @@ fn store_items(
     Ok(())
 }
 
+#[inline]
 fn store_pairs(
     pairs: &[(Value, Value)],
     key_type: &Type,

@@ -44,6 +44,7 @@ impl DynamicQueue {
     /// # Errors
     ///
     /// `NotFound`, `Malformed`, `Untrusted`, `InvalidName`, `TooManyParticipants`, `Io`.
+    #[inline]
     pub fn open(directory: &Directory, name: &str) -> Result<Self> {
         let ty = type_of(directory, name)?;
         let place = Place::Directory(directory.path().to_path_buf());
@@ -59,6 +60,7 @@ impl DynamicQueue {
 
     /// The type of the messages.
     #[must_use]
+    #[inline]
     pub fn ty(&self) -> &barewire_schema::Type {
         &self.ty
     }
@@ -70,6 +72,7 @@ impl DynamicQueue {
     ///
     /// `InvalidValue` if it is no value of the type, with its path; `TooLarge`; `TimedOut`, or
     /// `Full` without a `timeout`.
+    #[inline]
     pub fn enqueue_timeout(&self, value: &Value, kind: u32, timeout: Duration) -> Result<()> {
         let bytes = octets(self.queue.name(), &self.ty, value, self.queue.plan.payload)?;
         let patience = if timeout.is_zero() { Patience::None } else { Patience::timeout(timeout) };
@@ -77,6 +80,7 @@ impl DynamicQueue {
     }
 }
 
+#[inline]
 fn fits(plan: &Plan, ty: &barewire_schema::Type) -> bool {
     ty.layout().is_none_or(|layout| {
         plan.payload as u64 == layout.size.max(1) && plan.align as u64 >= layout.align
@@ -84,6 +88,7 @@ fn fits(plan: &Plan, ty: &barewire_schema::Type) -> bool {
 }
 
 /// What stands in a slot of so many bytes: the fixed layout, or BARE.
+#[inline]
 pub(in crate::ipc) fn octets(
     name: &str,
     ty: &barewire_schema::Type,
@@ -113,6 +118,7 @@ pub(in crate::ipc) fn octets(
 
 impl MessageQueue<u8> {
     /// Sends octets that stand in a slot as they are, whatever the type of the messages is.
+    #[inline]
     fn send_octets(&self, bytes: &[u8], kind: u32, patience: Patience) -> Result<()> {
         if self.plan.shape.slots > 1 {
             let mut writer = self.writer(patience)?;
@@ -127,6 +133,7 @@ impl MessageQueue<u8> {
         Ok(())
     }
 
+    #[inline]
     fn write_octets(&self, slot: lanes::Slot, bytes: &[u8], kind: u32) {
         let map = self.segment.map();
         map.write_volatile(self.plan.payload_at(slot), bytes);

@@ -36,58 +36,68 @@ pub struct QueueFigures {
 
 impl<'a> QueueLook<'a> {
     /// `None` if the header's geometry is that of no queue.
+    #[inline]
     pub(crate) fn new(glance: &'a Glance, encoded: bool) -> Option<Self> {
         let header = &glance.header;
         let plan = Plan::of(&header.geometry, header.body, encoded)?;
         Some(Self { glance, plan })
     }
 
+    #[inline]
     fn lanes(&self) -> Lanes<'_, Mapping> {
         Lanes { words: &self.glance.map, shape: &self.plan.shape, me: 0 }
     }
 
+    #[inline]
     fn event(&self, at: usize) -> Event<'_> {
         Event { map: &self.glance.map, at: self.plan.shape.base + at, reached: false }
     }
 
     /// How many messages wait at least before the queue is full.
     #[must_use]
+    #[inline]
     pub fn capacity(&self) -> u64 {
         self.plan.shape.capacity
     }
 
     /// What happens when it is full.
     #[must_use]
+    #[inline]
     pub fn overflow(&self) -> Overflow {
         self.plan.overflow
     }
 
     /// Whether its messages carry the time.
     #[must_use]
+    #[inline]
     pub fn has_timestamps(&self) -> bool {
         self.plan.timestamps
     }
 
     /// Whether what a dead process was reading is lost instead of delivered again.
     #[must_use]
+    #[inline]
     pub fn is_at_most_once(&self) -> bool {
         self.plan.at_most_once
     }
 
     /// Whether its participants do not trust each other.
     #[must_use]
+    #[inline]
     pub fn is_isolated(&self) -> bool {
         self.plan.isolated
     }
 
     /// The most bytes of one message.
     #[must_use]
+    #[inline]
     pub fn slot_bytes(&self) -> u64 {
         self.plan.payload as u64
     }
 
     /// How the queue stands.
     #[must_use]
+    #[inline]
     pub fn figures(&self) -> QueueFigures {
         let tally = self.lanes().tally();
         let count =
@@ -108,6 +118,7 @@ impl<'a> QueueLook<'a> {
     /// For each participant, by its index: how many messages it is reading, and whether it has
     /// produced messages that consumers have not passed yet.
     #[must_use]
+    #[inline]
     pub fn roles(&self) -> Vec<(u64, bool)> {
         let lanes = self.lanes();
         let reading = lanes.readers().into_iter().enumerate();
@@ -117,6 +128,7 @@ impl<'a> QueueLook<'a> {
     /// The messages that nobody has taken, producer by producer; one that is taken during the look
     /// may be missing.
     #[must_use]
+    #[inline]
     pub fn waiting(&self) -> Vec<Looked> {
         let found = self.lanes().look_at_waiting(|slot| self.looked(slot, false));
         let marked = |(mut one, given_back): (Looked, bool)| {
@@ -126,6 +138,7 @@ impl<'a> QueueLook<'a> {
         found.into_iter().map(marked).collect()
     }
 
+    #[inline]
     fn looked(&self, slot: Slot, redelivered: bool) -> Looked {
         let map = &self.glance.map;
         let bytes = if self.plan.encoded {
@@ -142,6 +155,7 @@ impl<'a> QueueLook<'a> {
 
     /// Begins to watch the messages that are put in from now on.
     #[must_use]
+    #[inline]
     pub fn tap(&self) -> QueueTap {
         let blocks = usize::try_from(self.plan.shape.blocks).unwrap_or(0);
         let known = vec![Known::default(); blocks];
@@ -160,6 +174,7 @@ impl<'a> QueueLook<'a> {
     }
 
     /// The sender and the number of each new message.
+    #[inline]
     fn senders(&self, tap: &mut QueueTap) -> Vec<(u128, u64)> {
         self.lanes().look_at_new(&mut tap.known, |slot| {
             let header = header(&self.lanes(), &self.plan, slot, false);
@@ -185,6 +200,7 @@ impl QueueTap {
     ///
     /// A message that its producer died in sending may be among them. While a producer is busy, its
     /// newest messages may come only with the next look.
+    #[inline]
     pub fn look(&mut self, queue: &QueueLook<'_>) -> Passed {
         // A producer may fill a block that was looked at already, then one that was not. So what is
         // in order up to the newest message of this round is what a second round has seen, too.
@@ -216,6 +232,7 @@ impl QueueTap {
     }
 
     /// What was left of the last look, and what is new in each block.
+    #[inline]
     fn round(&mut self, queue: &QueueLook<'_>) -> Vec<Looked> {
         let mut messages = std::mem::take(&mut self.ahead);
         let new = queue.lanes().look_at_new(&mut self.known, |slot| queue.looked(slot, false));

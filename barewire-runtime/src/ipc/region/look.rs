@@ -34,6 +34,7 @@ pub struct RegionFigures {
 
 impl<'a> RegionLook<'a> {
     /// `None` if the header's geometry is not that of a region of `bytes`.
+    #[inline]
     pub(crate) fn new(glance: &'a Glance, bytes: u64) -> Option<Self> {
         let (stride, size) = (glance.header.geometry[STRIDE], glance.header.geometry[SIZE]);
         let all = BUFFERS.checked_mul(stride)?.checked_add(DATA as u64)?;
@@ -43,20 +44,24 @@ impl<'a> RegionLook<'a> {
         sane.then_some(Self { glance, stride, size: usize::try_from(size).ok()? })
     }
 
+    #[inline]
     fn at(&self, offset: usize) -> usize {
         self.glance.header.body.0 + offset
     }
 
+    #[inline]
     fn word(&self, offset: usize) -> &AtomicU64 {
         self.glance.map.u64(self.at(offset))
     }
 
+    #[inline]
     fn waiting_for(&self, offset: usize) -> u32 {
         Event { map: &self.glance.map, at: self.at(offset), reached: false }.open_tickets()
     }
 
     /// How the region stands.
     #[must_use]
+    #[inline]
     pub fn figures(&self) -> RegionFigures {
         let writer = self.word(WRITER).load(Ordering::Acquire) & 0xff;
         RegionFigures {
@@ -70,11 +75,13 @@ impl<'a> RegionLook<'a> {
     /// The fixed layout of the value as it is now, whole, and its version; `None` if writers were
     /// faster than the look all the time.
     #[must_use]
+    #[inline]
     pub fn read(&self) -> Option<(u64, Vec<u8>)> {
         self.read_by(|buffer| copied(&self.glance.map, buffer, self.size))
     }
 
     /// Likewise, with `copy` of the buffer at an offset.
+    #[inline]
     fn read_by<R>(&self, mut copy: impl FnMut(usize) -> R) -> Option<(u64, R)> {
         for _ in 0..ATTEMPTS {
             let version = self.word(CURRENT).load(Ordering::Acquire);

@@ -62,6 +62,7 @@ pub struct LookedCall {
 impl<'a> ServiceLook<'a> {
     /// `None` if the header's geometry is that of no service, or `ty` no pair of a request and a
     /// reply.
+    #[inline]
     pub(crate) fn new(glance: &'a Glance, ty: &Type) -> Option<Self> {
         let (shape, request_bytes, reply_bytes) =
             shape_of(&glance.header.geometry, glance.header.body)?;
@@ -70,46 +71,54 @@ impl<'a> ServiceLook<'a> {
         Some(Self { glance, shape, request_bytes, reply_bytes, encoded })
     }
 
+    #[inline]
     fn slots(&self) -> Slots<'_, Mapping> {
         Slots { words: &self.glance.map, shape: &self.shape, me: 0 }
     }
 
+    #[inline]
     fn waiting_for(&self, at: usize) -> u32 {
         Event { map: &self.glance.map, at, reached: false }.open_tickets()
     }
 
     /// How many clients it can have.
     #[must_use]
+    #[inline]
     pub fn most_clients(&self) -> u64 {
         self.shape.clients as u64
     }
 
     /// How many parts of a stream its client can be behind.
     #[must_use]
+    #[inline]
     pub fn frames(&self) -> u64 {
         self.shape.frames as u64
     }
 
     /// The most bytes of a request.
     #[must_use]
+    #[inline]
     pub fn request_bytes(&self) -> u64 {
         (self.request_bytes - if self.encoded { LENGTH_BYTES } else { 0 }) as u64
     }
 
     /// The most bytes of a reply.
     #[must_use]
+    #[inline]
     pub fn reply_bytes(&self) -> u64 {
         self.reply_bytes as u64
     }
 
     /// Whether its participants do not trust each other.
     #[must_use]
+    #[inline]
     pub fn is_isolated(&self) -> bool {
         self.glance.header.geometry[FLAGS] & ISOLATED != 0
     }
 
     /// How the service stands.
     #[must_use]
+    #[inline]
     pub fn figures(&self) -> ServiceFigures {
         let slots = self.slots();
         let mut figures = ServiceFigures {
@@ -139,6 +148,7 @@ impl<'a> ServiceLook<'a> {
 
     /// The calls that are under way; one that ends during the look is left out.
     #[must_use]
+    #[inline]
     pub fn calls(&self) -> Vec<LookedCall> {
         let slots = self.slots();
         let lines = slots.lines().filter_map(|line| Some((line, slots.client_of(line)?)));
@@ -146,6 +156,7 @@ impl<'a> ServiceLook<'a> {
         places.filter_map(|(line, client, slot)| self.call(line, client, slot)).collect()
     }
 
+    #[inline]
     fn call(&self, line: usize, client: u8, slot: usize) -> Option<LookedCall> {
         let slots = self.slots();
         let found = slots.glimpse(line, slot);

@@ -48,6 +48,7 @@ impl DynamicPublisher {
     /// # Errors
     ///
     /// `NotFound`, `Malformed`, `Untrusted`, `InvalidName`, `TooManyParticipants`, `Io`.
+    #[inline]
     pub fn open(directory: &Directory, name: &str) -> Result<Self> {
         let ty = type_of(directory, name)?;
         let place = Place::Directory(directory.path().to_path_buf());
@@ -75,6 +76,7 @@ impl DynamicPublisher {
 
     /// The type of the messages.
     #[must_use]
+    #[inline]
     pub fn ty(&self) -> &Type {
         &self.ty
     }
@@ -85,6 +87,7 @@ impl DynamicPublisher {
     /// # Errors
     ///
     /// `InvalidValue` if it is no value of the type, with its path; `TooLarge`, `TimedOut`.
+    #[inline]
     pub fn publish_timeout(&mut self, value: &Value, kind: u32, timeout: Duration) -> Result<()> {
         let most = self.shared.shape.choice.payload as usize;
         let bytes = octets(self.shared.name(), &self.ty, value, most)?;
@@ -118,6 +121,7 @@ impl DynamicPublisher {
         Ok(())
     }
 
+    #[inline]
     fn wait_for_room(&mut self, deadline: Option<Instant>) -> Result<()> {
         let Self { shared, lane, writer, .. } = self;
         let attempt = || Ok::<_, Error>((shared.lane(*lane).room(writer) > 0).then_some(()));
@@ -129,6 +133,7 @@ impl DynamicPublisher {
 }
 
 impl Drop for DynamicPublisher {
+    #[inline]
     fn drop(&mut self) {
         self.shared.lane(self.lane).give_back(&self.writer);
     }

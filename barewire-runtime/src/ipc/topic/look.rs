@@ -46,15 +46,18 @@ pub struct TopicFigures {
 
 impl<'a> TopicLook<'a> {
     /// `None` if the header's geometry is that of no topic.
+    #[inline]
     pub(crate) fn new(glance: &'a Glance, encoded: bool) -> Option<Self> {
         let shape = shape_of(&glance.header.geometry, glance.header.body)?;
         (shape.choice.encoded == encoded).then_some(Self { glance, shape })
     }
 
+    #[inline]
     fn lane(&self, number: usize) -> Lane<'_, Mapping> {
         Lane { words: &self.glance.map, shape: &self.shape, number }
     }
 
+    #[inline]
     fn waiting_for(&self, at: usize) -> u32 {
         let event = Event { map: &self.glance.map, at: self.shape.base + at, reached: false };
         event.open_tickets()
@@ -62,42 +65,49 @@ impl<'a> TopicLook<'a> {
 
     /// How many messages of each publisher the topic keeps.
     #[must_use]
+    #[inline]
     pub fn depth(&self) -> u64 {
         self.shape.choice.depth
     }
 
     /// How many publishers it can have.
     #[must_use]
+    #[inline]
     pub fn most_publishers(&self) -> u64 {
         self.shape.choice.lanes
     }
 
     /// How many subscribers it can have; `None` if it is lossy.
     #[must_use]
+    #[inline]
     pub fn most_subscribers(&self) -> Option<u64> {
         (!self.shape.choice.lossy).then_some(self.shape.choice.places)
     }
 
     /// Whether its messages carry the time.
     #[must_use]
+    #[inline]
     pub fn has_timestamps(&self) -> bool {
         self.shape.choice.stamped
     }
 
     /// Whether its participants do not trust each other.
     #[must_use]
+    #[inline]
     pub fn is_isolated(&self) -> bool {
         self.shape.choice.isolated
     }
 
     /// The most bytes of one message.
     #[must_use]
+    #[inline]
     pub fn slot_bytes(&self) -> u64 {
         self.shape.choice.payload
     }
 
     /// How the topic stands.
     #[must_use]
+    #[inline]
     pub fn figures(&self) -> TopicFigures {
         // Cursors first, so that nobody seems to be ahead of what was published.
         let places = 0..self.shape.places();
@@ -127,6 +137,7 @@ impl<'a> TopicLook<'a> {
 
     /// The last messages of each publisher, up to `most`, as far as they still stand.
     #[must_use]
+    #[inline]
     pub fn history(&self, most: u64) -> Vec<Looked> {
         let mut tap = self.tap_last(most.min(self.depth()));
         tap.look(self).messages
@@ -134,15 +145,18 @@ impl<'a> TopicLook<'a> {
 
     /// Begins to watch the messages that are published from now on.
     #[must_use]
+    #[inline]
     pub fn tap(&self) -> TopicTap {
         self.tap_last(0)
     }
 
+    #[inline]
     fn tap_last(&self, back: u64) -> TopicTap {
         let lanes = 0..self.shape.lanes();
         TopicTap { readers: lanes.map(|lane| self.lane(lane).reader(back)).collect() }
     }
 
+    #[inline]
     fn looked(&self, lane: usize, position: u64) -> Looked {
         let size = self.shape.choice.payload as usize;
         let note = note(&self.lane(lane), position, size);
@@ -161,11 +175,13 @@ pub struct TopicTap {
 impl TopicTap {
     /// What was published since the last look, as far as it is not overwritten yet, publisher by
     /// publisher; and how many messages were missed. `topic` must be a look at the same topic.
+    #[inline]
     pub fn look(&mut self, topic: &TopicLook<'_>) -> Passed {
         self.look_by(topic, |lane, position| topic.looked(lane, position))
     }
 
     /// Likewise, with `copy` of the message at a position of a lane.
+    #[inline]
     fn look_by(
         &mut self,
         topic: &TopicLook<'_>,

@@ -2,8 +2,8 @@
 //!
 //! An ordinary run makes a few faults; `BAREWIRE_FAULTS=1000` makes so many of each kind:
 //! `BAREWIRE_FAULTS=1000 cargo test --release -p barewire-actor --test processes faults`, with
-//! `-- --nocapture` for its figures. Of each kind, the load is two tasks: each tells a worker twenty
-//! things, asks it one, and waits for the answer.
+//! `-- --nocapture` for its figures. The load is two tasks: each tells a worker twenty things, asks
+//! it one, and waits for the answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -180,8 +180,8 @@ async fn killed_workers_lose_nothing_but_what_they_held() {
     println!("watchers were told after: {noticed}");
     println!("a thread that only waits for that end heard of it after: {ended}");
     println!("watchers were told behind it: {behind}");
-    // The rest is the kernel's work of taking a process down, while everything else wants to run. One
-    // in a hundred may meet a moment in which the machine does not give some thread its turn.
+    // The rest is the kernel's work of taking a process down, while everything else wants to run.
+    // One in a hundred may meet a moment in which the machine gives some thread no turn.
     assert!(behind.at(500) < TOLERANCE / 5 && behind.at(900) < TOLERANCE / 2);
     assert!(behind.late() <= 1 + behind.0.len() / 100);
     end(scratch, system, supervision).await;

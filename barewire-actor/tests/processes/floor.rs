@@ -11,8 +11,8 @@ use rustix::process::{PidfdFlags, pidfd_open};
 
 use crate::scratch::pid;
 
-/// A thread that does nothing but wait for the end of a process, as the kernel tells it, and that has
-/// its turn as soon as the kernel gives one.
+/// A thread that does nothing but wait for the end of a process, as the kernel tells it, and that
+/// has its turn as soon as the kernel gives one.
 pub(crate) struct Witness(JoinHandle<Instant>);
 
 impl Witness {

@@ -1,7 +1,7 @@
 //! How soon the scheduler gives a thread its turn after it was woken.
 //!
-//! Since Linux 6.12 `sched_setattr` takes the length of the turns of an ordinary thread. It needs no
-//! privilege and gives no more of the processor: a thread with short turns has more of them, and
+//! Since Linux 6.12 `sched_setattr` takes the length of the turns of an ordinary thread. It needs
+//! no privilege and gives no more of the processor: a thread with short turns has more of them, and
 //! comes before others when it is woken. Where the call is forbidden, or the kernel older, nothing
 //! changes.
 
@@ -43,8 +43,8 @@ fn get() -> io::Result<sched_attr> {
         sched_period: 0,
     };
     let (this, flags): (c_int, c_int) = (0, 0);
-    // SAFETY: the kernel writes at most `SIZE` bytes to `now`, which has so many; the attributes are
-    // integers, so all that it can write is valid.
+    // SAFETY: the kernel writes at most `SIZE` bytes to `now`, which has so many; the attributes
+    // are integers, so all that it can write is valid.
     let result: c_long =
         unsafe { libc::syscall(libc::SYS_sched_getattr, this, &raw mut now, SIZE, flags) };
     if result == 0 { Ok(now) } else { Err(io::Error::last_os_error()) }

@@ -16,7 +16,7 @@ use crate::builder::new_node;
 use crate::cause::Cause;
 use crate::core::packet::Body;
 use crate::error::SystemError;
-use crate::process::deaths;
+use crate::process::{children, deaths};
 use crate::program::Program;
 use crate::strategy::{Backoff, Decision, Restart, Restarts, Strategy};
 use crate::system::{ActorSystem, Event};
@@ -250,7 +250,7 @@ async fn start_process(system: ActorSystem, worker: WorkerProcess) -> Result<Run
     let mut events = system.events();
     let command = worker.command(id, &system).map_err(fault)?;
     let node = Arc::downgrade(&system.node);
-    let child = deaths::Starting { id, node, command, group: false };
+    let child = children::Starting { id, node, command, group: false };
     let (_, mut ended) = deaths::start_child(child).await.map_err(fault)?;
     let ready = async {
         while let Some(event) = events.next().await {
@@ -295,7 +295,7 @@ async fn start_program(program: Program) -> Result<Running, SystemError> {
     let id = new_node()?;
     let command = program.command().map_err(fault)?;
     // No node will have anything of it.
-    let child = deaths::Starting { id, node: Weak::new(), command, group: true };
+    let child = children::Starting { id, node: Weak::new(), command, group: true };
     let (process, ended) = deaths::start_child(child).await.map_err(fault)?;
     let ended = Box::pin(async move { ended.await.unwrap_or(Cause::ProcessEnded) });
     Ok(Running { identity: Identity::Program { id, process }, ended, stop: program.stop })

@@ -16,6 +16,7 @@ pub mod shared_memory {
     pub use crate::segment::InPlace;
     pub use crate::sys::file::{create_sealed, is_sealed};
     pub use crate::sys::map::Mapping;
+    pub use crate::sys::turns::with_short_turns;
 }
 mod sync;
 mod sys;

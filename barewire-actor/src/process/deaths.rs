@@ -1,65 +1,74 @@
-//! The thread that starts children, and learns from the kernel when a process has ended.
+//! The thread that learns from the kernel when a process has ended, and tells who waits for it.
 //!
-//! One per program, and it never ends: a child is killed by the kernel when the thread that has
-//! started it ends (`PR_SET_PDEATHSIG`), so that no child outlives its parent.
+//! One per program. It does nothing that takes long, so that nobody hears late of one end because
+//! of another, and has short turns, so that it hears soon of each.
 
 use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, ExitStatus};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak, mpsc};
+use std::process::ExitStatus;
+use std::sync::{Arc, OnceLock, Weak, mpsc};
 
+use barewire_runtime::shared_memory::with_short_turns;
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::sync::oneshot;
 
+use super::children::{self, Ended, Own, Started, Starting, Task};
 use crate::address::NodeId;
 use crate::cause::Cause;
-use crate::node::{Node, Remains};
+use crate::node::Node;
 
 enum Order {
-    Observe { node: Weak<Node>, id: NodeId },
-    Start { child: Box<Starting>, started: Answer },
-    Signal { id: NodeId, signal: Signal },
+    Observe {
+        node: Weak<Node>,
+        id: NodeId,
+    },
+    /// A child of that number is about to be started.
+    Expect {
+        id: NodeId,
+        node: Weak<Node>,
+    },
+    /// It was started, or could not be.
+    Started {
+        id: NodeId,
+        child: Option<(OwnedFd, Own)>,
+    },
+    Signal {
+        id: NodeId,
+        signal: Signal,
+    },
 }
 
-/// A child that is to be started.
-pub(crate) struct Starting {
-    /// By what number it is known from then on.
-    pub(crate) id: NodeId,
-    /// The node that it will be, as another node sees it.
-    pub(crate) node: Weak<Node>,
-    pub(crate) command: Command,
-    /// Whether signals are for all of its process group, which ends with it.
-    pub(crate) group: bool,
-}
-
-/// A child that was started: the number of its process, and what will be heard of it.
-pub(crate) type Started = std::io::Result<(u32, oneshot::Receiver<Cause>)>;
-
-type Answer = oneshot::Sender<Started>;
-
-struct Thread {
+/// The way to this thread, and to the one that does what takes long.
+struct Threads {
     orders: mpsc::Sender<Order>,
     bell: PipeWriter,
+    tasks: mpsc::Sender<Task>,
 }
 
-static THREAD: OnceLock<Option<Mutex<Thread>>> = OnceLock::new();
-
-fn order(order: Order) -> bool {
-    let thread = THREAD.get_or_init(|| start().ok().map(Mutex::new));
-    let Some(thread) = thread else { return false };
-    let mut thread = thread.lock().unwrap_or_else(PoisonError::into_inner);
-    thread.orders.send(order).is_ok() && thread.bell.write_all(&[0]).is_ok()
+fn threads() -> Option<&'static Threads> {
+    static THREADS: OnceLock<Option<Threads>> = OnceLock::new();
+    THREADS.get_or_init(|| start().ok()).as_ref()
 }
 
-fn start() -> std::io::Result<Thread> {
+fn start() -> std::io::Result<Threads> {
     let (listener, bell) = std::io::pipe()?;
     let (orders, inbox) = mpsc::channel();
+    let (tasks, later) = mpsc::channel();
+    std::thread::Builder::new()
+        .name("olivier-children".to_owned())
+        .spawn(move || children::run(&later))?;
+    let observer = Observer { observed: Vec::new(), expected: Vec::new(), tasks: tasks.clone() };
     std::thread::Builder::new()
         .name("olivier-deaths".to_owned())
-        .spawn(move || Observer { observed: Vec::new() }.run(listener, &inbox))?;
-    Ok(Thread { orders, bell })
+        .spawn(move || with_short_turns(|| observer.run(listener, &inbox)))?;
+    Ok(Threads { orders, bell, tasks })
+}
+
+fn order(order: Order) -> bool {
+    let Some(threads) = threads() else { return false };
+    threads.orders.send(order).is_ok() && (&threads.bell).write_all(&[0]).is_ok()
 }
 
 /// Learns of the end of a node's process, on behalf of another node.
@@ -72,8 +81,21 @@ pub(crate) fn observe(node: &Arc<Node>, id: NodeId) {
 /// Starts a child.
 pub(crate) async fn start_child(child: Starting) -> Started {
     let (started, answer) = oneshot::channel();
-    order(Order::Start { child: Box::new(child), started });
+    if let Some(threads) = threads() {
+        let _ = threads.tasks.send(Task::Start { child: Box::new(child), started });
+    }
     answer.await.unwrap_or_else(|_| Err(std::io::Error::other("no thread to start it")))
+}
+
+/// Whoever asks for the end of that child from now on hears of it as of one that was started here,
+/// however soon it makes itself known.
+pub(super) fn expect(id: NodeId, node: Weak<Node>) {
+    order(Order::Expect { id, node });
+}
+
+/// Learns of the end of a child that was expected, unless it could not be started.
+pub(super) fn started(id: NodeId, child: Option<(OwnedFd, Own)>) {
+    order(Order::Started { id, child });
 }
 
 /// Kills a child; nothing happens if it has ended.
@@ -93,22 +115,11 @@ struct Observed {
     child: Option<Own>,
 }
 
-/// A process that was started here.
-struct Own {
-    process: Child,
-    group: bool,
-    end: oneshot::Sender<Cause>,
-}
-
-impl Own {
-    /// Until it is waited for, its number is that of this child, and of its group.
-    fn signal_group(&self, signal: Signal) {
-        let _ = kill_process_group(Pid::from_child(&self.process), signal);
-    }
-}
-
 struct Observer {
     observed: Vec<Observed>,
+    /// Children that are about to be started, and who is to be told of their ends.
+    expected: Vec<(NodeId, Vec<Weak<Node>>)>,
+    tasks: mpsc::Sender<Task>,
 }
 
 impl Observer {
@@ -129,8 +140,8 @@ impl Observer {
                     ended.push(self.observed.swap_remove(index).end());
                 }
             }
-            // Cleaning up may take long; by now all who wait for one of them know.
-            ended.into_iter().for_each(Ended::forget);
+            // By now all who wait for one of them know.
+            ended.into_iter().for_each(|ended| self.forget(ended));
             if ready[0] {
                 let mut octets = [0; 64];
                 let _ = listener.read(&mut octets);
@@ -141,24 +152,16 @@ impl Observer {
         }
     }
 
+    fn forget(&self, ended: Ended) {
+        // The other thread never ends.
+        let _ = self.tasks.send(Task::Forget(ended));
+    }
+
     fn obey(&mut self, order: Order) {
         match order {
             Order::Observe { node, id } => self.observe(&node, id),
-            Order::Start { child, started } => {
-                let Starting { id, node, mut command, group } = *child;
-                let begun = command.spawn().and_then(|process| {
-                    let handle = open(process.id().cast_signed())?;
-                    Ok((process, handle))
-                });
-                let answer = begun.map(|(process, handle)| {
-                    let (end, ended) = oneshot::channel();
-                    let number = process.id();
-                    let child = Some(Own { process, group, end });
-                    self.observed.push(Observed { id, handle, told: vec![node], child });
-                    (number, ended)
-                });
-                let _ = started.send(answer);
-            }
+            Order::Expect { id, node } => self.expected.push((id, vec![node])),
+            Order::Started { id, child } => self.started(id, child),
             Order::Signal { id, signal } => {
                 let Some(one) = self.observed.iter().find(|one| one.id == id) else { return };
                 match &one.child {
@@ -170,12 +173,29 @@ impl Observer {
         }
     }
 
+    fn started(&mut self, id: NodeId, child: Option<(OwnedFd, Own)>) {
+        let Some(index) = self.expected.iter().position(|expected| expected.0 == id) else {
+            return;
+        };
+        let (_, told) = self.expected.swap_remove(index);
+        if let Some((handle, child)) = child {
+            self.observed.push(Observed { id, handle, told, child: Some(child) });
+        }
+    }
+
+    /// Who is told of an end that is waited for, or will be.
+    fn told(&mut self, id: NodeId) -> Option<&mut Vec<Weak<Node>>> {
+        let observed = self.observed.iter_mut().map(|one| (one.id, &mut one.told));
+        let expected = self.expected.iter_mut().map(|(of, told)| (*of, told));
+        observed.chain(expected).find(|(of, _)| *of == id).map(|(_, told)| told)
+    }
+
     fn observe(&mut self, weak: &Weak<Node>, id: NodeId) {
         let Some(node) = weak.upgrade() else { return };
-        if let Some(known) = self.observed.iter_mut().find(|one| one.id == id) {
-            known.told.retain(|other| other.strong_count() > 0);
-            if !known.told.iter().any(|other| other.ptr_eq(weak)) {
-                known.told.push(weak.clone());
+        if let Some(told) = self.told(id) {
+            told.retain(|other| other.strong_count() > 0);
+            if !told.iter().any(|other| other.ptr_eq(weak)) {
+                told.push(weak.clone());
             }
             return;
         }
@@ -191,22 +211,13 @@ impl Observer {
             }
             None => {
                 let cause = Cause::ProcessEnded;
-                if node.node_ended(id, &cause).is_some() {
-                    node.forget(id, &cause);
+                if let Some(remains) = node.node_ended(id, &cause) {
+                    let told = vec![(node, remains)];
+                    self.forget(Ended { id, cause, told, parent: None });
                 }
             }
         }
     }
-}
-
-/// A process that has ended, when those who wait for it have been told.
-struct Ended {
-    id: NodeId,
-    cause: Cause,
-    /// Whom, and what they had of it; given back last.
-    told: Vec<(Arc<Node>, Remains)>,
-    /// Who has started it, and may start it again.
-    parent: Option<oneshot::Sender<Cause>>,
 }
 
 impl Observed {
@@ -230,24 +241,6 @@ impl Observed {
     }
 }
 
-impl Ended {
-    fn forget(self) {
-        for (node, _) in &self.told {
-            node.forget(self.id, &self.cause);
-        }
-        if let Some(parent) = self.parent {
-            let _ = parent.send(self.cause);
-        }
-        for (node, remains) in self.told {
-            drop(remains);
-            let removed = node.shared.as_ref().map(|shared| shared.place.remove_abandoned());
-            if let Some(Err(error)) = removed {
-                tracing::warn!(node = %self.id, %error, "what a process that ended had is left");
-            }
-        }
-    }
-}
-
 fn cause_of(status: ExitStatus) -> Cause {
     match (status.signal(), status.code()) {
         (Some(signal), _) => Cause::Signalled { signal },
@@ -256,7 +249,7 @@ fn cause_of(status: ExitStatus) -> Cause {
     }
 }
 
-fn open(pid: i32) -> std::io::Result<OwnedFd> {
+pub(super) fn open(pid: i32) -> std::io::Result<OwnedFd> {
     let pid = Pid::from_raw(pid).ok_or(std::io::ErrorKind::InvalidInput)?;
     Ok(pidfd_open(pid, PidfdFlags::empty())?)
 }

@@ -2,7 +2,8 @@
 //!
 //! An ordinary run makes a few faults; `BAREWIRE_FAULTS=1000` makes so many of each kind:
 //! `BAREWIRE_FAULTS=1000 cargo test --release -p barewire-actor --test processes faults`, with
-//! `-- --nocapture` for its figures.
+//! `-- --nocapture` for its figures. The load is two tasks: each tells a worker twenty things, asks
+//! it one, and waits for the answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -122,8 +123,7 @@ impl Work {
         Self { over, tally, tasks, sleeper: Sleeper::begin() }
     }
 
-    /// How late a bare thread was meanwhile.
-    async fn end(self) -> Duration {
+    async fn end(self) {
         self.over.store(true, Ordering::Relaxed);
         for task in self.tasks {
             task.await.expect("no claim is broken");
@@ -144,7 +144,6 @@ impl Work {
         assert!(load(&tally.answered) > 0, "the load does something");
         // Two threads are woken: the one that keeps the time, and the one that asks.
         assert!(longest < DEADLINE + TOLERANCE + 2 * floor, "every question ends by its deadline");
-        floor
     }
 }
 
@@ -153,7 +152,7 @@ async fn killed_workers_lose_nothing_but_what_they_held() {
     let scratch = Scratch::new();
     let (system, supervision) = begin(&scratch, "kills", &WORKERS).await;
     let work = Work::begin(&system);
-    let (mut noticed, mut behind) = (Vec::new(), Vec::new());
+    let (mut noticed, mut ended, mut behind) = (Vec::new(), Vec::new(), Vec::new());
     let seed = std::process::id();
     println!("seed {seed}");
     let mut random = Random(u64::from(seed));
@@ -171,40 +170,49 @@ async fn killed_workers_lose_nothing_but_what_they_held() {
             assert_eq!(told.cause, Cause::Signalled { signal: 9 });
         }
         let told = Instant::now();
+        let seen = witness.ended();
         noticed.push(told - killed);
-        behind.push(told.saturating_duration_since(witness.ended()));
+        ended.push(seen.saturating_duration_since(killed));
+        behind.push(told.saturating_duration_since(seen));
     }
-    let floor = work.end().await;
-    let (noticed, behind) = (Spread::of(noticed), Spread::of(behind));
-    println!("{} kills, noticed after {noticed}", noticed.all);
-    println!("that is behind a thread that only waits for that end: {behind}");
+    work.end().await;
+    let (noticed, ended, behind) = (Spread::of(noticed), Spread::of(ended), Spread::of(behind));
+    println!("watchers were told after: {noticed}");
+    println!("a thread that only waits for that end heard of it after: {ended}");
+    println!("watchers were told behind it: {behind}");
     // The rest is the kernel's work of taking a process down, while everything else wants to run.
-    // Here as well two threads are woken: the one that hears of it, and the one that is told.
-    assert!(behind.middle < Duration::from_millis(2) && behind.most < TOLERANCE + 2 * floor);
+    // One in a hundred may meet a moment in which the machine gives some thread no turn.
+    assert!(behind.at(500) < TOLERANCE / 5 && behind.at(900) < TOLERANCE / 2);
+    assert!(behind.late() <= 1 + behind.0.len() / 100);
     end(scratch, system, supervision).await;
 }
 
-struct Spread {
-    middle: Duration,
-    most: Duration,
-    /// How many are later than tolerated, of how many.
-    late: usize,
-    all: usize,
-}
+/// Times, the shortest first.
+struct Spread(Vec<Duration>);
 
 impl Spread {
     fn of(mut times: Vec<Duration>) -> Self {
         times.sort();
-        let late = times.iter().filter(|time| **time > TOLERANCE).count();
-        let most = times.last().copied().expect("there are some");
-        Self { middle: times[times.len() / 2], most, late, all: times.len() }
+        Self(times)
+    }
+
+    /// What so many of a thousand do not exceed.
+    fn at(&self, thousandths: usize) -> Duration {
+        self.0[(self.0.len() - 1) * thousandths / 1000]
+    }
+
+    fn late(&self) -> usize {
+        self.0.iter().filter(|time| **time > TOLERANCE).count()
     }
 }
 
 impl std::fmt::Display for Spread {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { middle, most, late, all } = self;
-        write!(f, "{middle:?} in the middle, {most:?} at most, {late} of {all} after {TOLERANCE:?}")
+        for (thousandths, name) in [(500, "p50"), (900, "p90"), (990, "p99"), (999, "p99.9")] {
+            write!(f, "{name} {:?}, ", self.at(thousandths))?;
+        }
+        let (most, late, all) = (self.at(1000), self.late(), self.0.len());
+        write!(f, "at most {most:?}; {late} of {all} after {TOLERANCE:?}")
     }
 }
 

@@ -5,22 +5,25 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use barewire_runtime::shared_memory::with_short_turns;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{PidfdFlags, pidfd_open};
 
 use crate::scratch::pid;
 
-/// A thread that does nothing but wait for the end of a process, as the kernel tells it.
+/// A thread that does nothing but wait for the end of a process, as the kernel tells it, and that
+/// has its turn as soon as the kernel gives one.
 pub(crate) struct Witness(JoinHandle<Instant>);
 
 impl Witness {
     pub(crate) fn of(process: u64) -> Self {
         let handle = pidfd_open(pid(process), PidfdFlags::empty()).expect("a child can be opened");
-        Self(std::thread::spawn(move || {
+        let wait = move || {
             let mut files = [PollFd::new(&handle, PollFlags::IN)];
             poll(&mut files, None).expect("a process can be waited for");
             Instant::now()
-        }))
+        };
+        Self(std::thread::spawn(|| with_short_turns(wait)))
     }
 
     /// When the process had ended.

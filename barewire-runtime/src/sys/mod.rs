@@ -6,7 +6,8 @@
 //! ([`lock`]); shared mappings ([`map`]); a wait on a 32-bit word shared by processes, or on one of
 //! many ([`futex`]); a wait on descriptors, one of which threads can signal ([`poll`]); sockets and
 //! FIFOs that have a name in a directory, and that take descriptors along ([`socket`], [`fifo`]).
-//! A barrier in all processes ([`barrier`]) makes publishing cheaper where there is one.
+//! A barrier in all processes ([`barrier`]) makes publishing cheaper where there is one, and short
+//! turns ([`turns`]) let a thread hear sooner of what has happened.
 
 pub(crate) mod barrier;
 pub(crate) mod fifo;
@@ -16,6 +17,7 @@ pub(crate) mod lock;
 pub(crate) mod map;
 pub(crate) mod poll;
 pub(crate) mod socket;
+pub(crate) mod turns;
 
 #[cfg(target_endian = "big")]
 compile_error!("the fixed layout is little-endian; big-endian targets are not supported");

@@ -28,6 +28,8 @@ pub(crate) struct Words {
     arrived: Alone<AtomicU64>,
     /// The line that is bounced.
     pub(crate) line: Alone<AtomicU64>,
+    /// The lines that each side writes one of.
+    pub(crate) lines: [Alone<AtomicU64>; 2],
     /// The words that sleepers sleep on, one for each side.
     pub(crate) futex: [Alone<AtomicU32>; 2],
     /// How long the right side waited before it sent, in ticks.

@@ -1,6 +1,6 @@
 //! What the machine itself takes: a line from core to core, a raw wake, a copy.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::control::Control;
@@ -28,27 +28,39 @@ pub(crate) enum Side {
     Right,
 }
 
-/// One way of a cache line between this core and the other side's, the middle of many.
+/// One way of a cache line between this core and the other side's, the middle of many. Both sides
+/// write the one line, and whoever reads it comes to own it.
 ///
 /// `turn` counts the calls of this row; both sides call it at the same time. The right side
 /// measures nothing.
 pub(crate) fn line(control: &Control, side: Side, turn: u64) -> Option<f64> {
     let word = &control.words().line.0;
+    bounce([word, word], side, turn)
+}
+
+/// Likewise where each side writes a line of its own and reads the other's, as messages in two
+/// channels do: a writer has to get its line back first, from the reader that looks at it.
+pub(crate) fn lines(control: &Control, side: Side, turn: u64) -> Option<f64> {
+    let [left, right] = &control.words().lines;
+    bounce([&left.0, &right.0], side, turn)
+}
+
+fn bounce([left, right]: [&AtomicU64; 2], side: Side, turn: u64) -> Option<f64> {
     let first = turn * 2 * LINE_TRIPS;
     let mut samples = Samples::with_room(LINE_TRIPS as usize);
     let mut last = machine::ticks();
     for trip in (first..).step_by(2).take(LINE_TRIPS as usize) {
         match side {
             Side::Left => {
-                word.store(trip + 1, Ordering::Release);
-                while word.load(Ordering::Acquire) != trip + 2 {}
+                left.store(trip + 1, Ordering::Release);
+                while right.load(Ordering::Acquire) != trip + 2 {}
                 let now = machine::ticks();
                 samples.record(now - last);
                 last = now;
             }
             Side::Right => {
-                while word.load(Ordering::Acquire) != trip + 1 {}
-                word.store(trip + 2, Ordering::Release);
+                while left.load(Ordering::Acquire) != trip + 1 {}
+                right.store(trip + 2, Ordering::Release);
             }
         }
     }

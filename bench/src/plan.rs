@@ -131,6 +131,8 @@ pub(crate) struct Report {
     pub(crate) stamps: u64,
     /// One way of a cache line, before and after; from the first producer.
     pub(crate) line_ns: Option<[f64; 2]>,
+    /// One way where each side writes a line of its own, in the middle; from the first producer.
+    pub(crate) lines_ns: Option<f64>,
     /// One way of a raw wake, before and after; from the first producer.
     pub(crate) futex_ns: Option<[f64; 2]>,
     /// The part of the measured time in which somebody else had its core.

@@ -28,6 +28,7 @@ const COPIES: [usize; 2] = [16 << 10, 64 << 20];
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Floor {
     pub(crate) line_ns: Option<f64>,
+    pub(crate) lines_ns: Option<f64>,
     pub(crate) ring_msgs_per_s: Option<f64>,
     pub(crate) ring_1kib_msgs_per_s: Option<f64>,
     pub(crate) touch_8kib_ns: Option<f64>,
@@ -50,6 +51,7 @@ pub(crate) struct Figure {
     pub(crate) bytes: Option<u64>,
     /// The floors beside this row, before and after; the line's middle is `line_ns`.
     pub(crate) lines: Option<[f64; 2]>,
+    pub(crate) lines_ns: Option<f64>,
     pub(crate) futex_ns: Option<f64>,
     /// The part of its time in which others had its cores, where each process has one of its own.
     pub(crate) waited: f64,
@@ -138,7 +140,7 @@ impl Bench<'_> {
             let reports = self.order(FLOOR, row(Kind::Wake { one_core }, Size::B64)).measure()?;
             Ok(reports[0].futex_ns.map(|[before, after]| (before + after) / 2.0))
         };
-        let lines = self.order(FLOOR, row(Kind::Try, Size::B64)).measure()?[0].line_ns;
+        let lines = self.order(FLOOR, row(Kind::Try, Size::B64)).measure()?.swap_remove(0);
         let core = self.cores[0];
         let copies = std::thread::spawn(move || {
             let pinned = machine::pin(core).map_err(|error| error.to_string());
@@ -147,7 +149,8 @@ impl Bench<'_> {
         let [memcpy_gb_per_s, memcpy_64mib_gb_per_s] =
             copies.join().map_err(|_| "copying failed")??;
         Ok(Floor {
-            line_ns: lines.map(|[before, after]| (before + after) / 2.0),
+            line_ns: lines.line_ns.map(|[before, after]| (before + after) / 2.0),
+            lines_ns: lines.lines_ns,
             ring_msgs_per_s: rate(Size::B64),
             ring_1kib_msgs_per_s: rate(Size::KiB1),
             touch_8kib_ns: touch(Size::KiB8),
@@ -293,6 +296,7 @@ fn figures(system: &'static str, row: Row, reports: &[Report]) -> Outcome<Vec<Fi
         syscalls: None,
         bytes: None,
         lines: first.line_ns,
+        lines_ns: first.lines_ns,
         futex_ns: first.futex_ns.map(|[before, after]| (before + after) / 2.0),
         waited: if alone { waited } else { 0.0 },
         raw: None,

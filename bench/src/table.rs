@@ -13,6 +13,7 @@ pub(crate) fn print_floor(floor: &Floor) {
     println!("\nFloors");
     let lines = [
         ("cache line, one way", floor.line_ns.map(time)),
+        ("a line of each side's, one way", floor.lines_ns.map(time)),
         ("raw ring, 64 B", floor.ring_msgs_per_s.map(rate)),
         ("raw ring, 1 KiB", floor.ring_1kib_msgs_per_s.map(rate)),
         ("8 KiB written and read, one way", floor.touch_8kib_ns.map(time)),

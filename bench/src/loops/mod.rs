@@ -71,8 +71,9 @@ impl Context {
         report.waited = waited as f64 / start.elapsed().as_nanos().max(1) as f64;
         self.control.barrier();
         let after = self.floors(1);
-        report.line_ns = before.0.zip(after.0).map(Into::into);
-        report.futex_ns = before.1.zip(after.1).map(Into::into);
+        report.line_ns = before.line.zip(after.line).map(Into::into);
+        report.lines_ns = before.lines.zip(after.lines).map(|(one, other)| (one + other) / 2.0);
+        report.futex_ns = before.futex.zip(after.futex).map(Into::into);
         Ok(())
     }
 
@@ -88,22 +89,30 @@ impl Context {
         floor::futex(&self.control, side, turn, self.pause()?)
     }
 
-    fn floors(&self, turn: u32) -> (Option<f64>, Option<f64>) {
-        let Some(side) = self.side() else {
-            return (None, None);
+    fn floors(&self, turn: u32) -> Floors {
+        // Where system calls are counted, nothing else is wanted.
+        let (Some(side), None) = (self.side(), self.plan.trips) else {
+            return Floors::default();
         };
-        match self.plan.row.kind {
-            // Where system calls are counted, nothing else is wanted.
-            _ if self.plan.trips.is_some() => (None, None),
-            // On one core a line goes nowhere.
-            Kind::Wake { one_core: true } => (None, self.futex(side, turn)),
-            Kind::Wake { one_core: false } => {
-                let line = floor::line(&self.control, side, turn.into());
-                (line, self.futex(side, turn))
-            }
-            _ => (floor::line(&self.control, side, turn.into()), None),
+        // On one core a line goes nowhere.
+        let one_core = matches!(self.plan.row.kind, Kind::Wake { one_core: true });
+        let found = |floor: fn(&Control, Side, u64) -> Option<f64>| {
+            if one_core { None } else { floor(&self.control, side, turn.into()) }
+        };
+        Floors {
+            line: found(floor::line),
+            lines: found(floor::lines),
+            futex: self.futex(side, turn),
         }
     }
+}
+
+/// What the machine itself takes, beside a row; of what is a floor of it.
+#[derive(Default)]
+struct Floors {
+    line: Option<f64>,
+    lines: Option<f64>,
+    futex: Option<f64>,
 }
 
 /// How one that finds nothing to do goes on.

@@ -6,12 +6,14 @@
 //! ([`lock`]); shared mappings ([`map`]); a wait on a 32-bit word shared by processes, or on one of
 //! many ([`futex`]); a wait on descriptors, one of which threads can signal ([`poll`]); sockets and
 //! FIFOs that have a name in a directory, and that take descriptors along ([`socket`], [`fifo`]).
+//! Where a library has connections over TCP, closing them must not wait ([`linger`]).
 //! A barrier in all processes ([`barrier`]) makes publishing cheaper where there is one.
 
 pub(crate) mod barrier;
 pub(crate) mod fifo;
 pub(crate) mod file;
 pub(crate) mod futex;
+pub(crate) mod linger;
 pub(crate) mod lock;
 pub(crate) mod map;
 pub(crate) mod poll;

@@ -91,7 +91,8 @@ pub struct ZenohTransport {
 }
 
 impl ZenohTransport {
-    /// Opens the transport of a node. A client's router need not be there yet.
+    /// Opens the transport of a node. A client's router need not be there yet. The others try for
+    /// two seconds to listen.
     ///
     /// # Errors
     ///

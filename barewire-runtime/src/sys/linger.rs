@@ -25,44 +25,35 @@ pub fn close_without_waiting(seconds: u16) -> io::Result<usize> {
 
 /// Whether that is a connection over TCP whose closing waits for so long. Nothing else is one.
 fn lingers(descriptor: c_int, seconds: u16) -> bool {
-    let asked = libc::linger { l_onoff: 1, l_linger: c_int::from(seconds) };
-    let mut found = libc::linger { l_onoff: 0, l_linger: 0 };
-    let mut protocol: c_int = 0;
-    get(descriptor, libc::SO_LINGER, &mut found)
-        && (found.l_onoff, found.l_linger) == (asked.l_onoff, asked.l_linger)
-        && get(descriptor, libc::SO_PROTOCOL, &mut protocol)
-        && protocol == libc::IPPROTO_TCP
+    get(descriptor, libc::SO_LINGER) == Some([1, c_int::from(seconds)])
+        && get(descriptor, libc::SO_PROTOCOL) == Some([libc::IPPROTO_TCP])
 }
 
-/// Reads an option of a socket whose value is a `T`, which is a struct of integers or one; false
-/// if the descriptor is no socket, or has been closed by now.
-fn get<T: Copy>(descriptor: c_int, option: c_int, value: &mut T) -> bool {
-    let mut size = size_of::<T>() as libc::socklen_t;
-    let pointer = (&raw mut *value).cast();
-    // SAFETY: the kernel writes at most `size` bytes, which `value` has, and all values of its
-    // integers are valid. A descriptor that is closed, or anything else by now, is no harm: it is
-    // only asked.
+/// An option of a socket, as the integers that it is made of; nothing if the descriptor is no
+/// socket, or has been closed by now.
+fn get<const COUNT: usize>(descriptor: c_int, option: c_int) -> Option<[c_int; COUNT]> {
+    let mut value = [0; COUNT];
+    let mut size = size_of_val(&value) as libc::socklen_t;
+    let pointer = (&raw mut value).cast();
+    // SAFETY: the kernel writes at most `size` bytes, which `value` has. A descriptor that is
+    // closed, or anything else by now, is no harm: it is only asked.
     let result =
         unsafe { libc::getsockopt(descriptor, libc::SOL_SOCKET, option, pointer, &raw mut size) };
-    result == 0 && size as usize == size_of::<T>()
+    (result == 0 && size as usize == size_of_val(&value)).then_some(value)
 }
 
 fn stop_lingering(descriptor: c_int) -> bool {
-    let off = libc::linger { l_onoff: 0, l_linger: 0 };
-    let size = size_of_val(&off) as libc::socklen_t;
+    let off: [c_int; 2] = [0, 0];
+    let (pointer, size) = ((&raw const off).cast(), size_of_val(&off) as libc::socklen_t);
+    let (level, option) = (libc::SOL_SOCKET, libc::SO_LINGER);
     // SAFETY: the value is as long as it is said to be. Should the descriptor be another socket by
     // now, this is how that was made; and if it is no socket, nothing changes.
-    let result = unsafe {
-        libc::setsockopt(
-            descriptor,
-            libc::SOL_SOCKET,
-            libc::SO_LINGER,
-            (&raw const off).cast(),
-            size,
-        )
-    };
+    let result = unsafe { libc::setsockopt(descriptor, level, option, pointer, size) };
     result == 0
 }
+
+/// What `SO_LINGER` is made of: whether it is on, and seconds.
+const _: () = assert!(size_of::<libc::linger>() == size_of::<[c_int; 2]>());
 
 #[cfg(test)]
 mod tests {

@@ -39,10 +39,9 @@ use ::zenoh::Wait;
 use ::zenoh::key_expr::KeyExpr;
 use ::zenoh::qos::{CongestionControl, Priority};
 use ::zenoh::sample::Locality;
+use barewire_runtime::tcp::close_without_waiting;
 
 pub use options::{ZenohIdentity, ZenohOptions, ZenohScouting, ZenohShape, ZenohTls};
-
-use barewire_runtime::tcp::close_without_waiting;
 
 use super::{Event, Sent, Transport, TransportError, Wake};
 use crate::core::link::WINDOW;

@@ -170,8 +170,9 @@ fn hosts(way: &str) {
     assert!(results.values().all(|times| *times == 1), "and none has two");
     println!(
         "{}: {} tasks in {:.1} s, parted for {:?}, unplugged for {:?}; work went on {together:.1?} \
-         after the partition, and {without:.1?} after {NOTICED:?} without a host; a dead worker was \
-         noticed after {noticed:.1?}; 5 % lost and up to 50 ms late, by a switch of the test's own",
+         after the partition, and {without:.1?} after {NOTICED:?} without a host; a dead worker \
+         was noticed after {noticed:.1?}; 5 % lost and up to 50 ms late, by a switch of the \
+         test's own",
         way(desk),
         work.pending.len(),
         begun.elapsed().as_secs_f32(),

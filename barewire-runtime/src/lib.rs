@@ -20,6 +20,11 @@ pub mod shared_memory {
 }
 mod sync;
 mod sys;
+/// What the cluster needs for the connections of another library; not for people.
+#[doc(hidden)]
+pub mod tcp {
+    pub use crate::sys::linger::close_without_waiting;
+}
 pub mod value;
 
 pub use barewire_schema as schema;

@@ -87,7 +87,10 @@ fn boxed<T: Transport + 'static>(transport: T) -> Box<dyn Transport> {
 pub(crate) struct End {
     pub(crate) me: Incarnation,
     pub(crate) transport: Box<dyn Transport>,
+    /// What has come that is no greeting.
     pub(crate) frames: Vec<Vec<u8>>,
+    /// Who has greeted. Such frames may come late, in between others.
+    heard: BTreeSet<Incarnation>,
     pub(crate) lost: BTreeSet<Incarnation>,
 }
 
@@ -98,13 +101,19 @@ impl End {
     }
 
     pub(crate) fn of(me: Incarnation, transport: Box<dyn Transport>) -> Self {
-        Self { me, transport, frames: Vec::new(), lost: BTreeSet::new() }
+        let (heard, lost) = (BTreeSet::new(), BTreeSet::new());
+        Self { me, transport, frames: Vec::new(), heard, lost }
     }
 
     pub(crate) fn receive(&mut self, patience: Duration) {
-        let Self { transport, frames, lost, .. } = self;
+        let Self { transport, frames, heard, lost, .. } = self;
         let taken = transport.receive(patience, &mut |event| match event {
-            Event::Frame(octets) => frames.push(octets.to_vec()),
+            Event::Frame(octets) => match sender(octets) {
+                Some(node) if octets == greeting(node) => {
+                    heard.insert(node);
+                }
+                _ => frames.push(octets.to_vec()),
+            },
             Event::Seen(_) => {}
             Event::Lost(node) => {
                 lost.insert(node);
@@ -115,23 +124,19 @@ impl End {
 
     /// A frame of that length or a little less.
     pub(crate) fn frame(&self, to: Incarnation, length: usize, fill: u8) -> Vec<u8> {
-        let header = Header::new(CLUSTER, self.me, to);
-        let empty = Frame { header: header.clone(), messages: vec![] }.encode().len();
-        let octets = vec![fill; length.saturating_sub(empty + 11)];
-        Frame { header, messages: vec![Message::Octets { channel: 0, octets }] }.encode()
+        frame(self.me, to, length, fill)
     }
 
     /// Says to all that it is there.
     pub(crate) fn greet(&mut self) {
-        let frame = self.frame(Incarnation::EVERYBODY, 0, 0);
-        self.transport.broadcast(&frame).expect("it lives");
+        self.transport.broadcast(&greeting(self.me)).expect("it lives");
     }
 
-    /// Who has said something; that is forgotten.
+    /// Who has greeted; that is forgotten.
     pub(crate) fn heard(&mut self) -> BTreeSet<Incarnation> {
-        let me = self.me;
-        let frames = self.frames.drain(..);
-        frames.filter_map(|frame| sender(&frame)).filter(|node| *node != me).collect()
+        let mut heard = std::mem::take(&mut self.heard);
+        heard.remove(&self.me);
+        heard
     }
 
     /// Greets until that many others have been heard; who they are.
@@ -145,6 +150,17 @@ impl End {
         });
         heard
     }
+}
+
+fn frame(from: Incarnation, to: Incarnation, length: usize, fill: u8) -> Vec<u8> {
+    let header = Header::new(CLUSTER, from, to);
+    let empty = Frame { header: header.clone(), messages: vec![] }.encode().len();
+    let octets = vec![fill; length.saturating_sub(empty + 11)];
+    Frame { header, messages: vec![Message::Octets { channel: 0, octets }] }.encode()
+}
+
+fn greeting(from: Incarnation) -> Vec<u8> {
+    frame(from, Incarnation::EVERYBODY, 0, 0)
 }
 
 /// Waits for something, but not for ever.
@@ -178,6 +194,6 @@ pub(crate) fn meet(ends: &mut [End]) {
     });
     for end in ends {
         end.receive(Duration::from_millis(20));
-        end.frames.clear();
+        end.heard();
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn a_stopped_process_is_not_lost_and_a_killed_one_is_where_the_kernel
     let begun = Instant::now();
     while begun.elapsed() < STOPPED {
         one.receive(Duration::from_millis(10));
-        one.frames.clear();
+        one.heard();
     }
     assert!(one.lost.is_empty(), "{way:?}: a stopped process is not dead");
     process.signal(libc::SIGCONT);

@@ -1,5 +1,6 @@
 //! The shapes of zenoh's network: who may be started when, and who hears whom.
 
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use barewire_cluster::Incarnation;
@@ -38,6 +39,18 @@ fn a_client_whose_router_never_comes_closes_in_time() {
     let begun = Instant::now();
     drop(client);
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_router_listens_where_another_one_closes_a_little_later() {
+    let place = Place::new("later");
+    let before = TcpListener::bind(("127.0.0.1", port(place.path()))).expect("a free port");
+    let closes = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(300));
+        drop(before);
+    });
+    drop(End::open(Way::Routed, place.path(), Turn::First));
+    closes.join().expect("it only closes");
 }
 
 #[test]
@@ -82,7 +95,7 @@ fn clusters_of_other_names_are_not_heard() {
     }
     meet(&mut ends);
     other.receive(Duration::from_millis(100));
-    assert!(other.frames.is_empty(), "it hears another cluster");
+    assert!(other.heard().is_empty() && other.frames.is_empty(), "it hears another cluster");
     for end in &mut ends {
         end.receive(Duration::from_millis(10));
         assert!(!end.heard().contains(&me), "another cluster is heard");

@@ -1,5 +1,6 @@
 //! Who gets in where TLS is mutual, and who does not.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -38,8 +39,13 @@ impl Authority {
 
     /// What a node at 127.0.0.1 shows, and believes.
     fn node(&self, place: &Path, name: &str) -> ZenohTls {
+        self.node_at("127.0.0.1", place, name)
+    }
+
+    /// What a node at that address shows, and believes.
+    fn node_at(&self, address: &str, place: &Path, name: &str) -> ZenohTls {
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("an address");
+        let params = CertificateParams::new(vec![address.to_owned()]).expect("an address");
         let signed = params.signed_by(&key, &self.certificate, &self.key);
         let certificate = write(place, &format!("{name}.pem"), &signed.expect("signed").pem());
         let key = write(place, &format!("{name}.key"), &key.serialize_pem());
@@ -72,6 +78,7 @@ fn a_node_without_a_certificate_is_kept_out_and_one_with_it_gets_in() {
         ("without a certificate", client(without)),
         ("with a certificate of others", client(strange)),
         ("that does not believe the router", client(distrusts)),
+        ("of another authority", client(other.node(place.path(), "foreign"))),
         ("without TLS", open(ZenohOptions::client([&plain])).expect("it only tries")),
     ];
     let begun = Instant::now();
@@ -101,6 +108,31 @@ fn a_node_without_a_certificate_is_kept_out_and_one_with_it_gets_in() {
         end.receive(Duration::ZERO);
         assert!(end.heard().is_empty(), "a node {who} hears others");
     }
+}
+
+#[test]
+fn a_router_with_the_certificate_of_another_address_is_not_believed() {
+    let place = Place::new("names");
+    let ours = Authority::new(place.path(), "authority");
+    let endpoint = format!("tls/127.0.0.1:{}", port(place.path()));
+    let client = |tls| open(ZenohOptions::client([&endpoint]).tls(tls)).expect("it only tries");
+    let elsewhere = ours.node_at("127.0.0.2", place.path(), "router");
+    let mut router = open(ZenohOptions::router([&endpoint]).tls(elsewhere)).expect("a router");
+    let tls = ours.node(place.path(), "worker");
+    let mut checks = client(tls.clone());
+    let mut does_not = client(ZenohTls { verify_names: false, ..tls });
+    let mut heard = BTreeSet::new();
+    let begun = Instant::now();
+    wait_until("the one that does not check names", || {
+        for end in [&mut router, &mut checks, &mut does_not] {
+            end.greet();
+            end.receive(Duration::from_millis(2));
+        }
+        heard.extend(router.heard());
+        assert!(checks.heard().is_empty(), "a router with another name is believed");
+        assert!(!heard.contains(&checks.me), "a router with another name is spoken to");
+        begun.elapsed() >= TRIES && heard.contains(&does_not.me)
+    });
 }
 
 #[test]

@@ -8,11 +8,13 @@
 //! FIFOs that have a name in a directory, and that take descriptors along ([`socket`], [`fifo`]).
 //! A barrier in all processes ([`barrier`]) makes publishing cheaper where there is one, and short
 //! turns ([`turns`]) let a thread hear sooner of what has happened.
+//! Where a library has connections over TCP, closing them must not wait ([`linger`]).
 
 pub(crate) mod barrier;
 pub(crate) mod fifo;
 pub(crate) mod file;
 pub(crate) mod futex;
+pub(crate) mod linger;
 pub(crate) mod lock;
 pub(crate) mod map;
 pub(crate) mod poll;

@@ -1,6 +1,7 @@
 //! zenoh's configuration, from a node's options.
 
 use std::path::Path;
+use std::time::Duration;
 
 use ::zenoh::Config;
 
@@ -16,6 +17,8 @@ pub(super) const CONNECT_MS: u64 = 2000;
 /// How often it is tried: at first, and later.
 const RETRY_MS: u64 = 100;
 const RETRY_MOST_MS: u64 = 1000;
+/// A shorter lease would give up connections that are only slow.
+const LEAST_LEASE: Duration = Duration::from_millis(100);
 /// The most octets of a message in several fragments. Nodes send none that need any.
 const MOST_FRAGMENTED: usize = 256 * 1024;
 
@@ -67,6 +70,11 @@ fn check(options: &ZenohOptions) -> Result<(), TransportError> {
     Ok(())
 }
 
+/// How long a connection may be silent.
+pub(super) fn lease(options: &ZenohOptions) -> Duration {
+    options.lease.max(LEAST_LEASE)
+}
+
 pub(super) fn config(options: &ZenohOptions) -> Result<Config, TransportError> {
     check(options)?;
     let mut config = Config::default();
@@ -107,7 +115,7 @@ pub(super) fn config(options: &ZenohOptions) -> Result<Config, TransportError> {
     }
     // Neither plain connections where TLS is meant, nor any to whatever strangers name.
     set("transport/link/protocols", list(&[protocol.to_owned()]))?;
-    set("transport/link/tx/lease", options.lease.as_millis().max(100).to_string())?;
+    set("transport/link/tx/lease", lease(options).as_millis().to_string())?;
     let (open, accept) = ("transport/unicast/open_timeout", "transport/unicast/accept_timeout");
     set(open, CONNECT_MS.to_string())?;
     set(accept, CONNECT_MS.to_string())?;

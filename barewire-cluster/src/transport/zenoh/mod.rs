@@ -33,12 +33,13 @@ mod session;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::zenoh::Wait;
 use ::zenoh::key_expr::KeyExpr;
 use ::zenoh::qos::{CongestionControl, Priority};
 use ::zenoh::sample::Locality;
+use barewire_runtime::tcp::close_without_waiting;
 
 pub use options::{ZenohIdentity, ZenohOptions, ZenohScouting, ZenohShape, ZenohTls};
 
@@ -54,6 +55,8 @@ const FRAMES_IN_BATCH: usize = 4;
 const LARGEST_FRAME: usize = 16 * 1024 - 256;
 /// The most frames that a node has in flight to another one.
 const IN_FLIGHT: usize = WINDOW;
+/// For how many seconds zenoh makes closing a connection wait.
+const LINGER_S: u16 = 10;
 /// How many nodes are remembered.
 const MOST_KNOWN: usize = 4096;
 
@@ -80,11 +83,15 @@ pub struct ZenohTransport {
     inbox: Arc<Inbox>,
     known: BTreeMap<Incarnation, KeyExpr<'static>>,
     come: Vec<Come>,
+    /// How often connections are looked at, and when that was last done.
+    look_every: Duration,
+    looked: Option<Instant>,
     close_timeout: Duration,
 }
 
 impl ZenohTransport {
-    /// Opens the transport of a node. A client's router need not be there yet.
+    /// Opens the transport of a node. A client's router need not be there yet. The others try for
+    /// two seconds to listen.
     ///
     /// # Errors
     ///
@@ -101,8 +108,26 @@ impl ZenohTransport {
         let link = Link::begin(config, keys.clone(), me, inbox.clone(), client)?;
         let link = Some(if client { link } else { link.finish()? });
         let (known, come) = (BTreeMap::new(), Vec::new());
+        // Before zenoh gives up a connection, it must have been looked at.
+        let (look_every, looked) = (config::lease(&options) / 4, None);
         let close_timeout = options.close_timeout;
-        Ok(Self { me, keys, all, link, inbox, known, come, close_timeout })
+        Ok(Self { me, keys, all, link, inbox, known, come, look_every, looked, close_timeout })
+    }
+
+    /// Lets no connection hold zenoh's threads up when it is closed.
+    ///
+    /// zenoh tells the kernel that closing one waits for 10 s until the other side has everything
+    /// that was sent, and closes them in two threads that bring all that comes: two connections to
+    /// a host without a cable would make a router deaf for that long
+    /// (<https://github.com/eclipse-zenoh/zenoh/issues/1101>).
+    fn look_at_connections(&mut self) {
+        if self.looked.is_some_and(|looked| looked.elapsed() < self.look_every) {
+            return;
+        }
+        self.looked = Some(Instant::now());
+        if let Err(error) = close_without_waiting(LINGER_S) {
+            tracing::debug!(%error, "connections that are closed may hold up others");
+        }
     }
 
     fn know(&mut self, node: Incarnation) -> Result<(), TransportError> {
@@ -169,6 +194,7 @@ impl Transport for ZenohTransport {
         patience: Duration,
         take: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), TransportError> {
+        self.look_at_connections();
         let mut come = std::mem::take(&mut self.come);
         self.inbox.take(patience, &mut come);
         for one in come.drain(..) {
@@ -202,6 +228,8 @@ impl Transport for ZenohTransport {
 
 impl Drop for ZenohTransport {
     fn drop(&mut self) {
+        self.looked = None;
+        self.look_at_connections();
         if let Some(link) = self.link.take() {
             link.close(self.close_timeout);
         }

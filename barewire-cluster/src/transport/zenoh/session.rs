@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::zenoh::key_expr::KeyExpr;
 use ::zenoh::liveliness::LivelinessToken;
@@ -18,6 +18,9 @@ use super::inbox::{Come, Inbox};
 use crate::transport::{TransportError, Wake};
 use crate::wire::Incarnation;
 
+/// For how long it is tried to listen: whoever has listened there before, perhaps an earlier
+/// incarnation of the same node, may not have closed by now.
+const LISTEN_FOR: Duration = Duration::from_secs(2);
 /// How long to wait after a try that failed.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -131,7 +134,7 @@ pub(super) enum Link {
 }
 
 impl Link {
-    /// Begins to open a session. `again` tries until it succeeds or is given up.
+    /// Begins to open a session. It is tried for a while, with `again` until it is given up.
     pub(super) fn begin(
         config: Config,
         keys: Keys,
@@ -144,10 +147,12 @@ impl Link {
         let stops = given_up.clone();
         let thread = std::thread::Builder::new().name("prospero-zenoh".to_owned());
         let thread = thread.spawn(move || {
+            let begun = Instant::now();
             let result = loop {
+                let tries = again || begun.elapsed() < LISTEN_FOR;
                 match Open::new(config.clone(), &keys, me, &inbox) {
-                    Err(error) if again && !stops.load(Ordering::Relaxed) => {
-                        tracing::warn!(%error, "no router yet");
+                    Err(error) if tries && !stops.load(Ordering::Relaxed) => {
+                        tracing::warn!(%error, "zenoh does not open yet");
                         std::thread::sleep(PAUSE);
                     }
                     result => break result,

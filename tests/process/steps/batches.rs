@@ -1,11 +1,12 @@
 //! Operations on several messages of a queue at once, and on a queue that delivers at most once.
 
+use std::marker::PhantomData;
 use std::path::Path;
 
 use super::clock::progress;
 use super::queues::{
-    BEFORE, CAPACITY, CHILDS, Item, LEFT, LONG, Queue, Seen, World, again, assert_whole, once,
-    open, settle, take, take_all,
+    BEFORE, CAPACITY, CHILDS, Item, LEFT, LONG, Queue, Seen, World, again, assert_whole, at_once,
+    once, open, settle, take, take_all,
 };
 use super::runner::{Effect, Operation};
 use super::segments::NAME;
@@ -23,10 +24,41 @@ fn split(seen: Vec<Seen>) -> (Vec<Seen>, Vec<Seen>) {
     seen.into_iter().partition(|seen| seen.number >= CHILDS && seen.number != LEFT)
 }
 
-/// `enqueue_batch`, into a queue with room.
-pub(crate) struct EnqueueBatch;
+/// One of the calls that put several messages in.
+pub(crate) trait Form {
+    fn send(queue: &Queue, batch: &[Item]);
+}
 
-impl Operation for EnqueueBatch {
+/// `enqueue_batch`.
+pub(crate) struct Plain;
+/// `enqueue_batch_timeout`.
+pub(crate) struct Timed;
+/// `enqueue_batch_async`.
+pub(crate) struct Async;
+
+impl Form for Plain {
+    fn send(queue: &Queue, batch: &[Item]) {
+        queue.enqueue_batch(batch).expect("there is room");
+    }
+}
+
+impl Form for Timed {
+    fn send(queue: &Queue, batch: &[Item]) {
+        let sent = queue.enqueue_batch_timeout(batch, LONG);
+        assert_eq!(sent.expect("there is room"), batch.len());
+    }
+}
+
+impl Form for Async {
+    fn send(queue: &Queue, batch: &[Item]) {
+        at_once(queue.enqueue_batch_async(batch)).expect("there is room");
+    }
+}
+
+/// A call of the given form, into a queue with room.
+pub(crate) struct EnqueueBatch<F>(PhantomData<F>);
+
+impl<F: Form> Operation for EnqueueBatch<F> {
     type World = World;
     const VISIBLE: bool = true;
 
@@ -37,7 +69,7 @@ impl Operation for EnqueueBatch {
     fn child(at: &Path) -> u8 {
         let queue = open(at);
         let batch = BATCH.map(Item::new);
-        inside(|| queue.enqueue_batch(&batch)).expect("there is room");
+        inside(|| F::send(&queue, &batch));
         0
     }
 

@@ -1,6 +1,8 @@
 //! Operations on a queue.
 
 use std::path::Path;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use barewire::{BareSchema, MessageQueue, QueueMessage, Result};
@@ -229,6 +231,20 @@ sends! {
         loan.check = !CHILDS;
         loan.send().expect("there is room");
     };
+    /// `loan_async`, then `send`.
+    LoanAsync: |queue| {
+        let mut loan = at_once(queue.loan_async()).expect("there is room");
+        loan.number = CHILDS;
+        loan.check = !CHILDS;
+        loan.send().expect("there is room");
+    };
+}
+
+/// What a future yields that need not wait.
+pub(super) fn at_once<R>(future: impl Future<Output = R>) -> R {
+    let polled = pin!(future).poll(&mut Context::from_waker(Waker::noop()));
+    let Poll::Ready(result) = polled else { panic!("it has to wait") };
+    result
 }
 
 /// Operations that change nothing, whatever the child sees.

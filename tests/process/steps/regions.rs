@@ -1,5 +1,6 @@
 //! Operations on a region.
 
+use std::marker::PhantomData;
 use std::path::Path;
 use std::time::Duration;
 
@@ -136,10 +137,32 @@ fn after_update(region: &Region) -> Effect {
     }
 }
 
-/// `update`.
-pub(crate) struct Update;
+/// One of the calls that change a region.
+pub(crate) trait Form {
+    fn change(region: &Region);
+}
 
-impl Operation for Update {
+/// `update`.
+pub(crate) struct Turn;
+/// `try_update`.
+pub(crate) struct TurnAtOnce;
+
+impl Form for Turn {
+    fn change(region: &Region) {
+        region.update(bump).expect("it works");
+    }
+}
+
+impl Form for TurnAtOnce {
+    fn change(region: &Region) {
+        region.try_update(bump).expect("it works").expect("it is nobody's turn");
+    }
+}
+
+/// A call of the given form.
+pub(crate) struct Update<F>(PhantomData<F>);
+
+impl<F: Form> Operation for Update<F> {
     type World = World;
     const VISIBLE: bool = true;
 
@@ -149,7 +172,7 @@ impl Operation for Update {
 
     fn child(at: &Path) -> u8 {
         let region = open(at);
-        inside(|| region.update(bump)).expect("it works");
+        inside(|| F::change(&region));
         0
     }
 
@@ -180,7 +203,7 @@ impl Operation for UpdateAfterDeath {
     }
 
     fn child(at: &Path) -> u8 {
-        Update::child(at)
+        Update::<Turn>::child(at)
     }
 
     fn killed(world: World, _: &Path) -> Effect {

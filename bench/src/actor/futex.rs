@@ -25,12 +25,12 @@ impl Words {
         Ok(Self(MmapOptions::new().len(BYTES).map_raw(file)?))
     }
 
-    #[expect(clippy::cast_ptr_alignment, reason = "it is asserted first")]
     fn word(&self, at: usize) -> &AtomicU32 {
         assert!(at + 4 <= BYTES && at.is_multiple_of(4));
-        // SAFETY: in the mapping, aligned, and changed by atomic operations alone, in both
-        // processes.
-        unsafe { AtomicU32::from_ptr(self.0.as_mut_ptr().add(at).cast()) }
+        // SAFETY: in the mapping.
+        let word = unsafe { self.0.as_mut_ptr().add(at) };
+        // SAFETY: aligned, and changed by atomic operations alone, in both processes.
+        unsafe { AtomicU32::from_ptr(word.cast()) }
     }
 }
 

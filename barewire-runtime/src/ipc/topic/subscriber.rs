@@ -14,7 +14,7 @@ use super::ring::{Reader, Slots, join, part};
 use super::{Note, Shared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::FixedLayout;
-use crate::sync::Wait;
+use crate::sync::{Wait, spin_a_while};
 
 const LINE_WORDS: usize = 8;
 
@@ -34,8 +34,6 @@ const BREATH: u32 = 16;
 /// A message that is found after fewer looks than this is one of a stream; and a stream is over
 /// when so many looks have found nothing.
 const NEAR: u32 = 4;
-/// How often a subscriber looks before it sleeps.
-const SPINS: u32 = 400;
 /// Every so many looks of one who never sleeps are sure ones.
 const THOROUGH: u32 = 16;
 
@@ -264,12 +262,11 @@ impl<T: FixedLayout> Subscriber<T> {
     #[inline(never)]
     fn wait_longer(&mut self, deadline: Option<Instant>, most: Option<u64>) -> Option<Found> {
         let shared = Arc::clone(&self.shared);
-        let spins = if shared.wait == Wait::SpinThenPark { SPINS } else { 0 };
-        for _ in 0..spins {
-            std::hint::spin_loop();
-            let found = self.look(false, most);
-            if found.is_some() {
-                return found;
+        if shared.wait == Wait::SpinThenPark {
+            let look = || Ok::<_, std::convert::Infallible>(self.look(false, most));
+            match spin_a_while(look) {
+                Ok(None) => {}
+                Ok(found) => return found,
             }
         }
         let mut looks = 0_u32;

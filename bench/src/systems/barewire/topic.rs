@@ -2,6 +2,7 @@
 
 use barewire::{Publisher, Subscriber};
 
+use super::waiting;
 use crate::Outcome;
 use crate::payload::{Payload, check, fill};
 use crate::systems::{Place, Receiver, Sender, Transport};
@@ -23,6 +24,7 @@ pub(crate) struct TopicReceiver<P: Payload>(Subscriber<P::Message>);
 
 fn publisher<P: Payload>(place: &Place) -> Outcome<Publisher<P::Message>> {
     let builder = barewire::Topic::builder(&*place.name).directory(&place.directory);
+    let builder = builder.wait(waiting(place));
     if place.index > 0 {
         return Ok(builder.open()?.publisher()?);
     }
@@ -33,6 +35,7 @@ fn publisher<P: Payload>(place: &Place) -> Outcome<Publisher<P::Message>> {
 
 fn subscriber<P: Payload>(place: &Place) -> Outcome<TopicReceiver<P>> {
     let builder = barewire::Topic::builder(&*place.name).directory(&place.directory);
+    let builder = builder.wait(waiting(place));
     Ok(TopicReceiver(builder.open()?.subscriber()?))
 }
 

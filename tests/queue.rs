@@ -76,6 +76,22 @@ fn full_means_at_least_the_capacity_and_never_a_block_more() {
     }
 }
 
+/// A loan takes its block before it is filled, also one that is dropped, and a value takes another.
+#[test]
+fn loans_that_were_dropped_leave_an_isolated_queue_its_room() {
+    let scratch = Scratch::new("dropped-loans");
+    for capacity in [1, 4] {
+        let name = format!("of-{capacity}");
+        let queue = MessageQueue::<Item>::builder(&name).directory(&scratch.0).isolated();
+        let queue = queue.capacity(capacity).create().expect("a new queue");
+        for number in 0..capacity as u64 {
+            drop(queue.try_loan().expect("there is room"));
+            queue.try_enqueue(&Item { number }).expect("there is room");
+        }
+        assert_eq!(take_all(&queue), (0..capacity as u64).collect::<Vec<_>>());
+    }
+}
+
 #[test]
 fn a_full_queue_waits_refuses_or_drops_as_it_was_made() {
     let scratch = Scratch::new("overflow");

@@ -18,7 +18,7 @@ use crate::sys;
 use crate::value::Value;
 
 /// Who looks at words that consumers write slows them down. One that has found no room lets them
-/// read for so many pauses: to read a block takes longer.
+/// read for so many pauses.
 const BREATH: u32 = 32;
 
 fn breathe() {

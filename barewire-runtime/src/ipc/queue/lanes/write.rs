@@ -23,7 +23,8 @@ pub(in super::super) struct Writer {
     /// The slot for the next message, and how many are left in the last block.
     next: Slot,
     left: u32,
-    /// The order of the first block of this life. From there on all but the last block are full.
+    /// The order of the first block of this life. From there on all but the last block are full,
+    /// if blocks have more than one message.
     since: u64,
     /// Whether this life has found out what its lane holds, and told consumers of it.
     begun: bool,
@@ -244,7 +245,12 @@ impl<W: Words> Lanes<'_, W> {
             if begun >= self.next_of(first).stamp() {
                 return false;
             }
-            if mine.left_of(writer.since) == 0 {
+            // Of blocks with one message, some are linked before they have it. And what was read
+            // of the first block is of its life in this lane only if the front still stands.
+            if self.shape.slots > 1
+                && mine.left_of(writer.since) == 0
+                && self.look_at_front(self.me, writer) == mine
+            {
                 return true;
             }
         }

@@ -74,9 +74,14 @@ fn start(child: Starting) -> Started {
     // A process that is killed is dead when each of its threads had one more turn. What a worker is
     // started with is what its threads have; another program is not this one's to change.
     let spawned = if group { command.spawn() } else { with_short_turns(|| command.spawn()) };
-    let begun = spawned.and_then(|process| {
-        let handle = deaths::open(process.id().cast_signed())?;
-        Ok((process, handle))
+    let begun = spawned.and_then(|mut process| match deaths::open(process.id().cast_signed()) {
+        Ok(handle) => Ok((process, handle)),
+        Err(error) => {
+            // Nobody would hear of its end.
+            let _ = process.kill();
+            let _ = process.wait();
+            Err(error)
+        }
     });
     let (process, handle) = begun.inspect_err(|_| deaths::started(id, None))?;
     let (number, (end, ended)) = (process.id(), oneshot::channel());

@@ -178,8 +178,12 @@ impl Observer {
             return;
         };
         let (_, told) = self.expected.swap_remove(index);
-        if let Some((handle, child)) = child {
-            self.observed.push(Observed { id, handle, told, child: Some(child) });
+        match child {
+            Some((handle, child)) => {
+                self.observed.push(Observed { id, handle, told, child: Some(child) });
+            }
+            // It may have lived long enough for somebody to wait for its end.
+            None => told.iter().for_each(|node| self.observe(node, id)),
         }
     }
 

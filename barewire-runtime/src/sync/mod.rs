@@ -3,6 +3,7 @@
 mod event;
 pub(crate) mod files;
 mod future;
+mod pace;
 pub(crate) mod reactor;
 pub(crate) mod shelf;
 pub(crate) mod words;
@@ -15,6 +16,7 @@ use crate::sys::futex;
 pub(crate) use event::EVENT_BYTES;
 #[allow(unreachable_pub, reason = "a public trait that cannot be named has it in a method")]
 pub use event::Event;
+pub(crate) use pace::{Pace, breathe};
 
 /// How often a waiter looks at its condition before it sleeps, at most and at least, and for how
 /// long: a pause between two looks takes some processors 10 ns and others 60.

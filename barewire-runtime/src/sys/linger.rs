@@ -47,7 +47,7 @@ fn stop_lingering(descriptor: c_int) -> bool {
     let (pointer, size) = ((&raw const off).cast(), size_of_val(&off) as libc::socklen_t);
     let (level, option) = (libc::SOL_SOCKET, libc::SO_LINGER);
     // SAFETY: the value is as long as it is said to be. Should the descriptor be another socket by
-    // now, this is how that was made; and if it is no socket, nothing changes.
+    // now, closing that does not wait, as for most; and if it is no socket, nothing changes.
     let result = unsafe { libc::setsockopt(descriptor, level, option, pointer, size) };
     result == 0
 }

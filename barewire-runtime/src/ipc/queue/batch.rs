@@ -42,7 +42,7 @@ impl<'q, T: FixedLayout> QueueBatch<'q, T> {
         // A message with a block of its own keeps that from the producers: leave them enough.
         let runs = if queue.plan.shape.slots == 1 { MAX_LARGE_RUNS } else { MAX_RUNS };
         while batch.messages < most && batch.used < runs {
-            let Some(run) = queue.take_now(most - batch.messages) else {
+            let Some(run) = queue.take_more(most - batch.messages) else {
                 break;
             };
             batch.runs[batch.used] = run;

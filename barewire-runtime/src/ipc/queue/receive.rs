@@ -9,6 +9,8 @@ use super::message::{QueueMessage, copied_layout};
 use crate::codec::{self, Decode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::FixedLayout;
+use crate::sync::breathe;
+use crate::sync::shelf::Taken;
 
 impl<T: FixedLayout> MessageQueue<T> {
     /// Takes the oldest message; waits while the queue is empty.
@@ -121,27 +123,37 @@ impl<T: FixedLayout> MessageQueue<T> {
         if most == 1
             && let Some(run) = self.lanes().take_next(&mut readers)
         {
-            readers.hit();
+            readers.pace.found();
             return Some(run);
         }
-        self.look(&mut readers, most)
+        self.look(readers, most)
     }
 
     /// Looks for messages wherever they may be.
     #[inline(never)]
-    fn look(&self, readers: &mut Readers, most: usize) -> Option<Run> {
+    fn look(&self, mut readers: Taken<'_, Readers>, most: usize) -> Option<Run> {
         let lanes = self.lanes();
-        if lanes.is_idle(readers) {
-            readers.miss();
-            return None;
-        }
-        let run = lanes.take(readers, u32::try_from(most).unwrap_or(u32::MAX).max(1));
-        if run.is_some() {
-            readers.hit()
+        let run = if lanes.is_idle(&mut readers) {
+            None
         } else {
-            readers.miss()
+            lanes.take(&mut readers, at_least_one(most))
+        };
+        if run.is_some() {
+            readers.pace.found();
+        } else if readers.pace.missed() {
+            // Other threads of this handle may look meanwhile.
+            drop(readers);
+            breathe();
         }
         run
+    }
+
+    /// The next messages of a batch that has some already, which shall not wait for more.
+    pub(super) fn take_more(&self, most: usize) -> Option<Run> {
+        let mut readers = self.readers.lock();
+        let run = self.lanes().take(&mut readers, at_least_one(most))?;
+        readers.pace.found();
+        Some(run)
     }
 
     #[inline(always)]
@@ -167,4 +179,9 @@ impl<T: FixedLayout> MessageQueue<T> {
             Ok(run) => run,
         }
     }
+}
+
+/// How many messages are taken at most.
+fn at_least_one(most: usize) -> u32 {
+    u32::try_from(most).unwrap_or(u32::MAX).max(1)
 }

@@ -13,19 +13,10 @@ use super::{MessageQueue, lanes};
 use crate::codec::{self, Encode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::{FixedLayout, LayoutError};
+use crate::sync::breathe;
 use crate::sync::shelf::Taken;
 use crate::sys;
 use crate::value::Value;
-
-/// Who looks at words that consumers write slows them down. One that has found no room lets them
-/// read for so many pauses.
-const BREATH: u32 = 32;
-
-fn breathe() {
-    for _ in 0..BREATH {
-        std::hint::spin_loop();
-    }
-}
 
 /// How long a call may wait.
 #[derive(Debug, Clone, Copy)]
@@ -444,6 +435,7 @@ impl<T: FixedLayout> MessageQueue<T> {
             match attempt() {
                 None if drop_oldest && self.drop_one() => {}
                 None => {
+                    // Who looks at words that consumers write slows them down.
                     breathe();
                     return Ok::<_, Error>(None);
                 }

@@ -14,7 +14,7 @@ use super::ring::{Reader, Slots, join, part};
 use super::{Note, Shared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::FixedLayout;
-use crate::sync::{Wait, spin_a_while};
+use crate::sync::{Pace, Wait, breathe, spin_a_while};
 
 const LINE_WORDS: usize = 8;
 
@@ -27,13 +27,6 @@ const _: () = assert!(align_of::<Line>() as u64 >= barewire_schema::MAX_ALIGN);
 /// How often a lossy subscriber that is overtaken while it copies tries again at once.
 const ATTEMPTS: u32 = 16;
 
-/// Who looks at a line that is being written slows the writer down. In a stream it is better to
-/// let some messages come together: for so many pauses a subscriber that has found none looks
-/// nowhere.
-const BREATH: u32 = 16;
-/// A message that is found after fewer looks than this is one of a stream; and a stream is over
-/// when so many looks have found nothing.
-const NEAR: u32 = 4;
 /// Every so many looks of one who never sleeps are sure ones.
 const THOROUGH: u32 = 16;
 
@@ -66,10 +59,7 @@ pub struct Subscriber<T: FixedLayout> {
     reported: u64,
     /// Whether publishers were not told yet that there is room.
     untold: bool,
-    /// Whether messages come one upon the other.
-    streams: bool,
-    /// How many looks in a row have found nothing.
-    misses: u32,
+    pace: Pace,
     /// Whether messages are copied out: those of a lossy or an isolated topic.
     pub(super) copies_out: bool,
     /// Copies of messages; and what goes with each of them.
@@ -141,8 +131,7 @@ impl<T: FixedLayout> Subscriber<T> {
             unreported: 0,
             reported: 0,
             untold: false,
-            streams: false,
-            misses: NEAR,
+            pace: Pace::new(),
             copies_out: shape.choice.lossy || shape.choice.isolated,
             copies: Vec::new(),
             notes: Vec::new(),
@@ -290,8 +279,7 @@ impl<T: FixedLayout> Subscriber<T> {
         let look = if sure { Look::Both } else { Look::Message };
         let found = self.find(look, most);
         if found.is_some() {
-            self.streams |= self.misses < NEAR;
-            self.misses = 0;
+            self.pace.found();
             return found;
         }
         self.miss();
@@ -301,12 +289,8 @@ impl<T: FixedLayout> Subscriber<T> {
     /// Nothing was found.
     #[inline]
     fn miss(&mut self) {
-        self.misses = self.misses.saturating_add(1);
-        if self.streams {
-            self.streams = self.misses < NEAR;
-            for _ in 0..BREATH {
-                std::hint::spin_loop();
-            }
+        if self.pace.missed() {
+            breathe();
         }
     }
 

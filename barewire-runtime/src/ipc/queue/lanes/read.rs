@@ -6,18 +6,11 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use super::word::{Claim, Front, Next, State};
 use super::{ACTIVE, CLAIMS, Lanes, PREFETCHED_BYTES, RETURNED, Shape, Slot};
 use crate::segment::MAX_PARTICIPANTS;
+use crate::sync::Pace;
 use crate::sync::words::{Atomic, Words};
 
 /// How often a call looks for messages in one lane that others take before it does.
 const MOST_LOOKS: u32 = 16;
-
-/// Who looks at a line that is being written slows the writer down. In a stream it is better to
-/// let some messages come together: for so many pauses a consumer that has found none looks
-/// nowhere.
-const BREATH: u32 = 32;
-/// A message that is found after fewer looks than this is one of a stream; and a stream is over
-/// when so many looks have found nothing.
-const NEAR: u32 = 4;
 
 /// How far one lane was read, as this participant knows: a hint, shared with nobody.
 #[derive(Debug, Clone, Copy)]
@@ -49,41 +42,14 @@ impl Reader {
 pub(in super::super) struct Readers {
     lanes: Box<[Reader; MAX_PARTICIPANTS]>,
     current: u8,
-    /// Whether messages come one upon the other.
-    streams: bool,
-    /// How many looks in a row have found nothing.
-    misses: u32,
+    pub(in super::super) pace: Pace,
 }
 
 impl Readers {
     pub(in super::super) fn new() -> Self {
         let slot = Slot { number: 0, at: 0 };
         let start = Reader { front: Front(0), stamp: 0, slot, left: 0, visible: 0, claim_at: 0 };
-        Self {
-            lanes: Box::new([start; MAX_PARTICIPANTS]),
-            current: 0,
-            streams: false,
-            misses: NEAR,
-        }
-    }
-
-    /// Something was found.
-    #[inline(always)]
-    pub(in super::super) fn hit(&mut self) {
-        self.streams |= self.misses < NEAR;
-        self.misses = 0;
-    }
-
-    /// Nothing was found.
-    #[inline]
-    pub(in super::super) fn miss(&mut self) {
-        self.misses = self.misses.saturating_add(1);
-        if self.streams {
-            self.streams = self.misses < NEAR;
-            for _ in 0..BREATH {
-                std::hint::spin_loop();
-            }
-        }
+        Self { lanes: Box::new([start; MAX_PARTICIPANTS]), current: 0, pace: Pace::new() }
     }
 
     #[inline(always)]

@@ -313,7 +313,7 @@ fn line((mine, others): (usize, usize)) -> Outcome<f64> {
     control.barrier();
     let found = floor::line(&control, Side::Left, 0);
     other.join().map_err(failed)??;
-    found.ok_or_else(|| "no floor was measured".into())
+    found.map(|line| line.p50_ns).ok_or_else(|| "no floor was measured".into())
 }
 
 /// Measures, prints, and writes the file.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::control::Control;
 use crate::machine;
-use crate::stats::Samples;
+use crate::stats::{Samples, Spread};
 
 /// Round trips of the line that one look at the floor takes.
 const LINE_TRIPS: u64 = 8_000;
@@ -28,24 +28,24 @@ pub(crate) enum Side {
     Right,
 }
 
-/// One way of a cache line between this core and the other side's, the middle of many. Both sides
+/// One way of a cache line between this core and the other side's, of many. Both sides
 /// write the one line, and whoever reads it comes to own it.
 ///
 /// `turn` counts the calls of this row; both sides call it at the same time. The right side
 /// measures nothing.
-pub(crate) fn line(control: &Control, side: Side, turn: u64) -> Option<f64> {
+pub(crate) fn line(control: &Control, side: Side, turn: u64) -> Option<Spread> {
     let word = &control.words().line.0;
     bounce([word, word], side, turn)
 }
 
 /// Likewise where each side writes a line of its own and reads the other's, as messages in two
 /// channels do: a writer has to get its line back first, from the reader that looks at it.
-pub(crate) fn lines(control: &Control, side: Side, turn: u64) -> Option<f64> {
+pub(crate) fn lines(control: &Control, side: Side, turn: u64) -> Option<Spread> {
     let [left, right] = &control.words().lines;
     bounce([&left.0, &right.0], side, turn)
 }
 
-fn bounce([left, right]: [&AtomicU64; 2], side: Side, turn: u64) -> Option<f64> {
+fn bounce([left, right]: [&AtomicU64; 2], side: Side, turn: u64) -> Option<Spread> {
     let first = turn * 2 * LINE_TRIPS;
     let mut samples = Samples::with_room(LINE_TRIPS as usize);
     let mut last = machine::ticks();
@@ -64,7 +64,7 @@ fn bounce([left, right]: [&AtomicU64; 2], side: Side, turn: u64) -> Option<f64> 
             }
         }
     }
-    samples.spread(2.0).map(|spread| spread.p50_ns)
+    samples.spread(2.0)
 }
 
 /// How a sender waits until the other side sleeps.

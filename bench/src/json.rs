@@ -29,6 +29,7 @@ fn object<const N: usize>(pairs: [(&str, Option<f64>); N]) -> Map<String, Value>
 fn of_floor(floor: &Floor) -> Value {
     Value::Object(object([
         ("line_ns", floor.line_ns),
+        ("line_p999_ns", floor.line_p999_ns),
         ("lines_ns", floor.lines_ns),
         ("ring_msgs_per_s", floor.ring_msgs_per_s),
         ("ring_1kib_msgs_per_s", floor.ring_1kib_msgs_per_s),
@@ -54,6 +55,7 @@ fn of_figure(figure: &Figure) -> Value {
         ("msgs_per_s", figure.msgs_per_s),
         ("syscalls", figure.syscalls),
         ("line_ns", figure.line_ns()),
+        ("line_p999_ns", figure.line_p999_ns),
         ("lines_ns", figure.lines_ns),
         ("futex_ns", figure.futex_ns),
         ("raw_msgs_per_s", figure.raw.filter(|_| streams)),

@@ -131,6 +131,8 @@ pub(crate) struct Report {
     pub(crate) stamps: u64,
     /// One way of a cache line, before and after; from the first producer.
     pub(crate) line_ns: Option<[f64; 2]>,
+    /// One way of that line once in a thousand times.
+    pub(crate) line_p999_ns: Option<f64>,
     /// One way where each side writes a line of its own, in the middle; from the first producer.
     pub(crate) lines_ns: Option<f64>,
     /// One way of a raw wake, before and after; from the first producer.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::duel::{self, Duel};
+use crate::duel::{self, Duel, Found};
 use crate::payload::Size;
 use crate::plan::{Kind, Report, Row, Shape};
 use crate::process::{Order, Scratch};
@@ -28,6 +28,7 @@ const COPIES: [usize; 2] = [16 << 10, 64 << 20];
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Floor {
     pub(crate) line_ns: Option<f64>,
+    pub(crate) line_p999_ns: Option<f64>,
     pub(crate) lines_ns: Option<f64>,
     pub(crate) ring_msgs_per_s: Option<f64>,
     pub(crate) ring_1kib_msgs_per_s: Option<f64>,
@@ -51,6 +52,7 @@ pub(crate) struct Figure {
     pub(crate) bytes: Option<u64>,
     /// The floors beside this row, before and after; the line's middle is `line_ns`.
     pub(crate) lines: Option<[f64; 2]>,
+    pub(crate) line_p999_ns: Option<f64>,
     pub(crate) lines_ns: Option<f64>,
     pub(crate) futex_ns: Option<f64>,
     /// The part of its time in which others had its cores, where each process has one of its own.
@@ -150,6 +152,7 @@ impl Bench<'_> {
             copies.join().map_err(|_| "copying failed")??;
         Ok(Floor {
             line_ns: lines.line_ns.map(|[before, after]| (before + after) / 2.0),
+            line_p999_ns: lines.line_p999_ns,
             lines_ns: lines.lines_ns,
             ring_msgs_per_s: rate(Size::B64),
             ring_1kib_msgs_per_s: rate(Size::KiB1),
@@ -221,21 +224,24 @@ impl Bench<'_> {
         (figures, left_out)
     }
 
-    /// Pipes against their rivals, by turns.
+    /// Rows against their rivals, by turns.
     fn duels(&self) -> Vec<Duel> {
         let rounds = if self.options.quick { 9 } else { 31 };
         let mut duels = Vec::new();
-        for row in rows::all().into_iter().filter(|row| row.shape == Shape::Pipe) {
-            for rival in duel::RIVALS {
+        for row in rows::all() {
+            for &rival in duel::rivals(&row) {
                 let name = format!("{} {OURS} {rival}", row.name());
-                if self.options.only.as_ref().is_some_and(|only| !name.contains(only)) {
+                let wanted = self.options.only.as_ref().is_none_or(|only| name.contains(only));
+                if !wanted || systems::offers(rival, &row).is_err() {
                     continue;
                 }
                 duels.push(Duel::run(row, rival, rounds, |system| {
                     let order = Order { millis: duel::ROUND_MILLIS, ..self.order(system, row) };
                     let found = figures(system, row, &order.measure().ok()?).ok()?;
                     let figure = found.into_iter().next()?;
-                    figure.msgs_per_s.or(figure.spread.map(|spread| spread.p50_ns))
+                    let time = figure.spread.map(|spread| spread.p50_ns);
+                    let multiple = table::multiple(&figure).map(|(times, _)| times);
+                    Some(Found { cost: figure.msgs_per_s.or(time)?, multiple })
                 }));
             }
         }
@@ -296,6 +302,7 @@ fn figures(system: &'static str, row: Row, reports: &[Report]) -> Outcome<Vec<Fi
         syscalls: None,
         bytes: None,
         lines: first.line_ns,
+        line_p999_ns: first.line_p999_ns,
         lines_ns: first.lines_ns,
         futex_ns: first.futex_ns.map(|[before, after]| (before + after) / 2.0),
         waited: if alone { waited } else { 0.0 },

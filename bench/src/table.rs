@@ -13,6 +13,7 @@ pub(crate) fn print_floor(floor: &Floor) {
     println!("\nFloors");
     let lines = [
         ("cache line, one way", floor.line_ns.map(time)),
+        ("the same, once in a thousand", floor.line_p999_ns.map(time)),
         ("a line of each side's, one way", floor.lines_ns.map(time)),
         ("raw ring, 64 B", floor.ring_msgs_per_s.map(rate)),
         ("raw ring, 1 KiB", floor.ring_1kib_msgs_per_s.map(rate)),
@@ -49,7 +50,7 @@ fn bytes(count: u64) -> String {
 }
 
 /// The figure as a multiple of its own floor: the line, the raw ring, or the raw wake.
-fn multiple(figure: &Figure) -> Option<(f64, &'static str)> {
+pub(crate) fn multiple(figure: &Figure) -> Option<(f64, &'static str)> {
     let p50 = figure.spread.map(|spread| spread.p50_ns);
     match figure.row.kind {
         Kind::Oneway if figure.row.size == Size::B64 => Some((p50? / figure.line_ns()?, "line")),
@@ -143,7 +144,9 @@ pub(crate) fn print_comparison(figures: &[Figure]) {
 /// Prints what was left out, and why.
 pub(crate) fn print_left_out(left_out: &LeftOut) {
     println!("\nLeft out");
-    println!("  aeron: its client is built with cmake and clang, which this build does without");
+    if cfg!(not(feature = "aeron")) {
+        println!("  aeron: built with `--features aeron`, which needs cmake and libclang");
+    }
     for ((system, why), names) in left_out {
         let more = names.len().saturating_sub(SHOWN);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };

@@ -14,6 +14,7 @@ use crate::floor::{self, Pause, Side};
 use crate::machine;
 use crate::payload::Payload;
 use crate::plan::{Kind, Plan, Report};
+use crate::stats::Spread;
 use crate::systems::{Calls, FLOOR, Place, Receiver, Transport};
 
 /// Fruitless looks before one that shares its core lets others run.
@@ -71,8 +72,12 @@ impl Context {
         report.waited = waited as f64 / start.elapsed().as_nanos().max(1) as f64;
         self.control.barrier();
         let after = self.floors(1);
-        report.line_ns = before.line.zip(after.line).map(Into::into);
-        report.lines_ns = before.lines.zip(after.lines).map(|(one, other)| (one + other) / 2.0);
+        let both = |of: fn(&Floors) -> Option<Spread>, part: fn(Spread) -> f64| {
+            of(&before).zip(of(&after)).map(|(before, after)| [part(before), part(after)])
+        };
+        report.line_ns = both(|floors| floors.line, |line| line.p50_ns);
+        report.line_p999_ns = both(|floors| floors.line, |line| line.p999_ns).map(middle);
+        report.lines_ns = both(|floors| floors.lines, |lines| lines.p50_ns).map(middle);
         report.futex_ns = before.futex.zip(after.futex).map(Into::into);
         Ok(())
     }
@@ -96,7 +101,7 @@ impl Context {
         };
         // On one core a line goes nowhere.
         let one_core = matches!(self.plan.row.kind, Kind::Wake { one_core: true });
-        let found = |floor: fn(&Control, Side, u64) -> Option<f64>| {
+        let found = |floor: fn(&Control, Side, u64) -> Option<Spread>| {
             if one_core { None } else { floor(&self.control, side, turn.into()) }
         };
         Floors {
@@ -110,9 +115,13 @@ impl Context {
 /// What the machine itself takes, beside a row; of what is a floor of it.
 #[derive(Default)]
 struct Floors {
-    line: Option<f64>,
-    lines: Option<f64>,
+    line: Option<Spread>,
+    lines: Option<Spread>,
     futex: Option<f64>,
+}
+
+fn middle([before, after]: [f64; 2]) -> f64 {
+    (before + after) / 2.0
 }
 
 /// How one that finds nothing to do goes on.

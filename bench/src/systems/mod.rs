@@ -1,5 +1,7 @@
 //! The systems that are measured, each behind the same traits, so that one loop measures all.
 
+#[cfg(feature = "aeron")]
+mod aeron;
 mod barewire;
 mod floor;
 mod iceoryx2;
@@ -196,6 +198,8 @@ pub(crate) fn peers() -> Vec<(&'static str, String)> {
     vec![
         with("barewire", barewire::HOW),
         with("iceoryx2", iceoryx2::HOW),
+        #[cfg(feature = "aeron")]
+        ("aeron", format!("rusteron {} ({})", version("rusteron-client"), aeron::HOW)),
         with("ringfire", ringfire::HOW),
         with("shaq", shaq::HOW),
         with("ipc-channel", ipc_channel::HOW),
@@ -213,6 +217,8 @@ pub(crate) fn offers(system: &str, row: &Row) -> Result<(), &'static str> {
         FLOOR => Ok(()),
         "barewire" => barewire::offers(row),
         "iceoryx2" => iceoryx2::offers(row),
+        #[cfg(feature = "aeron")]
+        "aeron" => aeron::offers(row),
         "ringfire" => ringfire::offers(row),
         "shaq" => shaq::offers(row),
         "ipc-channel" => ipc_channel::offers(row),
@@ -259,6 +265,10 @@ fn run_in(context: &Context) -> Outcome<Report> {
             _ => calls::<iceoryx2::RequestResponse<true>>(context),
         },
         ("iceoryx2", Shape::Service, true) => calls::<iceoryx2::RequestResponse<false>>(context),
+        #[cfg(feature = "aeron")]
+        ("aeron", Shape::Topic, _) => by_value::<aeron::Ipc>(context),
+        #[cfg(feature = "aeron")]
+        ("aeron", Shape::Service, _) => calls::<pair::Pair<aeron::Ipc>>(context),
         ("ringfire", Shape::Queue, _) => by_value::<ringfire::Shared>(context),
         ("ringfire", Shape::Topic, _) => by_value::<ringfire::Ring>(context),
         ("ringfire", Shape::Service, _) => calls::<pair::Pair<ringfire::Ring>>(context),

@@ -331,8 +331,21 @@ impl<'a, W: Slots> Lane<'a, W> {
         writer.tail = writer.tail.wrapping_add(1);
         if writer.tail & (self.shape.lag - 1) == 0 || message.last() == Some(&EMPTY) {
             self.tail().store(writer.tail, Ordering::Release);
+            self.fetch_ahead(writer);
         }
         self.empty(writer.tail.wrapping_add(1));
+    }
+
+    /// Brings the lines of the messages after the next few near, if those were read already: so
+    /// that a stream waits for none of them. All at once, since to fetch one for each message would
+    /// delay messages that are sent one by one.
+    #[inline]
+    fn fetch_ahead(&self, writer: &Writer) {
+        let first = writer.tail.wrapping_add(self.shape.lag);
+        let end = first.wrapping_add(self.shape.lag).min(writer.limit);
+        for position in first..end {
+            self.words.prefetch_write(self.shape.slot(self.number, position));
+        }
     }
 
     /// Says that messages of this lane have kinds from now on.

@@ -54,10 +54,16 @@ impl<M: Message> Cell for ActorCell<M> {
 
     fn deliver(&self, arrivals: &[Arrival<'_>]) -> usize {
         // Nothing that could come back to this mailbox is done under its lock.
-        let mut read: Vec<_> = arrivals
-            .iter()
-            .map(|arrival| Some(message::read::<M>(arrival.payload, arrival.length)))
-            .collect();
+        let read = |arrival: &Arrival<'_>| Some(message::read(arrival.payload, arrival.length));
+        // Most often there is one.
+        let (mut one, mut many);
+        let read: &mut [Option<Result<M, String>>] = if let [arrival] = arrivals {
+            one = [read(arrival)];
+            &mut one
+        } else {
+            many = arrivals.iter().map(read).collect::<Vec<_>>();
+            &mut many
+        };
         let (mut taken, mut refused, mut oldest) = (0, Vec::new(), Vec::new());
         let next = |room: Result<(), Refusal>| {
             let gone = match room {

@@ -1,5 +1,6 @@
 //! Tasks that run on the dispatcher's thread, where messages arrive.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,6 +20,21 @@ pub(crate) struct Executor {
     bell: Mutex<Option<Bell>>,
 }
 
+thread_local! {
+    static HERE: RefCell<Here> =
+        const { RefCell::new(Here { executor: std::ptr::null(), ready: VecDeque::new() }) };
+}
+
+/// What is woken on the thread that is to run it: nobody need be told, and nothing is locked.
+struct Here {
+    /// Whose thread this is; only compared.
+    executor: *const Executor,
+    ready: VecDeque<Arc<Task>>,
+}
+
+/// This thread runs the tasks for as long as this lives.
+pub(crate) struct Settled(());
+
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 struct Task {
@@ -30,12 +46,41 @@ struct Task {
 impl Wake for Task {
     fn wake(self: Arc<Self>) {
         if !self.queued.swap(true, Ordering::AcqRel) {
-            Arc::clone(&self.executor).push(self);
+            Executor::push(self);
         }
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
         Arc::clone(self).wake();
+    }
+}
+
+impl Task {
+    fn run(self: Arc<Self>) {
+        self.queued.store(false, Ordering::Release);
+        let waker = Waker::from(Arc::clone(&self));
+        let mut place = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(work) = &mut *place else { return };
+        let mut context = Context::from_waker(&waker);
+        let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut context)));
+        if polled.is_err() {
+            // As a task of tokio would, and the thread goes on.
+            tracing::error!("a task on the dispatcher's thread has panicked");
+        }
+        if !matches!(polled, Ok(Poll::Pending)) {
+            *place = None;
+        }
+    }
+}
+
+impl Drop for Settled {
+    fn drop(&mut self) {
+        let left = HERE.with_borrow_mut(|here| {
+            here.executor = std::ptr::null();
+            std::mem::take(&mut here.ready)
+        });
+        // What they hold goes with them, and may wake others.
+        drop(left);
     }
 }
 
@@ -62,7 +107,28 @@ impl Executor {
         task.wake();
     }
 
-    fn push(&self, task: Arc<Task>) {
+    /// Makes this thread the one that runs the tasks.
+    pub(crate) fn settle(&self) -> Settled {
+        HERE.with_borrow_mut(|here| here.executor = std::ptr::from_ref(self));
+        Settled(())
+    }
+
+    fn push(task: Arc<Task>) {
+        let executor = std::ptr::from_ref(&*task.executor);
+        let mut task = Some(task);
+        // At the end of a thread it may be gone.
+        let _ = HERE.try_with(|here| {
+            let mut here = here.borrow_mut();
+            if here.executor == executor {
+                here.ready.extend(task.take());
+            }
+        });
+        if let Some(task) = task {
+            Arc::clone(&task.executor).push_from_elsewhere(task);
+        }
+    }
+
+    fn push_from_elsewhere(&self, task: Arc<Task>) {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner).push_back(task);
         self.count.fetch_add(1, Ordering::Relaxed);
         // Pairs with the fence of `falls_asleep`: one of the two sees the other.
@@ -80,27 +146,21 @@ impl Executor {
     }
 
     /// Runs the tasks that are ready now; whether there were any.
+    #[inline]
     pub(crate) fn run_ready(&self) -> bool {
-        let due = self.count.load(Ordering::Acquire);
-        for _ in 0..due {
+        let here = HERE.with_borrow(|here| here.ready.len());
+        for _ in 0..here {
+            let next = HERE.with_borrow_mut(|here| here.ready.pop_front());
+            next.into_iter().for_each(Task::run);
+        }
+        let elsewhere = self.count.load(Ordering::Acquire);
+        for _ in 0..elsewhere {
             let next = self.ready.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
             let Some(task) = next else { break };
             self.count.fetch_sub(1, Ordering::Relaxed);
-            task.queued.store(false, Ordering::Release);
-            let waker = Waker::from(Arc::clone(&task));
-            let mut place = task.work.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(work) = &mut *place else { continue };
-            let mut context = Context::from_waker(&waker);
-            let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut context)));
-            if polled.is_err() {
-                // As a task of tokio would, and the thread goes on.
-                tracing::error!("a task on the dispatcher's thread has panicked");
-            }
-            if !matches!(polled, Ok(Poll::Pending)) {
-                *place = None;
-            }
+            task.run();
         }
-        due > 0
+        here + elsewhere > 0
     }
 
     /// Whether the thread may sleep: says so to others first, then looks once more.

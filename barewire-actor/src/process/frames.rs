@@ -123,6 +123,7 @@ frames! {
 }
 
 /// A message that has arrived from another process.
+#[derive(Clone, Copy)]
 pub(crate) struct Arrival<'a> {
     pub(crate) to: u64,
     pub(crate) from: ActorId,
@@ -134,6 +135,11 @@ pub(crate) struct Arrival<'a> {
 }
 
 impl<'a> Arrival<'a> {
+    #[inline]
+    pub(crate) fn of<F: Frame>(frame: &'a F::Layout) -> Self {
+        Self::new(&F::head(frame), F::payload(frame))
+    }
+
     pub(crate) fn new(head: &Head, payload: &'a [u8]) -> Self {
         let node = u128::from(head.node_high) << 64 | u128::from(head.node_low);
         Self {

@@ -30,26 +30,39 @@ const MAX_LARGE_RUNS: usize = 8;
 /// ```
 pub struct QueueBatch<'q, T: FixedLayout> {
     queue: &'q MessageQueue<T>,
-    runs: [Run; MAX_RUNS],
-    used: usize,
+    first: Run,
+    /// Most batches have one run, and are moved a few times: so the others stand elsewhere.
+    others: Vec<Run>,
     messages: usize,
 }
 
 impl<'q, T: FixedLayout> QueueBatch<'q, T> {
+    #[inline]
     pub(super) fn new(queue: &'q MessageQueue<T>, first: Run, most: usize) -> Self {
-        let mut batch =
-            Self { queue, runs: [first; MAX_RUNS], used: 1, messages: first.count() as usize };
-        // A message with a block of its own keeps that from the producers: leave them enough.
-        let runs = if queue.plan.shape.slots == 1 { MAX_LARGE_RUNS } else { MAX_RUNS };
-        while batch.messages < most && batch.used < runs {
-            let Some(run) = queue.take_more(most - batch.messages) else {
-                break;
-            };
-            batch.runs[batch.used] = run;
-            batch.used += 1;
-            batch.messages += run.count() as usize;
+        let mut batch = Self { queue, first, others: Vec::new(), messages: first.count() as usize };
+        if batch.messages < most {
+            batch.take_others(most);
         }
         batch
+    }
+
+    fn take_others(&mut self, most: usize) {
+        // A message with a block of its own keeps that from the producers: leave them enough.
+        let runs = if self.queue.plan.shape.slots == 1 { MAX_LARGE_RUNS } else { MAX_RUNS };
+        while self.messages < most && self.others.len() + 1 < runs {
+            let Some(run) = self.queue.take_more(most - self.messages) else {
+                break;
+            };
+            if self.others.is_empty() {
+                self.others.reserve_exact((runs - 1).min(most - self.messages));
+            }
+            self.others.push(run);
+            self.messages += run.count() as usize;
+        }
+    }
+
+    fn runs(&self) -> impl Iterator<Item = &Run> {
+        std::iter::once(&self.first).chain(&self.others)
     }
 
     /// How many messages it has; at least one.
@@ -62,7 +75,7 @@ impl<'q, T: FixedLayout> QueueBatch<'q, T> {
     /// The messages, in the order of each sender.
     pub fn iter(&self) -> impl Iterator<Item = QueueBatchItem<'_, T>> {
         let queue = self.queue;
-        self.runs[..self.used].iter().flat_map(move |&run| {
+        self.runs().flat_map(move |&run| {
             (0..run.count()).map(move |place| QueueBatchItem::new(queue, run.plus(place)))
         })
     }
@@ -79,7 +92,7 @@ impl<'b, T: FixedLayout> IntoIterator for &'b QueueBatch<'_, T> {
 
 impl<T: FixedLayout> Drop for QueueBatch<'_, T> {
     fn drop(&mut self) {
-        for run in &self.runs[..self.used] {
+        for run in self.runs() {
             self.queue.acknowledge(run);
         }
     }

@@ -87,3 +87,22 @@ pub(crate) fn home() -> Option<Arc<Node>> {
         nodes.iter().filter_map(Weak::upgrade).find(|node| !node.is_stopped())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ActorSystem;
+
+    #[tokio::test]
+    async fn an_actor_goes_on_with_the_trace_that_it_had() {
+        let system = ActorSystem::builder("current").local().start().expect("it needs nothing");
+        let actor = ActorId::new(system.id(), 7);
+        let mut part = Part::new(&system.node, actor);
+        let guard = part.play();
+        set_trace(5);
+        drop(guard);
+        assert_eq!(sender(), (None, 0), "nobody runs here");
+        let _guard = part.play();
+        assert_eq!(sender(), (Some(actor), 5));
+    }
+}

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use barewire_runtime::ipc::{MessageQueue, QueueBatchItem, Wait, WaitSet};
 use zerocopy::IntoBytes;
 
+use super::executor::Executor;
 use super::frames::{Arrival, Frame, Head};
 use super::inbox::Lanes;
 use crate::cause::Cause;
@@ -78,7 +79,7 @@ pub(crate) fn run(node: &Arc<Node>, shared: &Shared, finished: &AtomicBool) {
                 dispatcher.recent = None;
             }
         }
-        if dispatcher.turn(inbox) | shared.executor.run_ready() {
+        if dispatcher.turn(inbox, &shared.executor) {
             idle = 0;
             continue;
         }
@@ -131,10 +132,15 @@ impl Dispatcher<'_> {
         self.held.iter().any(|held| !held.is_empty())
     }
 
-    /// Takes from each lane once; whether there was anything.
-    fn turn(&mut self, inbox: &Lanes) -> bool {
+    /// Takes from each lane once, and runs the tasks that are ready; whether there was anything.
+    fn turn(&mut self, inbox: &Lanes, tasks: &Executor) -> bool {
+        // Whoever an answer or a message was for runs at once.
         let mut worked = self.replies(&inbox.small_replies);
+        if worked {
+            tasks.run_ready();
+        }
         worked |= self.messages(&inbox.small, 0);
+        worked |= tasks.run_ready();
         // The others are looked at less often: each look costs the messages in a hurry a little.
         self.turns = self.turns.wrapping_add(1);
         if !self.turns.is_multiple_of(TURNS_OF_SMALL_LANES) {
@@ -143,7 +149,7 @@ impl Dispatcher<'_> {
         worked |= self.signals(&inbox.system);
         worked |= self.messages(&inbox.medium, 1);
         worked |= self.messages(&inbox.large, 2);
-        worked | self.replies(&inbox.large_replies)
+        worked | self.replies(&inbox.large_replies) | tasks.run_ready()
     }
 
     fn signals(&self, queue: &MessageQueue<Packet>) -> bool {

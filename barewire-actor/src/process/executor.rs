@@ -185,3 +185,81 @@ impl Executor {
         drop(left);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    fn counted() -> (Arc<AtomicUsize>, impl Fn() -> usize) {
+        let count = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&count);
+        (count, move || seen.load(Ordering::Relaxed))
+    }
+
+    /// An executor, and how often its bell was rung.
+    fn executor() -> (Arc<Executor>, impl Fn() -> usize) {
+        let executor = Arc::new(Executor::new());
+        let (rung, count) = counted();
+        let bell = move || drop(rung.fetch_add(1, Ordering::Relaxed));
+        executor.set_bell(Some(Box::new(bell)));
+        (executor, count)
+    }
+
+    #[test]
+    fn a_task_runs_once_for_each_turn_in_which_it_was_woken_here_or_elsewhere() {
+        let (executor, rung) = executor();
+        let _settled = executor.settle();
+        let bell = Arc::new(Notify::new());
+        let (turns, count) = counted();
+        let notified = Arc::clone(&bell);
+        executor.spawn(async move {
+            loop {
+                notified.notified().await;
+                turns.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        assert!(executor.run_ready() && !executor.run_ready(), "it waits");
+        bell.notify_one();
+        assert!(executor.run_ready() && !executor.run_ready());
+        assert_eq!((count(), rung()), (1, 0), "nobody need be told");
+        assert!(executor.falls_asleep());
+        std::thread::scope(|scope| drop(scope.spawn(|| bell.notify_one())));
+        executor.wakes_up();
+        assert!(executor.run_ready() && !executor.run_ready());
+        assert_eq!((count(), rung()), (2, 1), "the thread was told");
+    }
+
+    #[test]
+    fn a_task_that_wakes_itself_leaves_the_turn_to_others_and_keeps_the_thread_awake() {
+        let (executor, _) = executor();
+        let _settled = executor.settle();
+        let (polls, count) = counted();
+        executor.spawn(poll_fn(move |context| {
+            polls.fetch_add(1, Ordering::Relaxed);
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }));
+        assert!(executor.run_ready());
+        assert_eq!(count(), 1);
+        assert!(!executor.falls_asleep());
+        assert!(executor.run_ready());
+        assert_eq!(count(), 2);
+    }
+
+    #[test]
+    fn what_was_woken_is_dropped_with_what_it_holds_when_the_thread_leaves() {
+        let (executor, _) = executor();
+        let settled = executor.settle();
+        let held = Arc::new(());
+        let holds = Arc::clone(&held);
+        executor.spawn(async move { drop(holds) });
+        drop(settled);
+        assert_eq!(Arc::strong_count(&held), 1);
+        executor.spawn(async {});
+        assert!(executor.run_ready(), "what is woken from now on is woken from elsewhere");
+    }
+}

@@ -148,8 +148,8 @@ mod tests {
         let mut dead = system.dead_letters();
         let mut probe = Probe::<Signal>::new(&system);
         let (to, from) = (probe.actor().id(), ActorId::new(NodeId::from_u128(7), 1));
-        let head = Head { length: 8, ..Head::new(to.number(), from, 0, 0) };
-        let payloads = [1_u64, 77];
+        let head = Head { length: 4, ..Head::new(to.number(), from, 0, 0) };
+        let payloads = [1_u32, 77];
         let arrivals = payloads.each_ref().map(|word| Arrival::new(&head, word.as_bytes()));
         let cell = system.node.cell(to.number()).expect("it lives");
         assert_eq!(cell.deliver(&arrivals), 2, "both are dealt with");

@@ -167,7 +167,8 @@ impl Executor {
     pub(crate) fn falls_asleep(&self) -> bool {
         self.asleep.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        if self.count.load(Ordering::Relaxed) > 0 {
+        let here = HERE.with_borrow(|here| here.ready.len());
+        if here + self.count.load(Ordering::Relaxed) > 0 {
             self.wakes_up();
             return false;
         }
@@ -204,8 +205,9 @@ mod tests {
     fn executor() -> (Arc<Executor>, impl Fn() -> usize) {
         let executor = Arc::new(Executor::new());
         let (rung, count) = counted();
-        let bell = move || drop(rung.fetch_add(1, Ordering::Relaxed));
-        executor.set_bell(Some(Box::new(bell)));
+        executor.set_bell(Some(Box::new(move || {
+            rung.fetch_add(1, Ordering::Relaxed);
+        })));
         (executor, count)
     }
 

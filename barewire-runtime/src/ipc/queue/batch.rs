@@ -31,38 +31,42 @@ const MAX_LARGE_RUNS: usize = 8;
 pub struct QueueBatch<'q, T: FixedLayout> {
     queue: &'q MessageQueue<T>,
     first: Run,
-    /// Most batches have one run, and are moved a few times: so the others stand elsewhere.
-    others: Vec<Run>,
+    /// All runs, if there are several. Most batches have one, and are moved a few times.
+    several: Vec<Run>,
     messages: usize,
 }
 
 impl<'q, T: FixedLayout> QueueBatch<'q, T> {
     #[inline]
     pub(super) fn new(queue: &'q MessageQueue<T>, first: Run, most: usize) -> Self {
-        let mut batch = Self { queue, first, others: Vec::new(), messages: first.count() as usize };
-        if batch.messages < most {
-            batch.take_others(most);
+        let mut batch =
+            Self { queue, first, several: Vec::new(), messages: first.count() as usize };
+        while batch.messages < most && batch.runs().len() < batch.most_runs() {
+            let Some(run) = queue.take_more(most - batch.messages) else {
+                break;
+            };
+            batch.add(run, most);
         }
         batch
     }
 
-    fn take_others(&mut self, most: usize) {
+    fn most_runs(&self) -> usize {
         // A message with a block of its own keeps that from the producers: leave them enough.
-        let runs = if self.queue.plan.shape.slots == 1 { MAX_LARGE_RUNS } else { MAX_RUNS };
-        while self.messages < most && self.others.len() + 1 < runs {
-            let Some(run) = self.queue.take_more(most - self.messages) else {
-                break;
-            };
-            if self.others.is_empty() {
-                self.others.reserve_exact((runs - 1).min(most - self.messages));
-            }
-            self.others.push(run);
-            self.messages += run.count() as usize;
-        }
+        if self.queue.plan.shape.slots == 1 { MAX_LARGE_RUNS } else { MAX_RUNS }
     }
 
-    fn runs(&self) -> impl Iterator<Item = &Run> {
-        std::iter::once(&self.first).chain(&self.others)
+    fn add(&mut self, run: Run, most: usize) {
+        if self.several.is_empty() {
+            self.several.reserve_exact(self.most_runs().min(most));
+            self.several.push(self.first);
+        }
+        self.several.push(run);
+        self.messages += run.count() as usize;
+    }
+
+    #[inline(always)]
+    fn runs(&self) -> &[Run] {
+        if self.several.is_empty() { std::slice::from_ref(&self.first) } else { &self.several }
     }
 
     /// How many messages it has; at least one.
@@ -75,7 +79,7 @@ impl<'q, T: FixedLayout> QueueBatch<'q, T> {
     /// The messages, in the order of each sender.
     pub fn iter(&self) -> impl Iterator<Item = QueueBatchItem<'_, T>> {
         let queue = self.queue;
-        self.runs().flat_map(move |&run| {
+        self.runs().iter().flat_map(move |&run| {
             (0..run.count()).map(move |place| QueueBatchItem::new(queue, run.plus(place)))
         })
     }

@@ -1,7 +1,7 @@
 //! Questions that wait for an answer, and messages that nobody takes.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::{Node, locked};
@@ -35,16 +35,12 @@ impl Node {
 
     /// Answers a question of another process.
     pub(crate) fn answer<R: Value>(&self, asker: NodeId, ask: u64, reply: &R) {
-        let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
-        let answered = peers.get(&asker).map(|peer| peer.answer(ask, reply));
-        drop(peers);
-        let answered = match answered {
-            Some(answered) => Ok(answered),
-            None => self.peer(asker).map(|peer| peer.answer(ask, reply)),
-        };
-        match answered {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => self.refuse(asker, ask, &error),
+        match self.peer(asker) {
+            Ok(peer) => {
+                if let Err(error) = peer.answer(ask, reply) {
+                    self.refuse(asker, ask, &error);
+                }
+            }
             // Who has ended does not wait any more.
             Err(TellError::Gone(_)) => {}
             Err(error) => tracing::warn!(%asker, %error, "no way back to who asks"),

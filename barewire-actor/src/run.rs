@@ -187,10 +187,7 @@ async fn one<A: Actor>(
 ) -> Option<Cause> {
     context.reply = envelope.reply;
     context.sender = envelope.sender;
-    if envelope.trace != context.trace {
-        context.trace = envelope.trace;
-        current::set_trace(envelope.trace);
-    }
+    follow(context, envelope.trace);
     let handled = if tracing::enabled!(tracing::Level::DEBUG) {
         traced(actor, cell, context, envelope.message).await
     } else {
@@ -209,6 +206,14 @@ async fn one<A: Actor>(
         }
     }
     end
+}
+
+/// What is sent from now on belongs to that trace.
+fn follow<A: Actor>(context: &mut Context<A>, trace: u64) {
+    if trace != context.trace {
+        context.trace = trace;
+        current::set_trace(trace);
+    }
 }
 
 /// Handles a message in a span of its own, which says which trace it belongs to.
@@ -261,6 +266,7 @@ async fn signals<A: Actor>(
             System::Signal(Signal::Unlink(other)) => context.linked_by(other, false),
             System::Ended { watch, target, cause } => {
                 if let Some(ended) = context.ended(watch, target, cause) {
+                    follow(context, 0);
                     let told = unless_killed(cell, actor.terminated(ended, context)).await;
                     if let Some(cause) = ends(told, context) {
                         return Some(cause);

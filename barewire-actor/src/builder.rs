@@ -27,7 +27,7 @@ pub struct Memory {
     pub medium_messages: usize,
     /// Messages of up to 64 KiB, and all of types without a largest size; 16, 2 MiB.
     pub large_messages: usize,
-    /// Answers of up to 64 bytes; 4096, 0.5 MiB.
+    /// Answers of up to 104 bytes; 4096, 0.5 MiB.
     pub small_replies: usize,
     /// Larger answers, up to 64 KiB; 16, 2 MiB.
     pub large_replies: usize,

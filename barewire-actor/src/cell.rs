@@ -54,10 +54,16 @@ impl<M: Message> Cell for ActorCell<M> {
 
     fn deliver(&self, arrivals: &[Arrival<'_>]) -> usize {
         // Nothing that could come back to this mailbox is done under its lock.
-        let mut read: Vec<_> = arrivals
-            .iter()
-            .map(|arrival| Some(message::read::<M>(arrival.payload, arrival.length)))
-            .collect();
+        let read = |arrival: &Arrival<'_>| Some(message::read(arrival.payload, arrival.length));
+        // Most often there is one.
+        let (mut one, mut many);
+        let read: &mut [Option<Result<M, String>>] = if let [arrival] = arrivals {
+            one = [read(arrival)];
+            &mut one
+        } else {
+            many = arrivals.iter().map(read).collect::<Vec<_>>();
+            &mut many
+        };
         let (mut taken, mut refused, mut oldest) = (0, Vec::new(), Vec::new());
         let next = |room: Result<(), Refusal>| {
             let gone = match room {
@@ -142,8 +148,8 @@ mod tests {
         let mut dead = system.dead_letters();
         let mut probe = Probe::<Signal>::new(&system);
         let (to, from) = (probe.actor().id(), ActorId::new(NodeId::from_u128(7), 1));
-        let head = Head { length: 8, ..Head::new(to.number(), from, 0, 0) };
-        let payloads = [1_u64, 77];
+        let head = Head { length: 4, ..Head::new(to.number(), from, 0, 0) };
+        let payloads = [1_u32, 77];
         let arrivals = payloads.each_ref().map(|word| Arrival::new(&head, word.as_bytes()));
         let cell = system.node.cell(to.number()).expect("it lives");
         assert_eq!(cell.deliver(&arrivals), 2, "both are dealt with");

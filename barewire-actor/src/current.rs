@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use crate::address::{ActorId, NodeId};
 use crate::node::Node;
 
-#[derive(Clone)]
 struct Running {
     node: Arc<Node>,
     actor: ActorId,
@@ -20,17 +19,31 @@ thread_local! {
 /// The systems of this process.
 static NODES: Mutex<Vec<Weak<Node>>> = Mutex::new(Vec::new());
 
-/// Makes an actor the running one for as long as the guard lives.
-pub(crate) struct Guard(Option<Running>);
+/// An actor's part: played now and then, with the trace that it had reached the last time.
+pub(crate) struct Part(Option<Running>);
 
-pub(crate) fn enter(node: &Arc<Node>, actor: ActorId, trace: u64) -> Guard {
-    let running = Running { node: Arc::clone(node), actor, trace };
-    Guard(RUNNING.with_borrow_mut(|place| place.replace(running)))
+/// The part is played for as long as the guard lives.
+pub(crate) struct Guard<'p>(&'p mut Part);
+
+impl Part {
+    pub(crate) fn new(node: &Arc<Node>, actor: ActorId) -> Self {
+        Self(Some(Running { node: Arc::clone(node), actor, trace: 0 }))
+    }
+
+    /// Makes the actor the running one of this thread.
+    pub(crate) fn play(&mut self) -> Guard<'_> {
+        self.change_places();
+        Guard(self)
+    }
+
+    fn change_places(&mut self) {
+        RUNNING.with_borrow_mut(|running| std::mem::swap(running, &mut self.0));
+    }
 }
 
-impl Drop for Guard {
+impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        RUNNING.with_borrow_mut(|place| *place = self.0.take());
+        self.0.change_places();
     }
 }
 
@@ -73,4 +86,23 @@ pub(crate) fn home() -> Option<Arc<Node>> {
         let nodes = NODES.lock().unwrap_or_else(PoisonError::into_inner);
         nodes.iter().filter_map(Weak::upgrade).find(|node| !node.is_stopped())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ActorSystem;
+
+    #[tokio::test]
+    async fn an_actor_goes_on_with_the_trace_that_it_had() {
+        let system = ActorSystem::builder("current").local().start().expect("it needs nothing");
+        let actor = ActorId::new(system.id(), 7);
+        let mut part = Part::new(&system.node, actor);
+        let guard = part.play();
+        set_trace(5);
+        drop(guard);
+        assert_eq!(sender(), (None, 0), "nobody runs here");
+        let _guard = part.play();
+        assert_eq!(sender(), (Some(actor), 5));
+    }
 }

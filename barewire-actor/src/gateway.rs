@@ -147,7 +147,7 @@ impl Line {
             let mut parcel = Vec::with_capacity(STAMP_BYTES + HEAD_BYTES + length);
             parcel.extend_from_slice(&stamp.to_le_bytes());
             parcel.extend_from_slice(&encode(&head));
-            parcel.extend_from_slice(&payload.as_bytes()[..length]);
+            parcel.extend_from_slice(&payload.as_bytes()[room - length..]);
             self.gateway.send(self.node, kind, &parcel)
         })
     }
@@ -174,7 +174,9 @@ impl Parcel {
             return None;
         }
         let mut payload = vec![0_u64; rest.len().div_ceil(8)];
-        payload.as_mut_bytes()[..rest.len()].copy_from_slice(rest);
+        let target = payload.as_mut_bytes();
+        let start = target.len() - rest.len();
+        target[start..].copy_from_slice(rest);
         Some(Self { stamp: u64::from_le_bytes(stamp.try_into().ok()?), head, payload })
     }
 }

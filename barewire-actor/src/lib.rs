@@ -120,6 +120,7 @@ mod current;
 mod dead_letters;
 mod error;
 mod gateway;
+mod hash;
 mod life;
 mod mailbox;
 mod message;

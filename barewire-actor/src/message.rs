@@ -8,7 +8,7 @@ use barewire_runtime::layout::FixedLayout;
 use barewire_runtime::schema::Type;
 use zerocopy::FromBytes;
 
-use crate::process::frames::{LARGE_BYTES, MEDIUM_BYTES, SMALL_BYTES};
+use crate::process::frames::{ANSWER_BYTES, LARGE_BYTES, MEDIUM_BYTES, SMALL_BYTES};
 
 /// A value that travels between processes: whatever derives `BareSchema` and may change threads.
 pub trait Value: FixedLayout + Encode + for<'de> Decode<'de> + Send + 'static {}
@@ -54,13 +54,18 @@ pub(crate) enum Size {
     Small,
     Medium,
     Large,
-    /// Larger than any slot.
+    /// Larger than any slot, or aligned to more than slots are.
     None,
 }
 
-const fn size_of_type(ty: &Type) -> Size {
+/// What is set aside for want of room stands in words.
+const MOST_ALIGNED: u64 = 8;
+
+const fn size_of_type(ty: &Type, small_bytes: usize) -> Size {
     let Some(layout) = ty.layout() else { return Size::Large };
-    if layout.size <= SMALL_BYTES as u64 {
+    if layout.align > MOST_ALIGNED {
+        Size::None
+    } else if layout.size <= small_bytes as u64 {
         Size::Small
     } else if layout.size <= MEDIUM_BYTES as u64 {
         Size::Medium
@@ -79,7 +84,8 @@ const fn fingerprint(ty: &Type) -> u128 {
 
 /// What is known of a type at compile time.
 pub(crate) trait Known: Value {
-    const SIZE: Size = size_of_type(Self::TYPE);
+    const SIZE: Size = size_of_type(Self::TYPE, SMALL_BYTES);
+    const ANSWER_SIZE: Size = size_of_type(Self::TYPE, ANSWER_BYTES);
     const BOUNDED: bool = Self::TYPE.layout().is_some();
 }
 
@@ -101,11 +107,11 @@ thread_local! {
     static OCTETS: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Writes a value into a slot, in place if it has a fixed layout; the bytes used.
+/// Writes a value at the end of a slot, in place if it has a fixed layout; the bytes used.
 #[inline]
 pub(crate) fn write<T: Value>(value: &T, slot: &mut [u8]) -> Result<usize, DoesNotFit> {
     if T::BOUNDED {
-        let Ok((layout, _)) = T::Layout::mut_from_prefix(slot) else {
+        let Ok((_, layout)) = T::Layout::mut_from_suffix(slot) else {
             return Err(DoesNotFit("the type's layout is larger than a slot".to_owned()));
         };
         let stored = value.store(layout);
@@ -116,24 +122,24 @@ pub(crate) fn write<T: Value>(value: &T, slot: &mut [u8]) -> Result<usize, DoesN
     }
     OCTETS.with_borrow_mut(|octets| {
         codec::encode_into(value, octets);
-        let Some(target) = slot.get_mut(..octets.len()) else {
-            let (len, most) = (octets.len(), slot.len());
+        let (len, most) = (octets.len(), slot.len());
+        let Some(start) = most.checked_sub(len) else {
             return Err(DoesNotFit(format!("{len} octets exceed the {most} of a slot")));
         };
-        target.copy_from_slice(octets);
-        Ok(octets.len())
+        slot[start..].copy_from_slice(octets);
+        Ok(len)
     })
 }
 
-/// Reads a value that `write` has put into `length` bytes of a slot.
+/// Reads a value that `write` has put into the last `length` bytes of a slot.
 #[inline]
 pub(crate) fn read<T: Value>(slot: &[u8], length: usize) -> Result<T, String> {
     if T::BOUNDED {
-        return match T::Layout::ref_from_prefix(slot) {
-            Ok((layout, _)) => T::load(layout).map_err(|error| error.to_string()),
+        return match T::Layout::ref_from_suffix(slot) {
+            Ok((_, layout)) => T::load(layout).map_err(|error| error.to_string()),
             Err(_) => Err("the slot is smaller than the type's layout".to_owned()),
         };
     }
-    let octets = slot.get(..length).ok_or("a length beyond the slot")?;
-    codec::decode(octets).map_err(|error| error.to_string())
+    let start = slot.len().checked_sub(length).ok_or("a length beyond the slot")?;
+    codec::decode(&slot[start..]).map_err(|error| error.to_string())
 }

@@ -12,9 +12,12 @@ use crate::node::Node;
 
 enum State<R> {
     Open(Option<Waker>),
-    Ended(Result<R, AskError>),
+    Ended(Result<R, AskError>, Closed),
     Taken,
 }
+
+/// Whether the question is out of its node's table already.
+type Closed = bool;
 
 /// Where the answer arrives.
 pub(crate) struct Slot<R>(Mutex<State<R>>);
@@ -25,11 +28,11 @@ impl<R> Slot<R> {
     }
 
     /// Ends the question, if nothing has ended it before.
-    fn end(&self, result: Result<R, AskError>) {
+    fn end(&self, result: Result<R, AskError>, closed: Closed) {
         let mut state = self.lock();
         if let State::Open(waker) = &mut *state {
             let waker = waker.take();
-            *state = State::Ended(result);
+            *state = State::Ended(result, closed);
             drop(state);
             if let Some(waker) = waker {
                 waker.wake();
@@ -38,7 +41,8 @@ impl<R> Slot<R> {
     }
 }
 
-/// A question that waits, whatever the type of its answer is.
+/// A question that waits, whatever the type of its answer is. Who has this has taken it out of the
+/// table.
 pub(crate) trait Waiter: Send + Sync {
     /// An answer has come from another process.
     fn answer(&self, slot: &[u8], length: usize);
@@ -48,11 +52,11 @@ pub(crate) trait Waiter: Send + Sync {
 
 impl<R: Value> Waiter for Slot<R> {
     fn answer(&self, slot: &[u8], length: usize) {
-        self.end(message::read(slot, length).map_err(AskError::Invalid));
+        self.end(message::read(slot, length).map_err(AskError::Invalid), true);
     }
 
     fn fail(&self, error: AskError) {
-        self.end(Err(error));
+        self.end(Err(error), true);
     }
 }
 
@@ -85,7 +89,7 @@ impl<R: Value> ReplyTo<R> {
     /// Answers.
     pub fn send(mut self, reply: R) {
         match self.way.take() {
-            Some(Way::Here(slot)) => slot.end(Ok(reply)),
+            Some(Way::Here(slot)) => slot.end(Ok(reply), false),
             Some(Way::There { node, asker, ask }) => node.answer(asker, ask, &reply),
             None => {}
         }
@@ -98,7 +102,7 @@ impl<R: Value> ReplyTo<R> {
 
     fn fail_now(&mut self, error: AskError) {
         match self.way.take() {
-            Some(Way::Here(slot)) => slot.end(Err(error)),
+            Some(Way::Here(slot)) => slot.end(Err(error), false),
             Some(Way::There { node, asker, ask }) => node.refuse(asker, ask, &error),
             None => {}
         }
@@ -123,6 +127,7 @@ pub(crate) struct Answer<R: Value> {
     slot: Arc<Slot<R>>,
     node: Arc<Node>,
     pub(crate) ask: u64,
+    closed: Closed,
 }
 
 impl<R: Value> Answer<R> {
@@ -130,7 +135,7 @@ impl<R: Value> Answer<R> {
     pub(crate) fn open(node: Arc<Node>, target: NodeId, deadline: std::time::Duration) -> Self {
         let slot = Arc::new(Slot(Mutex::new(State::Open(None))));
         let ask = node.begin_ask(target, deadline, Arc::clone(&slot) as Arc<dyn Waiter>);
-        Self { slot, node, ask }
+        Self { slot, node, ask, closed: false }
     }
 
     /// The right to answer it in this process.
@@ -142,8 +147,9 @@ impl<R: Value> Answer<R> {
 impl<R: Value> Future for Answer<R> {
     type Output = Result<R, AskError>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.slot.lock();
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = &mut *self;
+        let mut state = answer.slot.lock();
         match &mut *state {
             State::Open(waker) => {
                 if !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
@@ -152,7 +158,10 @@ impl<R: Value> Future for Answer<R> {
                 Poll::Pending
             }
             ended => match std::mem::replace(ended, State::Taken) {
-                State::Ended(result) => Poll::Ready(result),
+                State::Ended(result, closed) => {
+                    answer.closed = closed;
+                    Poll::Ready(result)
+                }
                 State::Open(_) | State::Taken => Poll::Ready(Err(AskError::Unanswered)),
             },
         }
@@ -161,6 +170,8 @@ impl<R: Value> Future for Answer<R> {
 
 impl<R: Value> Drop for Answer<R> {
     fn drop(&mut self) {
-        self.node.end_ask(self.ask);
+        if !self.closed {
+            self.node.end_ask(self.ask);
+        }
     }
 }

@@ -59,8 +59,9 @@ async fn running<M: Message, T>(
     life: impl Future<Output = T>,
 ) -> Result<T, String> {
     let mut life = pin!(life);
+    let mut part = current::Part::new(&cell.node, cell.id);
     poll_fn(|context| {
-        let _guard = current::enter(&cell.node, cell.id, 0);
+        let _guard = part.play();
         let polled = catch_unwind(AssertUnwindSafe(|| life.as_mut().poll(context)));
         match polled {
             Ok(poll) => poll.map(Ok),
@@ -107,12 +108,12 @@ async fn live<A: Actor>(actor: &mut A, context: &mut Context<A>) -> Cause {
     let mut batches = 0;
     loop {
         if cell.mailbox.is_urgent()
-            && let Some(cause) = signals(actor, context).await
+            && let Some(cause) = signals(actor, &cell, context).await
         {
             return cause;
         }
         if let Some(envelope) = context.batch.pop_front() {
-            if let Some(cause) = one(actor, context, envelope).await {
+            if let Some(cause) = one(actor, &cell, context, envelope).await {
                 return cause;
             }
             continue;
@@ -121,7 +122,7 @@ async fn live<A: Actor>(actor: &mut A, context: &mut Context<A>) -> Cause {
             && let Some(message) = context.due()
         {
             let envelope = Envelope { message, reply: None, sender: Some(cell.id), trace: 0 };
-            if let Some(cause) = one(actor, context, envelope).await {
+            if let Some(cause) = one(actor, &cell, context, envelope).await {
                 return cause;
             }
             continue;
@@ -130,7 +131,7 @@ async fn live<A: Actor>(actor: &mut A, context: &mut Context<A>) -> Cause {
         if batches % BATCHES_A_TURN == 0 {
             others_first().await;
         }
-        match next(context).await {
+        match next(&cell, context).await {
             Some(Found::Drained) => return Cause::Stopped,
             Some(Found::Messages | Found::Signals) | None => {}
         }
@@ -138,8 +139,7 @@ async fn live<A: Actor>(actor: &mut A, context: &mut Context<A>) -> Cause {
 }
 
 /// Waits for messages, signals, or the next timer.
-async fn next<A: Actor>(context: &mut Context<A>) -> Option<Found> {
-    let cell = Arc::clone(&context.cell);
+async fn next<A: Actor>(cell: &ActorCell<A::Message>, context: &mut Context<A>) -> Option<Found> {
     // On the dispatcher's thread nothing can arrive meanwhile, and after a single message another
     // one is not likely to be a moment away.
     let mut looked = cell.on_dispatcher || !context.streams;
@@ -181,20 +181,17 @@ async fn others_first() {
 #[inline]
 async fn one<A: Actor>(
     actor: &mut A,
+    cell: &ActorCell<A::Message>,
     context: &mut Context<A>,
     envelope: Envelope<A::Message>,
 ) -> Option<Cause> {
-    let cell = Arc::clone(&context.cell);
     context.reply = envelope.reply;
     context.sender = envelope.sender;
-    if envelope.trace != context.trace {
-        context.trace = envelope.trace;
-        current::set_trace(envelope.trace);
-    }
+    follow(context, envelope.trace);
     let handled = if tracing::enabled!(tracing::Level::DEBUG) {
-        traced(actor, context, envelope.message).await
+        traced(actor, cell, context, envelope.message).await
     } else {
-        unless_killed(&cell, actor.handle(envelope.message, context)).await
+        unless_killed(cell, actor.handle(envelope.message, context)).await
     };
     let count = cell.handled.load(Ordering::Relaxed);
     // Only this actor's own task writes it.
@@ -211,13 +208,21 @@ async fn one<A: Actor>(
     end
 }
 
+/// What is sent from now on belongs to that trace.
+fn follow<A: Actor>(context: &mut Context<A>, trace: u64) {
+    if trace != context.trace {
+        context.trace = trace;
+        current::set_trace(trace);
+    }
+}
+
 /// Handles a message in a span of its own, which says which trace it belongs to.
 async fn traced<A: Actor>(
     actor: &mut A,
+    cell: &ActorCell<A::Message>,
     context: &mut Context<A>,
     message: A::Message,
 ) -> Result<(), Broken> {
-    let cell = Arc::clone(&context.cell);
     if context.trace == 0 {
         context.trace = cell.node.new_trace();
     }
@@ -234,7 +239,7 @@ async fn traced<A: Actor>(
     current::set_trace(context.trace);
     let work = actor.handle(message, context);
     let work: Pin<Box<dyn Future<Output = Outcome> + Send + '_>> = Box::pin(work);
-    unless_killed(&cell, work.instrument(span)).await
+    unless_killed(cell, work.instrument(span)).await
 }
 
 /// Whether the actor ends after what was just done, and why.
@@ -247,8 +252,11 @@ fn ends<A: Actor>(done: Result<(), Broken>, context: &mut Context<A>) -> Option<
 }
 
 /// Handles the signals that wait.
-async fn signals<A: Actor>(actor: &mut A, context: &mut Context<A>) -> Option<Cause> {
-    let cell = Arc::clone(&context.cell);
+async fn signals<A: Actor>(
+    actor: &mut A,
+    cell: &ActorCell<A::Message>,
+    context: &mut Context<A>,
+) -> Option<Cause> {
     for system in cell.mailbox.take_signals() {
         match system {
             System::Signal(Signal::Kill) => return Some(Cause::Killed),
@@ -258,7 +266,8 @@ async fn signals<A: Actor>(actor: &mut A, context: &mut Context<A>) -> Option<Ca
             System::Signal(Signal::Unlink(other)) => context.linked_by(other, false),
             System::Ended { watch, target, cause } => {
                 if let Some(ended) = context.ended(watch, target, cause) {
-                    let told = unless_killed(&cell, actor.terminated(ended, context)).await;
+                    follow(context, 0);
+                    let told = unless_killed(cell, actor.terminated(ended, context)).await;
                     if let Some(cause) = ends(told, context) {
                         return Some(cause);
                     }

@@ -244,7 +244,8 @@ impl ActorSystem {
     /// ```
     pub fn within<R>(&self, work: impl FnOnce() -> R) -> R {
         let nobody = ActorId::new(self.node.id, 0);
-        let _guard = crate::current::enter(&self.node, nobody, 0);
+        let mut nobody = crate::current::Part::new(&self.node, nobody);
+        let _guard = nobody.play();
         work()
     }
 

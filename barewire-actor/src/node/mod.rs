@@ -23,6 +23,7 @@ use crate::core::order::{Incoming, Outgoing};
 use crate::core::packet::{Body, Packet, Signal};
 use crate::core::protocol::{Action, Protocol, Settings};
 use crate::dead_letters::DeadLetter;
+use crate::hash::NumberMap;
 use crate::mailbox::System;
 use crate::process::executor::Executor;
 use crate::process::inbox::{Lanes, Place};
@@ -101,7 +102,7 @@ pub(crate) struct Node {
     pub(crate) stop_requested: Notify,
     pub(crate) all_ended: Notify,
     start: Instant,
-    actors: RwLock<HashMap<u64, Arc<dyn Cell>>>,
+    actors: RwLock<NumberMap<u64, Arc<dyn Cell>>>,
     remembered: Mutex<Remembered>,
     next_actor: AtomicU64,
     next_trace: AtomicU64,
@@ -110,7 +111,7 @@ pub(crate) struct Node {
     asks: Mutex<Asks<Arc<dyn Waiter>>>,
     asks_wake_at: AtomicU64,
     asks_changed: Notify,
-    peers: RwLock<HashMap<NodeId, Arc<Peer>>>,
+    peers: RwLock<NumberMap<NodeId, Arc<Peer>>>,
     outgoing: Mutex<Outgoing>,
     incoming: Mutex<Incoming>,
     stopped: AtomicBool,

@@ -7,8 +7,11 @@ use std::time::{Duration, Instant};
 use barewire_runtime::ipc::{MessageQueue, QueueBatchItem, Wait, WaitSet};
 use zerocopy::IntoBytes;
 
+use super::executor::Executor;
 use super::frames::{Arrival, Frame, Head};
 use super::inbox::Lanes;
+use crate::cause::Cause;
+use crate::cell::Cell;
 use crate::core::packet::{Body, Packet};
 use crate::node::{Node, Shared, Undelivered};
 
@@ -27,6 +30,13 @@ struct Held {
 }
 
 impl Held {
+    fn new(arrival: &Arrival<'_>) -> Self {
+        let Arrival { to, from, ask, trace, length, payload: octets, .. } = *arrival;
+        let mut payload = vec![0_u64; octets.len() / 8];
+        payload.as_mut_bytes().copy_from_slice(octets);
+        Self { head: Head { length: length as u32, ..Head::new(to, from, ask, trace) }, payload }
+    }
+
     fn arrival(&self) -> Arrival<'_> {
         Arrival::new(&self.head, self.payload.as_bytes())
     }
@@ -38,6 +48,8 @@ struct Dispatcher<'n> {
     /// so that its senders wait in turn.
     held: [std::collections::VecDeque<Held>; 3],
     turns: u32,
+    /// The actor that was found last, for a tick at most: often the next message is for it as well.
+    recent: Option<(u64, Arc<dyn Cell>)>,
 }
 
 /// Runs until the node has stopped.
@@ -45,8 +57,9 @@ pub(crate) fn run(node: &Arc<Node>, shared: &Shared, finished: &AtomicBool) {
     let Some(open) = shared.open() else { return };
     let inbox = &open.inbox;
     let _tokio = node.runtime.enter();
+    let _settled = shared.executor.settle();
     let tick = (node.config.heartbeat / 2).min(Duration::from_millis(20));
-    let mut dispatcher = Dispatcher { node, held: Default::default(), turns: 0 };
+    let mut dispatcher = Dispatcher { node, held: Default::default(), turns: 0, recent: None };
     let mut next_tick = Instant::now();
     let (mut idle, mut looks) = (0_u32, 0_u32);
     let (mut pulse, mut pulsed) = (0, Instant::now());
@@ -63,9 +76,10 @@ pub(crate) fn run(node: &Arc<Node>, shared: &Shared, finished: &AtomicBool) {
                 let healthy = now.duration_since(pulsed) < node.config.heartbeat * 2;
                 node.protocol(|protocol, time| protocol.tick(time, healthy));
                 next_tick = now + tick;
+                dispatcher.recent = None;
             }
         }
-        if dispatcher.turn(inbox) | shared.executor.run_ready() {
+        if dispatcher.turn(inbox, &shared.executor) {
             idle = 0;
             continue;
         }
@@ -118,10 +132,15 @@ impl Dispatcher<'_> {
         self.held.iter().any(|held| !held.is_empty())
     }
 
-    /// Takes from each lane once; whether there was anything.
-    fn turn(&mut self, inbox: &Lanes) -> bool {
+    /// Takes from each lane once, and runs the tasks that are ready; whether there was anything.
+    fn turn(&mut self, inbox: &Lanes, tasks: &Executor) -> bool {
+        // Whoever an answer or a message was for runs at once.
         let mut worked = self.replies(&inbox.small_replies);
+        if worked {
+            tasks.run_ready();
+        }
         worked |= self.messages(&inbox.small, 0);
+        worked |= tasks.run_ready();
         // The others are looked at less often: each look costs the messages in a hurry a little.
         self.turns = self.turns.wrapping_add(1);
         if !self.turns.is_multiple_of(TURNS_OF_SMALL_LANES) {
@@ -130,7 +149,7 @@ impl Dispatcher<'_> {
         worked |= self.signals(&inbox.system);
         worked |= self.messages(&inbox.medium, 1);
         worked |= self.messages(&inbox.large, 2);
-        worked | self.replies(&inbox.large_replies)
+        worked | self.replies(&inbox.large_replies) | tasks.run_ready()
     }
 
     fn signals(&self, queue: &MessageQueue<Packet>) -> bool {
@@ -151,8 +170,7 @@ impl Dispatcher<'_> {
     fn replies<F: Frame>(&self, queue: &MessageQueue<F>) -> bool {
         let Ok(Some(batch)) = queue.try_dequeue_batch(MOST_AT_ONCE) else { return false };
         for frame in batch.iter() {
-            let head = F::head(&frame);
-            let arrival = Arrival::new(&head, F::payload(&frame));
+            let arrival = Arrival::of::<F>(&frame);
             if !arrival.filled {
                 continue;
             }
@@ -168,21 +186,25 @@ impl Dispatcher<'_> {
             return false;
         }
         let Ok(Some(batch)) = queue.try_dequeue_batch(MOST_AT_ONCE) else { return false };
-        let frames: Vec<QueueBatchItem<'_, F>> = batch.iter().collect();
-        let arrivals: Vec<_> = frames
-            .iter()
-            .map(|frame| Arrival::new(&F::head(frame), F::payload(frame)))
-            .filter(|arrival| arrival.filled)
-            .collect();
-        let taken = self.deliver(&arrivals);
-        let left = frames.iter().filter(|frame| F::head(frame).kind != super::frames::VOID);
-        for frame in left.skip(taken) {
-            let octets = F::payload(frame);
-            let mut payload = vec![0_u64; octets.len() / 8];
-            payload.as_mut_bytes().copy_from_slice(octets);
-            self.held[lane].push_back(Held { head: F::head(frame), payload });
+        let mut frames = batch.iter();
+        if let (1, Some(frame)) = (batch.len(), frames.next()) {
+            let arrival = Arrival::of::<F>(&frame);
+            if arrival.filled {
+                self.hand_over(&[arrival], lane);
+            }
+            return true;
         }
+        let frames: Vec<QueueBatchItem<'_, F>> = batch.iter().collect();
+        let arrivals = frames.iter().map(|frame| Arrival::of::<F>(frame));
+        let arrivals: Vec<_> = arrivals.filter(|arrival| arrival.filled).collect();
+        self.hand_over(&arrivals, lane);
         true
+    }
+
+    /// Delivers what has arrived in a lane, and holds what has no room yet.
+    fn hand_over(&mut self, arrivals: &[Arrival<'_>], lane: usize) {
+        let taken = self.deliver(arrivals);
+        self.held[lane].extend(arrivals[taken..].iter().map(Held::new));
     }
 
     /// Tries again to deliver what is held of a lane; whether all of it is gone now.
@@ -194,14 +216,23 @@ impl Dispatcher<'_> {
         self.held[lane].is_empty()
     }
 
+    fn cell(&mut self, number: u64) -> Result<&Arc<dyn Cell>, Cause> {
+        let recent = self.recent.take().filter(|recent| recent.0 == number);
+        let recent = match recent {
+            Some(recent) => recent,
+            None => (number, self.node.cell(number)?),
+        };
+        Ok(&self.recent.insert(recent).1)
+    }
+
     /// Delivers in order, as far as there is room; how many.
-    fn deliver(&self, arrivals: &[Arrival<'_>]) -> usize {
+    fn deliver(&mut self, arrivals: &[Arrival<'_>]) -> usize {
         let mut taken = 0;
         while let Some(first) = arrivals.get(taken) {
             let to = first.to;
             let run = arrivals[taken..].iter().take_while(|arrival| arrival.to == to).count();
             let run = &arrivals[taken..taken + run];
-            match self.node.cell(to) {
+            match self.cell(to) {
                 Ok(cell) => {
                     let delivered = cell.deliver(run);
                     taken += delivered;

@@ -1,13 +1,21 @@
 //! What stands in a slot of an inbox.
 //!
+//! The payload is the fixed layout of the message, or its BARE octets. It ends where the head
+//! begins, behind which the queue writes what makes the message visible: so what is small comes in
+//! one line of the cache, or in two.
+//!
 //! ```text
-//!  0  to       the actor's number, or for an answer that of the question
+//!     payload  right-aligned
+//!  0  to       the actor's number
 //!  8  node     where it comes from: low half, high half
 //! 24  from     the actor that sends; 0 if none does
 //! 32  ask      the question's number at the one who asks; 0 for a message that asks nothing
 //! 40  trace    what the message belongs to; 0 if nothing is traced
 //! 48  kind, length of the payload
-//! 56  payload  the fixed layout of the message, or its BARE octets
+//!
+//!     payload  of a small answer
+//!  0  to       the question's number
+//!  8  kind, length of the payload
 //! ```
 
 use barewire_derive::BareSchema;
@@ -22,13 +30,18 @@ pub(crate) const SMALL_BYTES: usize = 64;
 pub(crate) const MEDIUM_BYTES: usize = 1024;
 pub(crate) const LARGE_BYTES: usize = 64 * 1024;
 
-/// What stands before the payload.
+/// That of small answers.
+pub(crate) const ANSWER_BYTES: usize = 104;
+
+/// What stands behind the payload.
 pub(crate) const HEAD_BYTES: usize = 56;
 const _: () = assert!(size_of::<<Head as FixedLayout>::Layout>() == HEAD_BYTES);
 
 /// The sender found that its message does not fit, when it had the slot already.
 pub(crate) const VOID: u32 = 0;
 pub(crate) const FILLED: u32 = 1;
+
+const NOBODY: ActorId = ActorId::new(NodeId::from_u128(0), 0);
 
 #[derive(BareSchema, Debug, Clone, Copy)]
 #[bare(crate = "::barewire_runtime")]
@@ -49,8 +62,8 @@ pub(crate) trait Frame: FixedLayout + Encode + for<'de> Decode<'de> + 'static {
     fn payload_mut(slot: &mut Self::Layout) -> &mut [u8];
     fn payload(slot: &Self::Layout) -> &[u8];
     fn head(slot: &Self::Layout) -> Head;
-    /// The same slot in memory of this process.
-    fn owned(head: Head, payload: &[u8]) -> Box<Self>;
+    /// A message that nobody handles.
+    fn void() -> Box<Self>;
 }
 
 macro_rules! frames {
@@ -59,8 +72,8 @@ macro_rules! frames {
         #[derive(BareSchema, Debug, Clone)]
         #[bare(crate = "::barewire_runtime")]
         pub(crate) struct $name {
-            head: Head,
             payload: [u64; $words],
+            head: Head,
         }
 
         impl Frame for $name {
@@ -102,12 +115,9 @@ macro_rules! frames {
                 }
             }
 
-            fn owned(head: Head, payload: &[u8]) -> Box<Self> {
-                let mut frame = Box::new(Self { head, payload: [0; $words] });
-                let target = frame.payload.as_mut_bytes();
-                let len = target.len().min(payload.len());
-                target[..len].copy_from_slice(&payload[..len]);
-                frame
+            fn void() -> Box<Self> {
+                let head = Head { kind: VOID, ..Head::new(0, NOBODY, 0, 0) };
+                Box::new(Self { payload: [0; $words], head })
             }
         }
     )*};
@@ -122,7 +132,46 @@ frames! {
     Large: LARGE_BYTES / 8;
 }
 
+/// Small answers. Whoever has asked knows the rest.
+#[derive(BareSchema, Debug, Clone)]
+#[bare(crate = "::barewire_runtime")]
+pub(crate) struct Answer {
+    payload: [u64; ANSWER_BYTES / 8],
+    to: u64,
+    kind: u32,
+    length: u32,
+}
+
+impl Frame for Answer {
+    #[inline]
+    fn set_head(slot: &mut Self::Layout, head: &Head) {
+        slot.to = head.to;
+        slot.kind = head.kind;
+        slot.length = head.length;
+    }
+
+    #[inline]
+    fn payload_mut(slot: &mut Self::Layout) -> &mut [u8] {
+        slot.payload.as_mut_bytes()
+    }
+
+    #[inline]
+    fn payload(slot: &Self::Layout) -> &[u8] {
+        slot.payload.as_bytes()
+    }
+
+    #[inline]
+    fn head(slot: &Self::Layout) -> Head {
+        Head { kind: slot.kind, length: slot.length, ..Head::new(slot.to, NOBODY, 0, 0) }
+    }
+
+    fn void() -> Box<Self> {
+        Box::new(Self { payload: [0; ANSWER_BYTES / 8], to: 0, kind: VOID, length: 0 })
+    }
+}
+
 /// A message that has arrived from another process.
+#[derive(Clone, Copy)]
 pub(crate) struct Arrival<'a> {
     pub(crate) to: u64,
     pub(crate) from: ActorId,
@@ -134,6 +183,11 @@ pub(crate) struct Arrival<'a> {
 }
 
 impl<'a> Arrival<'a> {
+    #[inline]
+    pub(crate) fn of<F: Frame>(frame: &'a F::Layout) -> Self {
+        Self::new(&F::head(frame), F::payload(frame))
+    }
+
     pub(crate) fn new(head: &Head, payload: &'a [u8]) -> Self {
         let node = u128::from(head.node_high) << 64 | u128::from(head.node_low);
         Self {

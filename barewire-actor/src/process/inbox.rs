@@ -7,7 +7,7 @@ use barewire_runtime::layout::FixedLayout;
 use barewire_runtime::segment::Directory;
 use barewire_runtime::{Error, Result};
 
-use super::frames::{Frame, Head, Large, Medium, Small, VOID};
+use super::frames::{Answer, Frame, Head, Large, Medium, Small, VOID};
 use crate::address::NodeId;
 use crate::builder::Memory;
 use crate::core::packet::Packet;
@@ -75,7 +75,7 @@ pub(crate) struct Lanes {
     pub(crate) large: MessageQueue<Large>,
     /// Answers have queues of their own: whoever waits for one must get it, however many messages
     /// wait for room in a mailbox.
-    pub(crate) small_replies: MessageQueue<Small>,
+    pub(crate) small_replies: MessageQueue<Answer>,
     pub(crate) large_replies: MessageQueue<Large>,
 }
 
@@ -123,7 +123,7 @@ impl Lanes {
 
     pub(crate) fn answer<R: Value>(&self, head: Head, reply: &R) -> Result<(), TellError> {
         let write = |slot: &mut [u8]| message::write(reply, slot);
-        match R::SIZE {
+        match R::ANSWER_SIZE {
             Size::Small => put(&self.small_replies, head, write),
             Size::Medium | Size::Large => put(&self.large_replies, head, write),
             Size::None => Err(too_large()),
@@ -141,14 +141,14 @@ impl Lanes {
 }
 
 fn too_large() -> TellError {
-    TellError::TooLarge("the type's layout is larger than the largest slot".to_owned())
+    TellError::TooLarge(
+        "the type's layout is larger than the largest slot, or aligned to more".to_owned(),
+    )
 }
 
 /// Waits until a queue has room, by putting a message into it that nobody handles.
 async fn wait_for_room<F: Frame>(queue: &MessageQueue<F>) {
-    let nobody = crate::address::ActorId::new(NodeId::from_u128(0), 0);
-    let head = Head { kind: VOID, ..Head::new(0, nobody, 0, 0) };
-    let filler = F::owned(head, &[]);
+    let filler = F::void();
     let moment = std::time::Duration::from_millis(20);
     let _ = tokio::time::timeout(moment, queue.enqueue_async(&filler)).await;
 }
@@ -178,4 +178,43 @@ fn put<F: Frame>(
 
 pub(crate) fn as_tell_error(error: &Error) -> TellError {
     if error.is_full() { TellError::Full } else { TellError::Transport(error.to_string()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::ActorId;
+    use crate::process::frames::Arrival;
+
+    /// Whether an answer has come through the lane of small ones, and back as it was.
+    fn is_small<R: Value + PartialEq>(lanes: &Lanes, answer: &R) -> bool {
+        let asker = ActorId::new(NodeId::from_u128(1), 2);
+        lanes.answer(Head::new(3, asker, 0, 0), answer).expect("there is room");
+        let same = |arrival: &Arrival<'_>| {
+            let read = message::read::<R>(arrival.payload, arrival.length);
+            assert!(arrival.to == 3 && arrival.filled && read.as_ref() == Ok(answer));
+        };
+        if let Some(small) = lanes.small_replies.try_dequeue().expect("it works") {
+            same(&Arrival::of::<Answer>(&small));
+            return true;
+        }
+        let large = lanes.large_replies.try_dequeue().expect("it works").expect("it is there");
+        same(&Arrival::of::<Large>(&large));
+        false
+    }
+
+    #[test]
+    fn answers_of_all_sizes_come_back_as_they_were() {
+        let path = std::env::temp_dir().join(format!("barewire-inbox-{}", std::process::id()));
+        let place = Place { system: "inbox".to_owned(), directory: Some(path.clone()) };
+        let few = Memory { small_messages: 64, medium_messages: 4, ..Memory::default() };
+        let lanes = Lanes::create(&place, NodeId::from_u128(7), &few).expect("a directory");
+        assert!(is_small(&lanes, &7_u8) && is_small(&lanes, &u64::MAX));
+        let (most, more) = ([7_u8; 104], [7_u8; 105]);
+        assert!(is_small(&lanes, &most) && !is_small(&lanes, &more));
+        assert!(!is_small(&lanes, &"of any length".to_owned()));
+        assert!(!is_small(&lanes, &String::new()));
+        drop(lanes);
+        std::fs::remove_dir_all(path).expect("it is this test's");
+    }
 }

@@ -112,12 +112,13 @@ impl Peer {
     pub(crate) fn answer<R: Value>(&self, ask: u64, reply: &R) -> Result<(), AskError> {
         let head = self.head(ask, 0);
         let way = self.way.read().unwrap_or_else(PoisonError::into_inner);
-        let sent = match (&*way, self.home()) {
-            (Some(Way::Memory(lanes)), _) => lanes.answer(head, reply),
-            (Some(Way::Line(line)), Some(home)) => {
-                line.send(&home, ParcelKind::Answer, head, reply)
-            }
-            _ => Ok(()),
+        let sent = match &*way {
+            Some(Way::Memory(lanes)) => lanes.answer(head, reply),
+            Some(Way::Line(line)) => match self.home() {
+                Some(home) => line.send(&home, ParcelKind::Answer, head, reply),
+                None => Ok(()),
+            },
+            None => Ok(()),
         };
         match sent {
             Ok(()) | Err(TellError::Gone(_)) => Ok(()),

@@ -30,26 +30,43 @@ const MAX_LARGE_RUNS: usize = 8;
 /// ```
 pub struct QueueBatch<'q, T: FixedLayout> {
     queue: &'q MessageQueue<T>,
-    runs: [Run; MAX_RUNS],
-    used: usize,
+    first: Run,
+    /// All runs, if there are several. Most batches have one, and are moved a few times.
+    several: Vec<Run>,
     messages: usize,
 }
 
 impl<'q, T: FixedLayout> QueueBatch<'q, T> {
+    #[inline]
     pub(super) fn new(queue: &'q MessageQueue<T>, first: Run, most: usize) -> Self {
         let mut batch =
-            Self { queue, runs: [first; MAX_RUNS], used: 1, messages: first.count() as usize };
-        // A message with a block of its own keeps that from the producers: leave them enough.
-        let runs = if queue.plan.shape.slots == 1 { MAX_LARGE_RUNS } else { MAX_RUNS };
-        while batch.messages < most && batch.used < runs {
+            Self { queue, first, several: Vec::new(), messages: first.count() as usize };
+        while batch.messages < most && batch.runs().len() < batch.most_runs() {
             let Some(run) = queue.take_more(most - batch.messages) else {
                 break;
             };
-            batch.runs[batch.used] = run;
-            batch.used += 1;
-            batch.messages += run.count() as usize;
+            batch.add(run, most);
         }
         batch
+    }
+
+    fn most_runs(&self) -> usize {
+        // A message with a block of its own keeps that from the producers: leave them enough.
+        if self.queue.plan.shape.slots == 1 { MAX_LARGE_RUNS } else { MAX_RUNS }
+    }
+
+    fn add(&mut self, run: Run, most: usize) {
+        if self.several.is_empty() {
+            self.several.reserve_exact(self.most_runs().min(most));
+            self.several.push(self.first);
+        }
+        self.several.push(run);
+        self.messages += run.count() as usize;
+    }
+
+    #[inline(always)]
+    fn runs(&self) -> &[Run] {
+        if self.several.is_empty() { std::slice::from_ref(&self.first) } else { &self.several }
     }
 
     /// How many messages it has; at least one.
@@ -62,7 +79,7 @@ impl<'q, T: FixedLayout> QueueBatch<'q, T> {
     /// The messages, in the order of each sender.
     pub fn iter(&self) -> impl Iterator<Item = QueueBatchItem<'_, T>> {
         let queue = self.queue;
-        self.runs[..self.used].iter().flat_map(move |&run| {
+        self.runs().iter().flat_map(move |&run| {
             (0..run.count()).map(move |place| QueueBatchItem::new(queue, run.plus(place)))
         })
     }
@@ -79,7 +96,7 @@ impl<'b, T: FixedLayout> IntoIterator for &'b QueueBatch<'_, T> {
 
 impl<T: FixedLayout> Drop for QueueBatch<'_, T> {
     fn drop(&mut self) {
-        for run in &self.runs[..self.used] {
+        for run in self.runs() {
             self.queue.acknowledge(run);
         }
     }

@@ -160,8 +160,11 @@ impl<T: FixedLayout> MessageQueue<T> {
 
     /// The next messages of a batch that has some already, which shall not wait for more.
     pub(super) fn take_more(&self, most: usize) -> Option<Run> {
-        let mut readers = self.readers.lock();
-        let run = self.lanes().take(&mut readers, at_least_one(most))?;
+        let (lanes, mut readers) = (self.lanes(), self.readers.lock());
+        if lanes.is_idle(&mut readers) {
+            return None;
+        }
+        let run = lanes.take(&mut readers, at_least_one(most))?;
         readers.pace.found();
         Some(run)
     }

@@ -266,6 +266,8 @@ impl<W: Words> Lanes<'_, W> {
                 reader.advance(seen.count(), self.shape);
                 continue;
             }
+            // The mark is in the last line of the message, which the exchange would keep waiting.
+            self.words.prefetch_read(slot.at);
             let count = if most == 1 { 1 } else { self.count_visible(reader, most) };
             let claim = Claim::new(State::Reading, reader.stamp, self.me, count);
             // The slot is untaken, so its block cannot start a new life before this has succeeded

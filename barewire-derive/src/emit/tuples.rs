@@ -1,5 +1,7 @@
 //! Tuples in the types of fields: a layout for each, under a marker that stands for its caps.
 
+use std::borrow::Cow;
+
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{GenericArgument, PathArguments, PathSegment, Type};
@@ -73,11 +75,22 @@ fn one(tuple: &Tuple, item: &Item, paths: &Paths) -> TokenStream {
     }
 }
 
+fn holds_tuple(caps: &Caps) -> bool {
+    match caps {
+        Caps::None => false,
+        Caps::Max(_, inner) => holds_tuple(inner),
+        Caps::Pair(key, value) => holds_tuple(key) || holds_tuple(value),
+        Caps::Tuple(_) => true,
+    }
+}
+
 /// The type of a field, in which what a tuple holds is asked for as a piece: where it is none, that
 /// is the one error, since the compiler tells nothing more of a type with a wrong part.
 pub(super) fn known(field: &Field, paths: &Paths) -> TokenStream {
-    let mut ty = field.ty.clone();
-    replace(&mut ty, &field.caps, paths, false);
+    let mut ty = Cow::Borrowed(&field.ty);
+    if holds_tuple(&field.caps) {
+        replace(ty.to_mut(), &field.caps, paths, false);
+    }
     quote!(#ty)
 }
 

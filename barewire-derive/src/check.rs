@@ -402,7 +402,7 @@ pub(crate) fn is_list(ty: &Type) -> bool {
 /// Whether it holds values of another type, as far as its name says.
 pub(crate) fn is_container(ty: &Type) -> bool {
     let held = |(_, arguments): (String, Vec<&Type>)| !arguments.is_empty();
-    matches!(peel(ty), Type::Array(_)) || named(ty).is_some_and(held)
+    matches!(peel(ty), Type::Array(_) | Type::Tuple(_)) || named(ty).is_some_and(held)
 }
 
 pub(crate) fn is_option(ty: &Type) -> bool {

@@ -225,8 +225,9 @@ impl Paths {
         let (Paths { private, core, .. }, fixed) = (self, self.fixed(field, "decode_layout"));
         let decode = quote!(#fixed(__input, &mut #place));
         let decoded = self.named(field, decode, false);
+        let decoded = at_type(field, quote!(#decoded;));
         let Some(check) = self.check_own(field, place) else {
-            return at_type(field, quote!(#decoded;));
+            return decoded;
         };
         let check = quote! {
             (|| -> #core::result::Result<(), #private::LayoutError> {
@@ -235,7 +236,7 @@ impl Paths {
             })()
             .map_err(|__error| #private::LayoutError::while_decoding(__error, __at))?;
         };
-        quote!(let __at = #private::Decoder::offset(__input); #decoded; #check)
+        quote!(let __at = #private::Decoder::offset(__input); #decoded #check)
     }
 }
 

@@ -206,7 +206,7 @@ pub(super) fn structure(subject: &Subject, fields: &Fields, paths: &Paths) -> To
     let sibling = Sibling {
         subject,
         ident: layout.clone(),
-        of: subject.ty.to_string().replace(' ', ""),
+        of: subject.written.replace(' ', ""),
         visibility: &subject.visibility,
         all_visible: false,
         fields,
@@ -323,6 +323,7 @@ pub(super) fn fixed_layout(
         #[automatically_derived]
         // SAFETY: it has nothing of its own.
         unsafe impl #generics #private::Piece<#caps> for #ty {
+            type Itself = Self;
             type Layout = #layout;
             type Place<'__a> = &'__a #layout;
         }

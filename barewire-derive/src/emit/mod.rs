@@ -64,10 +64,7 @@ impl Paths {
         match field.varint {
             Some(Varint::UInt) => quote!(#private::UInt),
             Some(Varint::Int) => quote!(#private::Int),
-            None => {
-                let ty = &field.ty;
-                quote!(#ty)
-            }
+            None => tuples::known(field, self),
         }
     }
 
@@ -210,6 +207,8 @@ struct Parts<'p> {
 struct Subject {
     /// The type, as in `Message<16>`.
     ty: TokenStream,
+    /// The same as people write it.
+    written: String,
     /// The parameters of its implementations, as in `<const N: usize>`.
     generics: TokenStream,
     /// The caps that its layout is for.
@@ -260,6 +259,7 @@ pub(crate) fn item(item: &Item) -> TokenStream {
 /// listed, as its padding depends on them; a newtype has none, and so one serves for all.
 fn subjects(item: &Item) -> Vec<(Subject, Shape)> {
     let subject = |ty: TokenStream, generics: TokenStream, stem: Ident| Subject {
+        written: ty.to_string(),
         ty,
         generics,
         caps: quote!(()),
@@ -396,6 +396,7 @@ pub(crate) fn stub(input: &DeriveInput, crate_path: &syn::Path) -> TokenStream {
             #vis type #name = #private::Unbounded;
             // SAFETY: it has nothing of its own.
             unsafe impl #head #private::Piece<()> for #ident #tail #clause {
+                type Itself = Self;
                 type Layout = #private::Unbounded;
                 type Place<'__a> = &'__a #private::Unbounded;
             }

@@ -158,8 +158,8 @@ pub(super) const ROOM: usize = 16;
 
 /// Copies the first `len` octets of `rest`.
 ///
-/// If there are few, [`ROOM`] of them are moved at once, where so many can be read and written: a
-/// processor has nothing to guess then.
+/// If there are few, [`ROOM`] of them are moved at once, where so many can be read and written, and
+/// else four times as many: a processor has nothing to guess then.
 ///
 /// # Safety
 ///
@@ -174,6 +174,10 @@ pub(super) unsafe fn copy_first(rest: &[u8], len: usize, to: *mut u8, room: usiz
     {
         // SAFETY: there is room for them.
         return unsafe { to.cast::<[u8; ROOM]>().write_unaligned(*block) };
+    }
+    if (ROOM..=SHORT).contains(&len) {
+        // SAFETY: there are 16 octets at least and 64 at most, and room for them.
+        return unsafe { four(rest.as_ptr(), to, len) };
     }
     // SAFETY: `rest` has as many.
     let octets = unsafe { rest.get_unchecked(..len) };

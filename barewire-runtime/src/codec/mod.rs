@@ -14,6 +14,8 @@ mod place;
 mod plain;
 mod raw;
 mod sink;
+#[cfg(target_arch = "x86_64")]
+mod sse2;
 mod text;
 mod tuples;
 

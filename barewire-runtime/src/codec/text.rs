@@ -1,90 +1,89 @@
 //! Whether octets are UTF-8: most of the time they are ASCII, which is quick to see.
 
-/// How many octets are looked at at once.
-const BLOCK: usize = 32;
+/// How many octets are looked at at once: as many as a word has bits, and the one behind them.
+pub(super) const NEAR: usize = BITS + 1;
+const BITS: usize = 64;
 
 /// Whether the first `len` octets of `rest`, which has as many, are UTF-8.
 #[inline(always)]
 pub(super) fn is_text(rest: &[u8], len: usize) -> bool {
-    // Looking beyond the text costs nothing, as long as it is still the input.
-    if len <= BLOCK
-        && let Some(block) = rest.first_chunk::<BLOCK>()
+    // Looking beyond the text costs nothing, as long as it is still the input. One look for short
+    // and for longer texts: a processor has nothing to guess then.
+    if len < BITS
+        && let Some(near) = rest.first_chunk::<NEAR>()
     {
-        let high = high_bits(block) & mask(len);
-        return high == 0 || is_short_text(block, high);
+        let high = high_bits(near) & mask(len);
+        return high == 0 || is_near_text(near, high, len);
     }
-    is_long_text(&rest[..len])
+    is_other_text(&rest[..len])
 }
 
-/// Whether a block is text in which these octets are not ASCII.
+/// The lowest `len` bits, of less than 64.
+#[inline(always)]
+fn mask(len: usize) -> u64 {
+    (1_u64 << len) - 1
+}
+
+/// Whether the first `len` octets, less than 64, are text; the bits of those that are not ASCII
+/// are `high`.
 #[inline(never)]
-fn is_short_text(block: &[u8; BLOCK], high: u32) -> bool {
-    automaton::walk(automaton::START, between(block, high)) == automaton::START
+fn is_near_text(near: &[u8; NEAR], high: u64, len: usize) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let within = mask(len);
+        let [any, three, four, wrong] = super::sse2::leads(near, high).map(|bits| bits & within);
+        // Each octet that is not ASCII starts a letter, or is one that a letter asks for. What is
+        // asked for behind the last octet is not there.
+        any << 1 | three << 2 | four << 3 == high & !any && wrong == 0
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        // From the first to the last octet that is not ASCII. What follows is ASCII or nothing,
+        // so a letter of several octets ends there, or the text is broken.
+        let (first, end) = (high.trailing_zeros() as usize, BITS - high.leading_zeros() as usize);
+        let between = near.get(first..end.min(len)).unwrap_or_default();
+        automaton::walk(automaton::START, between) == automaton::START
+    }
 }
 
-/// From the first to the last octet that is not ASCII. What follows is ASCII or nothing, so a
-/// letter of several octets ends there, or the text is broken.
+/// The highest bit of each octet but the last; that of the first is the lowest.
 #[inline(always)]
-fn between(block: &[u8; BLOCK], high: u32) -> &[u8] {
-    let (first, end) = (high.trailing_zeros() as usize, BLOCK - high.leading_zeros() as usize);
-    block.get(first..end).unwrap_or_default()
+fn high_bits(near: &[u8; NEAR]) -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    {
+        super::sse2::high_bits(near)
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        let (words, _) = near.as_chunks::<8>();
+        words.iter().rev().fold(0, |bits, word| {
+            // Each octet's highest bit, moved by the product into the octet at the top.
+            let high = (u64::from_le_bytes(*word) >> 7) & 0x0101_0101_0101_0101;
+            bits << 8 | (high.wrapping_mul(0x0102_0408_1020_4080) >> 56)
+        })
+    }
 }
 
-/// The lowest `len` bits, of at most 32.
-#[inline(always)]
-fn mask(len: usize) -> u32 {
-    ((1_u64 << len) - 1) as u32
-}
-
-/// The highest bit of each octet; that of the first is the lowest.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-fn high_bits(block: &[u8; BLOCK]) -> u32 {
-    use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_movemask_epi8};
-    let from = block.as_ptr().cast::<__m128i>();
-    // SAFETY: every x86-64 processor has SSE2; these are the first 16 of 32 octets.
-    let low = unsafe { _mm_loadu_si128(from) };
-    // SAFETY: these are the last 16.
-    let high = unsafe { _mm_loadu_si128(from.wrapping_add(1)) };
-    // SAFETY: every x86-64 processor has SSE2.
-    let low = unsafe { _mm_movemask_epi8(low) };
-    // SAFETY: as above.
-    let high = unsafe { _mm_movemask_epi8(high) };
-    (low as u32) | ((high as u32) << 16)
-}
-
-/// The highest bit of each octet; that of the first is the lowest.
-#[cfg(not(target_arch = "x86_64"))]
-#[inline(always)]
-fn high_bits(block: &[u8; BLOCK]) -> u32 {
-    let (words, _) = block.as_chunks::<8>();
-    words.iter().rev().fold(0, |bits, word| {
-        // Each octet's highest bit, moved by the product into the octet at the top.
-        let high = (u64::from_le_bytes(*word) >> 7) & 0x0101_0101_0101_0101;
-        bits << 8 | (high.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32
-    })
-}
-
+/// Whether these are text: long ones, and those at the end of the input.
 #[inline(never)]
-fn is_long_text(octets: &[u8]) -> bool {
-    let (blocks, rest) = octets.as_chunks::<BLOCK>();
-    let mut state = automaton::START;
-    for block in blocks {
-        let high = high_bits(block);
-        if state == automaton::START {
-            if high == 0 {
-                continue;
-            }
-            let (_, from_first) = block.split_at(high.trailing_zeros() as usize);
-            state = automaton::walk(state, from_first);
-        } else {
-            state = automaton::walk(state, block);
+fn is_other_text(mut octets: &[u8]) -> bool {
+    while let Some((near, _)) = octets.split_first_chunk::<NEAR>() {
+        let high = high_bits(near);
+        if high == 0 {
+            octets = &octets[BITS..];
+            continue;
         }
+        // Up to the start of a letter: one is of four octets at most.
+        let mut len = BITS - 1;
+        while len > BITS - 4 && near[len] & 0xc0 == 0x80 {
+            len -= 1;
+        }
+        if !is_near_text(near, high & mask(len), len) {
+            return false;
+        }
+        octets = &octets[len..];
     }
-    if state == automaton::START && rest.is_ascii() {
-        return true;
-    }
-    automaton::walk(state, rest) == automaton::START
+    octets.is_ascii() || automaton::walk(automaton::START, octets) == automaton::START
 }
 
 mod automaton {
@@ -167,6 +166,8 @@ mod tests {
                     // What stands behind the text does not count.
                     let len = before;
                     assert!(is_text(&octets, len), "{len} of {octets:x?}");
+                    let more = [&octets[..], &[0xff; NEAR]].concat();
+                    assert_eq!(is_text(&more, octets.len()), expected, "{octets:x?} before others");
                 }
             }
         }
@@ -177,11 +178,15 @@ mod tests {
         let judge = |octets: &[u8]| {
             let expected = std::str::from_utf8(octets).is_ok();
             assert_eq!(is_text(octets, octets.len()), expected, "{octets:x?}");
-            let mut long = vec![b'x'; 30];
-            long.extend(octets);
-            assert_eq!(is_text(&long, long.len()), expected, "{octets:x?} after 30");
-            long.extend([0xff; 40]);
-            assert_eq!(is_text(&long, 30 + octets.len()), expected, "{octets:x?} before others");
+            // Within what is looked at at once, and across its end.
+            for (before, behind) in [(30, 0xff), (BITS - 2, b'y')] {
+                let mut long = vec![b'x'; before];
+                long.extend(octets);
+                let len = long.len();
+                long.extend([behind; NEAR]);
+                let len = if behind == b'y' { long.len() } else { len };
+                assert_eq!(is_text(&long, len), expected, "{octets:x?} after {before}");
+            }
         };
         for first in 0..=255 {
             for second in 0..=255 {
@@ -206,10 +211,10 @@ mod tests {
 
     #[test]
     fn the_highest_bit_of_each_octet_is_seen() {
-        for at in 0..BLOCK {
-            let mut block = [0x7f; BLOCK];
-            block[at] = 0x80;
-            assert_eq!(high_bits(&block), 1 << at);
+        for at in 0..BITS {
+            let mut near = [0x7f; NEAR];
+            near[at] = 0x80;
+            assert_eq!(high_bits(&near), 1 << at);
         }
     }
 }

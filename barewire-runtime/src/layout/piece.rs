@@ -28,6 +28,9 @@ use crate::codec::{
     note = "a type with capacities has a fixed layout for those that #[bare(capacities(..))] lists"
 )]
 pub unsafe trait Piece<C>: FixedLayout<C> + Encode + for<'de> Decode<'de> {
+    /// The type itself, as it is written in a tuple: where it is no piece, the tuple is one of which
+    /// the compiler knows that it is wrong, and tells nothing more of it.
+    type Itself;
     /// As in [`FixedLayout`].
     type Layout: Layout;
     /// A reference to it. It is asked for by this name where a type holds one: that the layout
@@ -184,6 +187,7 @@ macro_rules! pieces {
     ($([$($generics:tt)*] $rust:ty, $caps:ty;)*) => {$(
         // SAFETY: it has nothing of its own.
         unsafe impl<$($generics)*> Piece<$caps> for $rust {
+            type Itself = Self;
             type Layout = <$rust as FixedLayout<$caps>>::Layout;
             type Place<'a> = &'a <$rust as FixedLayout<$caps>>::Layout;
         }

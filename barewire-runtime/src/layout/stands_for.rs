@@ -71,6 +71,7 @@ macro_rules! __stands_for {
         // SAFETY: its place is that of the other type, which says of its size and padding what is
         // so; all else is as `FixedLayout`, `Encode` and `Decode` have it.
         unsafe impl<$($generics)*> $crate::__private::Piece<()> for $rust {
+            type Itself = Self;
             type Layout = <$other as $crate::layout::FixedLayout>::Layout;
             type Place<'a> = &'a <$other as $crate::layout::FixedLayout>::Layout;
         }

@@ -16,8 +16,9 @@ pub(super) struct Figure {
 const OURS: &str = "barewire";
 
 /// Which systems take part, and how each is used.
-const SYSTEMS: [(&str, &str); 11] = [
+const SYSTEMS: [(&str, &str); 12] = [
     ("memcpy", "the BARE octets, copied: the floor"),
+    ("clone", "the value, copied: what memory of its own takes, and no octet is read"),
     ("barewire", "encode_into a reused Vec; decode, decode_into, verify"),
     ("serde_bare", "0.5, to_writer into a reused Vec; from_slice"),
     ("vbare", "0.2, encode into a reused Vec; decode (its text shares the input), verify"),

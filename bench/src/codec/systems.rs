@@ -105,6 +105,7 @@ fn room(len: usize) -> Vec<u8> {
 /// Everything that codecs do with owned values.
 pub(super) fn owned<T: Data>(value: &Rc<T>) -> Vec<Contender> {
     let mut all = memcpy(value);
+    all.push(clone(value));
     all.extend(barewire(value));
     all.extend(serde_bare(value));
     all.extend(vbare::<T>(value));
@@ -141,6 +142,15 @@ fn memcpy<T: Data>(value: &Rc<T>) -> Vec<Contender> {
             drop(black_box(black_box(&octets).clone()));
         }),
     ]
+}
+
+/// The floor of an owned value: what its memory takes, asked for piece by piece and given back.
+fn clone<T: Data>(value: &Rc<T>) -> Contender {
+    let from = Rc::clone(value);
+    let bytes = barewire::codec::encode(&**value).len();
+    entry("clone", Operation::Deserialize, bytes, move || {
+        drop(black_box(T::clone(black_box(&from))));
+    })
 }
 
 fn barewire<T: Data>(value: &Rc<T>) -> Vec<Contender> {

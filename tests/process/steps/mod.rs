@@ -23,6 +23,10 @@
 //! |---|---|
 //! | `cargo test --test process steps` | a selection, in two to three minutes |
 //! | `BAREWIRE_EVERY_INSTRUCTION=1 cargo test --release --test process steps` | all |
+//! | `BAREWIRE_EVERY_INSTRUCTION=500..900 cargo test --release --test process steps::survives::call` | those of one operation from 500 up to 899 |
+//!
+//! Pieces of one operation that follow each other cover as much as all at once: the line of each
+//! says how many instructions there are, and from which of its points on the effect was seen.
 //!
 //! The selection is: the points right before and after each system call and each change of a byte
 //! of a segment, and of the first executions of all other instructions one in so many. It loses no

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -10,8 +11,9 @@ use super::clock::{self, PROGRESS};
 use super::trace::{Reached, Trace};
 use super::tracer::{Event, Tracee};
 
-/// Takes every point of every operation, not a selection.
-pub(crate) const EVERY: &str = "BAREWIRE_EVERY_INSTRUCTION";
+/// With `1`, every point of every operation is taken, not a selection; with `FROM..TO`, the points
+/// from FROM up to the one before TO.
+const EVERY: &str = "BAREWIRE_EVERY_INSTRUCTION";
 /// About so many points of one operation are taken beside the notable ones.
 const SELECTED: usize = 16;
 /// A point at which a survivor was slow is repeated so often: a busy machine is slow now and then,
@@ -116,8 +118,10 @@ pub(crate) fn run<O: Operation>(scratch: &Path) -> io::Result<Covered> {
         strays: Cell::new(0),
     };
     let trace = runner.record::<O>()?;
-    let every = std::env::var_os(EVERY).is_some();
-    let points = if every { (0..trace.len()).collect() } else { trace.selection(SELECTED) };
+    let every = std::env::var_os(EVERY).map(|every| every.to_string_lossy().into_owned());
+    let wanted = every.map(|every| wanted(&every, trace.len()));
+    let whole = wanted.as_ref().is_none_or(|range| *range == (0..trace.len()));
+    let points = wanted.map_or_else(|| trace.selection(SELECTED), Range::collect);
     let mut covered =
         Covered { instructions: trace.len() - 1, kills: 0, stops: 0, strays: 0, effect_at: None };
     let mut last = Effect::NotYet;
@@ -139,8 +143,23 @@ pub(crate) fn run<O: Operation>(scratch: &Path) -> io::Result<Covered> {
     }
     covered.strays = runner.strays.get();
     assert!(covered.effect_at != Some(0), "done before the first instruction");
-    assert_eq!(covered.effect_at.is_some(), O::VISIBLE, "whether the effect was ever seen");
+    let seen = covered.effect_at.is_some();
+    assert!(seen == O::VISIBLE || !(seen || whole), "whether the effect was ever seen");
     Ok(covered)
+}
+
+/// The points that the variable asks for, of `count`.
+fn wanted(every: &str, count: usize) -> Range<usize> {
+    if every == "1" {
+        return 0..count;
+    }
+    let bounds = every.split_once("..").and_then(|(from, to)| {
+        let (from, to): (usize, usize) = (from.parse().ok()?, to.parse().ok()?);
+        (from < to).then_some(from..to)
+    });
+    let bounds = bounds.unwrap_or_else(|| panic!("{EVERY} is 1 or FROM..TO, not {every}"));
+    assert!(bounds.start < count, "{EVERY} is {every}, and there are {count} points");
+    bounds.start..bounds.end.min(count)
 }
 
 impl Runner {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::clock::{self, PROGRESS};
 use super::trace::{Reached, Trace};
-use super::tracer::{Event, Tracee};
+use super::tracer::{Event, Nursery, Tracee};
 
 /// With `1`, every point of every operation is taken, not a selection; with `FROM..TO`, the points
 /// from FROM up to the one before TO.
@@ -35,7 +35,7 @@ pub(crate) enum Effect {
 
 /// One operation on shared memory: what surrounds it, and what must hold after a kill or a stop.
 ///
-/// The child is forked first, then the parent makes its `world`, the child gets ready and comes to
+/// The child is there first, then the parent makes its `world`, the child gets ready and comes to
 /// its begin mark, and the victim, if there is one, attaches and dies.
 pub(crate) trait Operation {
     /// What the parent holds: as a rule a segment in a known state.
@@ -102,6 +102,7 @@ struct Stage<O: Operation> {
 
 struct Runner {
     directory: PathBuf,
+    nurseries: Nurseries,
     progress: File,
     strays: Cell<usize>,
 }
@@ -112,7 +113,15 @@ pub(crate) fn run<O: Operation>(scratch: &Path) -> io::Result<Covered> {
     std::fs::create_dir(&directory)?;
     let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
     std::fs::set_permissions(&directory, private)?;
+    // What happens the first time in this process has happened before the nurseries are made.
+    let rehearsal = Nurseries::new::<O>(&directory)?;
+    for _ in 0..2 {
+        let Stage { child, world } = rehearsal.stage::<O>(&directory)?;
+        child.kill();
+        O::killed(world, &directory);
+    }
     let runner = Runner {
+        nurseries: Nurseries::new::<O>(&directory)?,
         directory,
         progress: File::create(scratch.join("progress"))?,
         strays: Cell::new(0),
@@ -162,17 +171,26 @@ fn wanted(every: &str, count: usize) -> Range<usize> {
     bounds.start..bounds.end.min(count)
 }
 
-impl Runner {
-    fn stage<O: Operation>(&self) -> io::Result<Stage<O>> {
-        let at = &self.directory;
-        let mut child = Tracee::fork(|| O::child(at))?;
-        let victim = match O::VICTIM {
-            Some(body) => Some(Tracee::fork(|| {
+/// Where the children of an operation come from, and its victims.
+struct Nurseries {
+    children: Nursery,
+    victims: Option<Nursery>,
+}
+
+impl Nurseries {
+    fn new<O: Operation>(at: &Path) -> io::Result<Self> {
+        let victims = O::VICTIM.map(|body| {
+            Nursery::new(|| {
                 body(at);
                 0
-            })?),
-            None => None,
-        };
+            })
+        });
+        Ok(Self { children: Nursery::new(|| O::child(at))?, victims: victims.transpose()? })
+    }
+
+    fn stage<O: Operation>(&self, at: &Path) -> io::Result<Stage<O>> {
+        let mut child = self.children.child()?;
+        let victim = self.victims.as_ref().map(Nursery::child).transpose()?;
         let world = O::world(at);
         assert_eq!(child.run(), Event::Trap, "the child comes to its begin mark");
         if let Some(mut victim) = victim {
@@ -181,14 +199,14 @@ impl Runner {
         }
         Ok(Stage { child, world })
     }
+}
+
+impl Runner {
+    fn stage<O: Operation>(&self) -> io::Result<Stage<O>> {
+        self.nurseries.stage(&self.directory)
+    }
 
     fn record<O: Operation>(&self) -> io::Result<Trace> {
-        // What this process allocates the first time, its children inherit from then on.
-        for _ in 0..2 {
-            let Stage { child, world } = self.stage::<O>()?;
-            child.kill();
-            O::killed(world, &self.directory);
-        }
         let Stage { mut child, world } = self.stage::<O>()?;
         let trace = Trace::record(&mut child, &self.directory);
         child.kill();

@@ -1,6 +1,7 @@
 //! One child under ptrace: forked, stepped by single instructions, stopped anywhere, killed there.
 
-use std::io;
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
 
 /// What a child reports if it panicked; below are the reports of operations.
 const PANICKED: i32 = 101;
@@ -32,7 +33,74 @@ pub(crate) enum Event {
     Exited(i32),
 }
 
-/// A forked child that this thread traces; it is killed if nobody has waited for its end.
+/// A process that does nothing but fork children, so that it stays as it was when it was made.
+///
+/// Each child finds the same memory, the allocator's lists among it, and goes the same way to the
+/// last instruction. Forks of a process that works between them each find another heap.
+#[derive(Debug)]
+pub(crate) struct Nursery {
+    pid: libc::pid_t,
+    line: UnixStream,
+}
+
+impl Nursery {
+    /// A nursery for children that run `body` and end with what it returns.
+    ///
+    /// Must be made while this process is attached to no segment: a fork shares the open files
+    /// that say who is alive.
+    pub(crate) fn new(body: impl Fn() -> u8) -> io::Result<Self> {
+        let (line, orders) = UnixStream::pair()?;
+        // SAFETY: the only other thread of this process waits for this one, so the new process
+        // finds no lock taken; it never returns from this function.
+        match unsafe { libc::fork() } {
+            -1 => Err(io::Error::last_os_error()),
+            0 => {
+                drop(line);
+                nurse(&orders, body)
+            }
+            pid => Ok(Self { pid, line }),
+        }
+    }
+
+    /// A new child, which stands still before its body.
+    pub(crate) fn child(&self) -> io::Result<Tracee> {
+        (&self.line).write_all(&[0])?;
+        let mut pid = [0; size_of::<libc::pid_t>()];
+        (&self.line).read_exact(&mut pid)?;
+        Tracee::new(libc::pid_t::from_ne_bytes(pid))
+    }
+}
+
+impl Drop for Nursery {
+    fn drop(&mut self) {
+        // SAFETY: plain system calls on a child that was not waited for, so its id is its own.
+        unsafe {
+            libc::kill(self.pid, libc::SIGKILL);
+            libc::waitpid(self.pid, std::ptr::null_mut(), 0);
+        }
+    }
+}
+
+/// The life of a nursery: it ends with the process that made it.
+fn nurse(mut orders: &UnixStream, body: impl Fn() -> u8) -> ! {
+    while orders.read_exact(&mut [0]).is_ok() {
+        // A sibling, not a child: who traces it and waits for it, is who made this process.
+        let flags = libc::CLONE_PARENT | libc::SIGCHLD;
+        // SAFETY: as `fork`, on a copy of the same stack; this process has one thread.
+        let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) };
+        if pid == 0 {
+            child(body)
+        }
+        let pid = libc::pid_t::try_from(pid).unwrap_or(-1);
+        if orders.write_all(&pid.to_ne_bytes()).is_err() {
+            break;
+        }
+    }
+    // SAFETY: ends this process at once, as a forked copy of a test must.
+    unsafe { libc::_exit(0) }
+}
+
+/// A child that this thread traces; it is killed if nobody has waited for its end.
 #[derive(Debug)]
 pub(crate) struct Tracee {
     pid: libc::pid_t,
@@ -40,32 +108,20 @@ pub(crate) struct Tracee {
 }
 
 impl Tracee {
-    /// Forks a child that stands still before `body`; it ends with what `body` returns.
-    ///
-    /// Must be called while this process is attached to no segment: a fork shares the open files
-    /// that say who is alive.
-    pub(crate) fn fork(body: impl FnOnce() -> u8) -> io::Result<Self> {
-        // SAFETY: the only other thread of this process waits for this one, so the child finds no
-        // lock taken; it never returns from this function.
-        let pid = unsafe { libc::fork() };
-        match pid {
-            -1 => Err(io::Error::last_os_error()),
-            0 => child(body),
-            _ => {
-                let mut tracee = Self { pid, ended: false };
-                match tracee.wait() {
-                    (status, _) if libc::WIFEXITED(status) => {
-                        tracee.ended = true;
-                        Err(io::ErrorKind::PermissionDenied.into())
-                    }
-                    (status, _) if libc::WIFSTOPPED(status) => {
-                        let options = libc::PTRACE_O_EXITKILL as usize;
-                        tracee.request(libc::PTRACE_SETOPTIONS, 0, options)?;
-                        Ok(tracee)
-                    }
-                    (status, _) => panic!("a new child ended with status {status:#x}"),
-                }
+    fn new(pid: libc::pid_t) -> io::Result<Self> {
+        assert!(pid > 0, "there is room for a process");
+        let mut tracee = Self { pid, ended: false };
+        match tracee.wait() {
+            (status, _) if libc::WIFEXITED(status) => {
+                tracee.ended = true;
+                Err(io::ErrorKind::PermissionDenied.into())
             }
+            (status, _) if libc::WIFSTOPPED(status) => {
+                let options = libc::PTRACE_O_EXITKILL as usize;
+                tracee.request(libc::PTRACE_SETOPTIONS, 0, options)?;
+                Ok(tracee)
+            }
+            (status, _) => panic!("a new child ended with status {status:#x}"),
         }
     }
 
@@ -194,7 +250,7 @@ impl Drop for Tracee {
 }
 
 /// The life of a forked child.
-fn child(body: impl FnOnce() -> u8) -> ! {
+fn child(body: impl Fn() -> u8) -> ! {
     // SAFETY: asks to be traced by the parent, which waits for the stop below.
     let traced = unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, 0_usize, 0_usize) };
     let code = if traced == -1 {

@@ -140,7 +140,7 @@ pub(crate) fn run<O: Operation>(scratch: &Path) -> io::Result<Covered> {
         // Where a strayed child was killed is not quite the recorded point, and a break-point may
         // be passed sooner or later than in the recorded run. So single steps confirm a change.
         if killed.is_some_and(|killed| !killed.strayed && killed.effect != last)
-            && let Some(confirmed) = runner.point::<O>(&trace, point, Pass::Kill, trace.len())
+            && let Some(confirmed) = runner.point::<O>(&trace, point, Pass::Kill, BACK_FIRST)
         {
             assert!(confirmed.effect >= last, "done before point {point}, and undone there");
             if confirmed.effect > last {

@@ -73,11 +73,10 @@ impl Nursery {
 
 impl Drop for Nursery {
     fn drop(&mut self) {
-        // SAFETY: plain system calls on a child that was not waited for, so its id is its own.
-        unsafe {
-            libc::kill(self.pid, libc::SIGKILL);
-            libc::waitpid(self.pid, std::ptr::null_mut(), 0);
-        }
+        // SAFETY: a plain system call on a child that was not waited for, so its id is its own.
+        unsafe { libc::kill(self.pid, libc::SIGKILL) };
+        // SAFETY: as above; nobody wants to know how it ended.
+        unsafe { libc::waitpid(self.pid, std::ptr::null_mut(), 0) };
     }
 }
 

@@ -120,6 +120,7 @@ pub(crate) fn run<O: Operation>(scratch: &Path) -> io::Result<Covered> {
         child.kill();
         O::killed(world, &directory);
     }
+    drop(rehearsal);
     let runner = Runner {
         nurseries: Nurseries::new::<O>(&directory)?,
         directory,

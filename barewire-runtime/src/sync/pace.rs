@@ -12,36 +12,39 @@ const BREATH: u32 = 32;
 /// Whether what one looks for comes in a stream.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
-    /// Whether messages come one upon the other.
-    streams: bool,
-    /// How many looks in a row have found nothing.
+    /// How many looks since the last message have found nothing.
     misses: u32,
+    /// How many of the next ones shall be followed by a breath: none if messages are far apart.
+    breaths: u32,
 }
 
 impl Pace {
     pub(crate) fn new() -> Self {
-        Self { streams: false, misses: NEAR }
+        Self { misses: NEAR, breaths: 0 }
     }
 
     /// A look has found something.
     #[inline(always)]
     pub(crate) fn found(&mut self) {
-        self.streams |= self.misses < NEAR;
+        if self.misses < NEAR {
+            self.breaths = NEAR;
+        }
         self.misses = 0;
     }
 
     /// A look has found nothing; whether to [breathe] before the next one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn missed(&mut self) -> bool {
-        self.misses = self.misses.saturating_add(1);
-        let streamed = self.streams;
-        self.streams &= self.misses < NEAR;
-        streamed
+        // That it wraps costs a stream that begins just then its first breaths.
+        self.misses = self.misses.wrapping_add(1);
+        let breathes = self.breaths > 0;
+        self.breaths -= u32::from(breathes);
+        breathes
     }
 }
 
 /// Looks nowhere for a moment.
-#[inline]
+#[cold]
 pub(crate) fn breathe() {
     for _ in 0..BREATH {
         std::hint::spin_loop();

@@ -30,6 +30,10 @@ pub(crate) trait Words {
     type U32: Atomic<u32>;
     /// The word at `offset`, a multiple of 8.
     fn u64(&self, offset: usize) -> &Self::U64;
+    /// The words from `offset` on, a multiple of 8.
+    fn several<const N: usize>(&self, offset: usize) -> [&Self::U64; N] {
+        std::array::from_fn(|index| self.u64(offset + index * 8))
+    }
     /// The word at `offset`, a multiple of 4. The same bytes are never used in both widths.
     fn u32(&self, offset: usize) -> &Self::U32;
     /// As [`std::sync::atomic::fence`].
@@ -91,6 +95,10 @@ impl Words for Mapping {
     #[inline]
     fn u64(&self, offset: usize) -> &AtomicU64 {
         Mapping::u64(self, offset)
+    }
+    #[inline]
+    fn several<const N: usize>(&self, offset: usize) -> [&AtomicU64; N] {
+        Mapping::several(self, offset)
     }
     #[inline]
     fn u32(&self, offset: usize) -> &AtomicU32 {

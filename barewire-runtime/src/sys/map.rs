@@ -75,6 +75,20 @@ impl Mapping {
         unsafe { &*address }
     }
 
+    /// The 64-bit words from `offset` on, a multiple of 8: one check for all of them.
+    #[inline]
+    pub(crate) fn several<const N: usize>(&self, offset: usize) -> [&AtomicU64; N] {
+        let last = offset.wrapping_add((N - 1) * 8);
+        assert!(offset <= last, "outside the mapping");
+        let last = std::ptr::from_ref(self.u64(last));
+        std::array::from_fn(|index| {
+            // SAFETY: the words are before the last one, and from `offset` on.
+            let word = unsafe { last.sub(N - 1 - index) };
+            // SAFETY: as for `u64`.
+            unsafe { &*word }
+        })
+    }
+
     /// `count` 64-bit words from `offset`, a multiple of 8.
     #[inline]
     pub(crate) fn words(&self, offset: usize, count: usize) -> &[AtomicU64] {

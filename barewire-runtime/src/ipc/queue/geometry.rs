@@ -73,6 +73,7 @@ impl Plan {
         let shape = &mut self.shape;
         let end = (self.prefix + self.payload).next_multiple_of(WORD) + MARK_BYTES;
         shape.stride = end.next_multiple_of(self.align);
+        shape.window = shape.capacity.div_ceil(u64::from(shape.slots));
         shape.scarce = shape.blocks <= MAX_PARTICIPANTS as u64;
         shape.block_bytes = (shape.stride * shape.slots as usize).next_multiple_of(64);
         self

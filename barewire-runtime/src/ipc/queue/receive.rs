@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::MessageQueue;
 use super::batch::QueueBatch;
-use super::lanes::{Readers, Run};
+use super::lanes::{Glance, Readers, Run};
 use super::message::{QueueMessage, copied_layout};
 use crate::codec::{self, Decode};
 use crate::error::{Error, ErrorKind, Result};
@@ -114,17 +114,25 @@ impl<T: FixedLayout> MessageQueue<T> {
     /// The next message, if it stands where the last one suggests. This is how a stream is read.
     #[inline(always)]
     fn take_next(&self) -> Option<Run> {
-        self.lanes().take_next(&mut self.readers.lock())
+        let (lanes, mut readers) = (self.lanes(), self.readers.lock());
+        match lanes.glance(&mut readers) {
+            Glance::Message => lanes.take_next(&mut readers),
+            _ => None,
+        }
     }
 
     #[inline(always)]
     pub(super) fn take_now(&self, most: usize) -> Option<Run> {
-        let mut readers = self.readers.lock();
-        if most == 1
-            && let Some(run) = self.lanes().take_next(&mut readers)
-        {
-            readers.pace.found();
-            return Some(run);
+        let (lanes, mut readers) = (self.lanes(), self.readers.lock());
+        match lanes.glance(&mut readers) {
+            Glance::Nothing => return Self::missed(readers),
+            Glance::Message if most == 1 => {
+                if let Some(run) = lanes.take_next(&mut readers) {
+                    readers.pace.found();
+                    return Some(run);
+                }
+            }
+            _ => {}
         }
         self.look(readers, most)
     }
@@ -132,20 +140,22 @@ impl<T: FixedLayout> MessageQueue<T> {
     /// Looks for messages wherever they may be.
     #[inline(never)]
     fn look(&self, mut readers: Taken<'_, Readers>, most: usize) -> Option<Run> {
-        let lanes = self.lanes();
-        let run = if lanes.is_idle(&mut readers) {
-            None
-        } else {
-            lanes.take(&mut readers, at_least_one(most))
+        let Some(run) = self.lanes().take(&mut readers, at_least_one(most)) else {
+            return Self::missed(readers);
         };
-        if run.is_some() {
-            readers.pace.found();
-        } else if readers.pace.missed() {
+        readers.pace.found();
+        Some(run)
+    }
+
+    /// Ends a look that has found nothing.
+    #[inline(always)]
+    fn missed(mut readers: Taken<'_, Readers>) -> Option<Run> {
+        if readers.pace.missed() {
             // Other threads of this handle may look meanwhile.
             drop(readers);
             breathe();
         }
-        run
+        None
     }
 
     /// The next messages of a batch that has some already, which shall not wait for more.

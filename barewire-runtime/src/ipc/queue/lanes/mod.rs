@@ -68,7 +68,7 @@ use std::sync::atomic::Ordering::Acquire;
 use crate::segment::MAX_PARTICIPANTS;
 use crate::sync::words::{Atomic, Words};
 pub(super) use look::Known;
-pub(super) use read::{Readers, Run};
+pub(super) use read::{Glance, Readers, Run};
 use word::{Claim, Front, Next, Owner};
 pub(super) use word::{MAX_BLOCKS, MAX_SLOTS};
 pub(super) use write::{Acquired, Writer};
@@ -76,7 +76,7 @@ pub(super) use write::{Acquired, Writer};
 /// From the start of the body. Two words with a bit for every lane that is in use, and one that is
 /// odd while messages of dead readers wait.
 const ACTIVE: usize = 0;
-const RETURNED: usize = 16;
+const RETURNED: usize = ACTIVE + 16;
 pub(super) const ITEMS_EVENT: usize = 128;
 pub(super) const SPACE_EVENT: usize = 256;
 pub(super) const DROPPED: usize = 384;
@@ -127,6 +127,8 @@ pub(super) struct Shape {
     pub(super) slots: u32,
     /// How many messages may wait before the queue is full.
     pub(super) capacity: u64,
+    /// How many blocks so many messages take.
+    pub(super) window: u64,
     /// Where the slots begin, from the start of the mapping.
     pub(super) data: usize,
     /// From one slot to the next, and from one block's slots to those of the next.

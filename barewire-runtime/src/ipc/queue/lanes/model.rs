@@ -5,8 +5,8 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::{
-    ACTIVE, BLOCK_WORDS, BLOCKS, CLAIMS, LANE_BYTES, LANES, LINKED, LOST, Lanes, ORDER, OWNER,
-    REDELIVERED, RETURNED, Readers, Run, Shape, Slot, Writer,
+    ACTIVE, BLOCK_WORDS, BLOCKS, CLAIMS, Glance, LANE_BYTES, LANES, LINKED, LOST, Lanes, ORDER,
+    OWNER, REDELIVERED, RETURNED, Readers, Run, Shape, Slot, Writer,
 };
 use crate::sync::words::model::Model;
 
@@ -15,6 +15,7 @@ const SHAPE: Shape = Shape {
     blocks: 4,
     slots: 2,
     capacity: 4,
+    window: 2,
     data: 1 << 20,
     stride: 8,
     block_bytes: 16,
@@ -87,8 +88,10 @@ impl Queue {
     /// Takes messages once, without waiting, and acknowledges them.
     fn receive(&self, me: u8, readers: &mut Readers, most: u32) -> Vec<u32> {
         let lanes = self.lanes(me);
-        let run = if lanes.is_idle(readers) { None } else { lanes.take(readers, most) };
-        let Some(run) = run else { return Vec::new() };
+        if lanes.glance(readers) == Glance::Nothing {
+            return Vec::new();
+        }
+        let Some(run) = lanes.take(readers, most) else { return Vec::new() };
         let found = self.read(&run);
         self.lanes(me).acknowledge(&run);
         found

@@ -23,14 +23,17 @@ struct Reader {
     slot: Slot,
     left: u32,
     visible: u32,
-    /// Where the claim word of the slot stands.
+    /// Where the mark and the claim word of the slot stand, and the block's link.
+    mark_at: usize,
     claim_at: usize,
+    next_at: usize,
 }
 
 impl Reader {
     #[inline(always)]
     fn advance(&mut self, messages: u32, shape: &Shape) {
         self.slot = self.slot.plus(messages, shape);
+        self.mark_at += messages as usize * shape.stride;
         self.claim_at += messages as usize * 8;
         self.left = self.left.saturating_sub(messages);
         self.visible = self.visible.saturating_sub(messages);
@@ -42,19 +45,30 @@ impl Reader {
 pub(in super::super) struct Readers {
     lanes: Box<[Reader; MAX_PARTICIPANTS]>,
     current: u8,
+    /// What says which lanes are in use, if it is the current one alone.
+    alone: [u64; 2],
     pub(in super::super) pace: Pace,
 }
 
 impl Readers {
     pub(in super::super) fn new() -> Self {
         let slot = Slot { number: 0, at: 0 };
-        let start = Reader { front: Front(0), stamp: 0, slot, left: 0, visible: 0, claim_at: 0 };
-        Self { lanes: Box::new([start; MAX_PARTICIPANTS]), current: 0, pace: Pace::new() }
+        let (front, left, visible) = (Front(0), 0, 0);
+        let (mark_at, claim_at, next_at) = (0, 0, 0);
+        let start = Reader { front, stamp: 0, slot, left, visible, mark_at, claim_at, next_at };
+        let lanes = Box::new([start; MAX_PARTICIPANTS]);
+        Self { lanes, current: 0, alone: [1, 0], pace: Pace::new() }
     }
 
     #[inline(always)]
     fn reader(&mut self, lane: u8) -> &mut Reader {
         &mut self.lanes[usize::from(lane) % MAX_PARTICIPANTS]
+    }
+
+    fn go_to(&mut self, lane: u8) {
+        self.current = lane;
+        self.alone =
+            [0, 64].map(|from| 1_u64.checked_shl(u32::from(lane.wrapping_sub(from))).unwrap_or(0));
     }
 }
 
@@ -96,14 +110,44 @@ impl Run {
     }
 }
 
+/// What a few words tell of a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Glance {
+    /// A message stands there, taken or not.
+    Message,
+    /// There is nothing to take.
+    Nothing,
+    Unknown,
+}
+
 impl<W: Words> Lanes<'_, W> {
-    /// Takes the next message of the lane that is being read, if that is all there is to do.
+    /// Looks where the next message of the lane that is being read will be.
+    #[inline(always)]
+    pub(in super::super) fn glance(&self, readers: &mut Readers) -> Glance {
+        let [only_low, only_high] = readers.alone;
+        let reader = readers.reader(readers.current);
+        if reader.left == 0 {
+            return Glance::Unknown;
+        }
+        if self.mark_after(reader, 0).load(Acquire) == reader.stamp {
+            return Glance::Message;
+        }
+        // If nothing is linked to the block, in the life that the reader knows, it is the lane's
+        // last, and all before it was passed.
+        let is_last = self.words.u64(reader.next_at).load(Acquire) == Next::open(reader.stamp).0;
+        let [low, high, returned] = self.words.several(self.shape.base + ACTIVE);
+        let is_alone = low.load(Acquire) == only_low && high.load(Acquire) == only_high;
+        if is_last && is_alone && returned.load(Acquire) & 1 == 0 {
+            Glance::Nothing
+        } else {
+            Glance::Unknown
+        }
+    }
+
+    /// Takes the message that a glance has seen, if nobody else has.
     #[inline(always)]
     pub(in super::super) fn take_next(&self, readers: &mut Readers) -> Option<Run> {
         let reader = readers.reader(readers.current);
-        if reader.left == 0 || !self.is_visible(reader.slot, reader.stamp) {
-            return None;
-        }
         let (slot, word) = (reader.slot, self.words.u64(reader.claim_at));
         let seen = Claim(word.load(Acquire));
         let claim = Claim::new(State::Reading, reader.stamp, self.me, 1);
@@ -113,23 +157,6 @@ impl<W: Words> Lanes<'_, W> {
         }
         reader.advance(1, self.shape);
         Run::new(slot, claim)
-    }
-
-    /// Whether there is nothing to take, as far as few words tell: those of one lane, in whose last
-    /// block the next message is still to come.
-    #[inline(always)]
-    pub(in super::super) fn is_idle(&self, readers: &mut Readers) -> bool {
-        let lane = readers.current;
-        let reader = readers.reader(lane);
-        let (low, high) = (self.word(ACTIVE).load(Acquire), self.word(ACTIVE + 8).load(Acquire));
-        let (this, other) = if lane < 64 { (low, high) } else { (high, low) };
-        reader.left > 0
-            && !self.is_visible(reader.slot, reader.stamp)
-            && self.next_of(reader.slot.block()) == Next::open(reader.stamp)
-            && self.front(lane).load(Acquire) == reader.front.0
-            && this == 1 << (lane & 63)
-            && other == 0
-            && !self.has_returned()
     }
 
     /// Takes up to `most` messages; those that a dead reader had taken go first.
@@ -202,7 +229,7 @@ impl<W: Words> Lanes<'_, W> {
                     break;
                 }
                 if let Some(found) = attempt(reader) {
-                    readers.current = lane;
+                    readers.go_to(lane);
                     return Some(found);
                 }
             }
@@ -218,7 +245,14 @@ impl<W: Words> Lanes<'_, W> {
     /// Whether a message stands in the reader's slot, taken or not.
     #[inline(always)]
     fn sees(&self, reader: &Reader) -> bool {
-        reader.visible > 0 || reader.left > 0 && self.is_visible(reader.slot, reader.stamp)
+        reader.visible > 0
+            || reader.left > 0 && self.mark_after(reader, 0).load(Acquire) == reader.stamp
+    }
+
+    /// The mark so many slots behind the reader's slot.
+    #[inline(always)]
+    fn mark_after(&self, reader: &Reader, places: u32) -> &W::U64 {
+        self.words.u64(reader.mark_at + places as usize * self.shape.stride)
     }
 
     /// Takes the next messages of the reader's block.
@@ -250,7 +284,7 @@ impl<W: Words> Lanes<'_, W> {
         let end = most.min(reader.left);
         reader.visible = reader.visible.max(1);
         while reader.visible < end
-            && self.is_visible(reader.slot.plus(reader.visible, self.shape), reader.stamp)
+            && self.mark_after(reader, reader.visible).load(Acquire) == reader.stamp
         {
             reader.visible += 1;
         }
@@ -271,8 +305,10 @@ impl<W: Words> Lanes<'_, W> {
                     continue;
                 }
                 let (slot, left) = (self.shape.slot(block, 0), self.shape.slots);
-                let (stamp, claim_at) = (next.stamp(), self.line(block) + CLAIMS);
-                *reader = Reader { front, stamp, slot, left, visible: 0, claim_at };
+                let (stamp, next_at) = (next.stamp(), self.line(block));
+                let (mark_at, claim_at) = (self.shape.mark_at(slot), next_at + CLAIMS);
+                let visible = 0;
+                *reader = Reader { front, stamp, slot, left, visible, mark_at, claim_at, next_at };
                 self.prefetch(block, next);
             }
             if self.sees(reader) {

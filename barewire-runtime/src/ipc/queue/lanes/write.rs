@@ -223,7 +223,7 @@ impl<W: Words> Lanes<'_, W> {
 
     /// Whether as many messages wait as the queue was made for.
     fn is_full(&self, writer: &mut Writer) -> bool {
-        let window = self.shape.capacity.div_ceil(u64::from(self.shape.slots));
+        let window = self.shape.window;
         let mut blocks = 0;
         self.each_active(|lane| {
             let linked = self.linked(lane).load(Acquire);

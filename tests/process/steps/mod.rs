@@ -13,12 +13,13 @@
 //! At the end nothing may be left in the directory. What the operation is for must come about at
 //! one point and not before, and stay from there on.
 //!
-//! An instruction in the kernel is not a point: a system call is one instruction. One that repeats
-//! itself (`rep movsb`) has a point after each repetition that changes a segment. Children are
+//! An instruction of the kernel is not a point: a system call is one instruction, and so is a look
+//! at a clock, which the kernel's code in the process answers (vDSO). One that repeats itself
+//! (`rep movsb`) has a point after each repetition that changes a segment. Children are
 //! forked from one process that does nothing else, so addresses and paths repeat, and a point is
 //! reached by a break-point on the cheapest instruction before it and by steps from there. A child
-//! that strays from the recorded path (a clock's retry, say) is stepped from further back instead;
-//! the count of those is printed.
+//! that strays from the recorded path is stepped from further back instead; the count of those is
+//! printed.
 //!
 //! | command | points |
 //! |---|---|

@@ -1,7 +1,9 @@
 //! One child under ptrace: forked, stepped by single instructions, stopped anywhere, killed there.
 
 use std::io::{self, Read, Write};
+use std::ops::Range;
 use std::os::unix::net::UnixStream;
+use std::sync::LazyLock;
 
 /// What a child reports if it panicked; below are the reports of operations.
 const PANICKED: i32 = 101;
@@ -23,6 +25,16 @@ pub(crate) fn inside<R>(act: impl FnOnce() -> R) -> R {
     mark();
     result
 }
+
+/// Where the kernel's own code lies in this process and its children, by which clocks are read.
+static VDSO: LazyLock<Range<u64>> = LazyLock::new(|| {
+    let maps = std::fs::read_to_string("/proc/self/maps").expect("Linux has it");
+    let line = maps.lines().find(|line| line.ends_with("[vdso]"));
+    let bounds = line.and_then(|line| line.split_once(' ')?.0.split_once('-'));
+    let (low, high) = bounds.unwrap_or(("0", "0"));
+    let [low, high] = [low, high].map(|bound| u64::from_str_radix(bound, 16).expect("an address"));
+    low..high
+});
 
 /// How a child came to a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,13 +142,24 @@ impl Tracee {
     }
 
     /// Lets it execute one instruction; a whole system call is one.
+    ///
+    /// So is a call that the kernel's code in this process answers. To look at a clock is to try
+    /// until no tick came in between, which under single steps may take for ever.
     pub(crate) fn step(&mut self) -> Event {
-        self.resume(libc::PTRACE_SINGLESTEP)
+        let event = self.resume(libc::PTRACE_SINGLESTEP);
+        if event == Event::Trap && VDSO.contains(&self.counter()) {
+            let stack = self.register(std::mem::offset_of!(libc::user_regs_struct, rsp));
+            assert!(self.run_to(self.word(stack), 1), "it comes back from where it was called");
+        }
+        event
     }
 
     /// The address of the instruction that it will execute next.
     pub(crate) fn counter(&self) -> u64 {
-        let at = std::mem::offset_of!(libc::user_regs_struct, rip);
+        self.register(std::mem::offset_of!(libc::user_regs_struct, rip))
+    }
+
+    fn register(&self, at: usize) -> u64 {
         self.peek(libc::PTRACE_PEEKUSER, at)
     }
 

@@ -13,16 +13,22 @@
 //! At the end nothing may be left in the directory. What the operation is for must come about at
 //! one point and not before, and stay from there on.
 //!
-//! An instruction in the kernel is not a point: a system call is one instruction. One that repeats
-//! itself (`rep movsb`) has a point after each repetition that changes a segment. Children are
-//! forked from one process, so addresses repeat, and a point is reached by a break-point on the
-//! cheapest instruction before it and by steps from there. A child that strays from the recorded
-//! path (a clock's retry, say) is stepped from further back instead; the count of those is printed.
+//! An instruction of the kernel is not a point: a system call is one instruction, and so is a look
+//! at a clock, which the kernel's code in the process answers (vDSO). One that repeats itself
+//! (`rep movsb`) has a point after each repetition that changes a segment. Children are
+//! forked from one process that does nothing else, so addresses and paths repeat, and a point is
+//! reached by a break-point on the cheapest instruction before it and by steps from there. A child
+//! that strays from the recorded path is stepped from further back instead; the count of those is
+//! printed.
 //!
 //! | command | points |
 //! |---|---|
 //! | `cargo test --test process steps` | a selection, in two to three minutes |
 //! | `BAREWIRE_EVERY_INSTRUCTION=1 cargo test --release --test process steps` | all |
+//!
+//! A long operation can be taken in pieces: `BAREWIRE_EVERY_INSTRUCTION=500..900` takes the points
+//! from 500 up to 899. The line of each piece says how many instructions there are in all, and from
+//! which of its points on the effect was seen.
 //!
 //! The selection is: the points right before and after each system call and each change of a byte
 //! of a segment, and of the first executions of all other instructions one in so many. It loses no

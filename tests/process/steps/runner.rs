@@ -3,15 +3,17 @@
 use std::cell::Cell;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::clock::{self, PROGRESS};
 use super::trace::{Reached, Trace};
-use super::tracer::{Event, Tracee};
+use super::tracer::{Event, Nursery, Tracee};
 
-/// Takes every point of every operation, not a selection.
-pub(crate) const EVERY: &str = "BAREWIRE_EVERY_INSTRUCTION";
+/// With `1`, every point of every operation is taken, not a selection; with `FROM..TO`, the points
+/// from FROM up to the one before TO.
+const EVERY: &str = "BAREWIRE_EVERY_INSTRUCTION";
 /// About so many points of one operation are taken beside the notable ones.
 const SELECTED: usize = 16;
 /// A point at which a survivor was slow is repeated so often: a busy machine is slow now and then,
@@ -33,7 +35,7 @@ pub(crate) enum Effect {
 
 /// One operation on shared memory: what surrounds it, and what must hold after a kill or a stop.
 ///
-/// The child is forked first, then the parent makes its `world`, the child gets ready and comes to
+/// The child is there first, then the parent makes its `world`, the child gets ready and comes to
 /// its begin mark, and the victim, if there is one, attaches and dies.
 pub(crate) trait Operation {
     /// What the parent holds: as a rule a segment in a known state.
@@ -100,6 +102,7 @@ struct Stage<O: Operation> {
 
 struct Runner {
     directory: PathBuf,
+    nurseries: Nurseries,
     progress: File,
     strays: Cell<usize>,
 }
@@ -110,14 +113,25 @@ pub(crate) fn run<O: Operation>(scratch: &Path) -> io::Result<Covered> {
     std::fs::create_dir(&directory)?;
     let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
     std::fs::set_permissions(&directory, private)?;
+    // What happens the first time in this process has happened before the nurseries are made.
+    let rehearsal = Nurseries::new::<O>(&directory)?;
+    for _ in 0..2 {
+        let Stage { child, world } = rehearsal.stage::<O>(&directory)?;
+        child.kill();
+        O::killed(world, &directory);
+    }
+    drop(rehearsal);
     let runner = Runner {
+        nurseries: Nurseries::new::<O>(&directory)?,
         directory,
         progress: File::create(scratch.join("progress"))?,
         strays: Cell::new(0),
     };
     let trace = runner.record::<O>()?;
-    let every = std::env::var_os(EVERY).is_some();
-    let points = if every { (0..trace.len()).collect() } else { trace.selection(SELECTED) };
+    let every = std::env::var_os(EVERY).map(|every| every.to_string_lossy().into_owned());
+    let wanted = every.map(|every| wanted(&every, trace.len()));
+    let whole = wanted.as_ref().is_none_or(|range| *range == (0..trace.len()));
+    let points = wanted.map_or_else(|| trace.selection(SELECTED), Range::collect);
     let mut covered =
         Covered { instructions: trace.len() - 1, kills: 0, stops: 0, strays: 0, effect_at: None };
     let mut last = Effect::NotYet;
@@ -127,7 +141,7 @@ pub(crate) fn run<O: Operation>(scratch: &Path) -> io::Result<Covered> {
         // Where a strayed child was killed is not quite the recorded point, and a break-point may
         // be passed sooner or later than in the recorded run. So single steps confirm a change.
         if killed.is_some_and(|killed| !killed.strayed && killed.effect != last)
-            && let Some(confirmed) = runner.point::<O>(&trace, point, Pass::Kill, trace.len())
+            && let Some(confirmed) = runner.point::<O>(&trace, point, Pass::Kill, BACK_FIRST)
         {
             assert!(confirmed.effect >= last, "done before point {point}, and undone there");
             if confirmed.effect > last {
@@ -139,21 +153,45 @@ pub(crate) fn run<O: Operation>(scratch: &Path) -> io::Result<Covered> {
     }
     covered.strays = runner.strays.get();
     assert!(covered.effect_at != Some(0), "done before the first instruction");
-    assert_eq!(covered.effect_at.is_some(), O::VISIBLE, "whether the effect was ever seen");
+    let seen = covered.effect_at.is_some();
+    assert!(seen == O::VISIBLE || !(seen || whole), "whether the effect was ever seen");
     Ok(covered)
 }
 
-impl Runner {
-    fn stage<O: Operation>(&self) -> io::Result<Stage<O>> {
-        let at = &self.directory;
-        let mut child = Tracee::fork(|| O::child(at))?;
-        let victim = match O::VICTIM {
-            Some(body) => Some(Tracee::fork(|| {
+/// The points that the variable asks for, of `count`.
+fn wanted(every: &str, count: usize) -> Range<usize> {
+    if every == "1" {
+        return 0..count;
+    }
+    let bounds = every.split_once("..").and_then(|(from, to)| {
+        let (from, to): (usize, usize) = (from.parse().ok()?, to.parse().ok()?);
+        (from < to).then_some(from..to)
+    });
+    let bounds = bounds.unwrap_or_else(|| panic!("{EVERY} is 1 or FROM..TO, not {every}"));
+    assert!(bounds.start < count, "{EVERY} is {every}, and there are {count} points");
+    bounds.start..bounds.end.min(count)
+}
+
+/// Where the children of an operation come from, and its victims.
+struct Nurseries {
+    children: Nursery,
+    victims: Option<Nursery>,
+}
+
+impl Nurseries {
+    fn new<O: Operation>(at: &Path) -> io::Result<Self> {
+        let victims = O::VICTIM.map(|body| {
+            Nursery::new(|| {
                 body(at);
                 0
-            })?),
-            None => None,
-        };
+            })
+        });
+        Ok(Self { children: Nursery::new(|| O::child(at))?, victims: victims.transpose()? })
+    }
+
+    fn stage<O: Operation>(&self, at: &Path) -> io::Result<Stage<O>> {
+        let mut child = self.children.child()?;
+        let victim = self.victims.as_ref().map(Nursery::child).transpose()?;
         let world = O::world(at);
         assert_eq!(child.run(), Event::Trap, "the child comes to its begin mark");
         if let Some(mut victim) = victim {
@@ -162,14 +200,14 @@ impl Runner {
         }
         Ok(Stage { child, world })
     }
+}
+
+impl Runner {
+    fn stage<O: Operation>(&self) -> io::Result<Stage<O>> {
+        self.nurseries.stage(&self.directory)
+    }
 
     fn record<O: Operation>(&self) -> io::Result<Trace> {
-        // What this process allocates the first time, its children inherit from then on.
-        for _ in 0..2 {
-            let Stage { child, world } = self.stage::<O>()?;
-            child.kill();
-            O::killed(world, &self.directory);
-        }
         let Stage { mut child, world } = self.stage::<O>()?;
         let trace = Trace::record(&mut child, &self.directory);
         child.kill();

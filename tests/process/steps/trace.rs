@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 
 use super::tracer::{Event, Tracee};
 
-/// A break-point costs this many steps: two writes of code, two stops, one step over it.
-const STEPS_PER_HIT: usize = 4;
 /// No operation takes as many steps; one that seems to, never ends.
 const MAX_STEPS: usize = 20_000_000;
 /// The opcode of a system call.
@@ -20,6 +18,8 @@ pub(crate) struct Trace {
     points: Vec<Point>,
     /// How often it was stepped; more than once for an instruction that repeats itself.
     steps: usize,
+    /// By address: the instruction that came next, if it was always the same.
+    next: HashMap<u64, Option<u64>>,
 }
 
 /// A place between two instructions.
@@ -31,8 +31,10 @@ struct Point {
     steps: usize,
     /// The how many-th time the child stands at this address.
     hits: usize,
-    /// The point with a break-point, if any, from which the others are stepped to this one.
+    /// The point, this or one before, from which there is the quickest way to here.
     from: usize,
+    /// The how many-th time since `from` the child stands at this address.
+    hits_from: usize,
     /// Whether others can tell the state here from that right before or after.
     notable: bool,
 }
@@ -51,11 +53,12 @@ impl Trace {
     /// Records an operation that begins here, at a mark, and ends at the next one.
     pub(crate) fn record(tracee: &mut Tracee, directory: &Path) -> Self {
         let begin = tracee.counter();
-        let first = Point { counter: begin, steps: 0, hits: 0, from: 0, notable: true };
-        let mut trace = Self { points: vec![first], steps: 0 };
+        let first =
+            Point { counter: begin, steps: 0, hits: 0, from: 0, hits_from: 0, notable: true };
+        let mut trace = Self { points: vec![first], steps: 0, next: HashMap::new() };
         let mut hits: HashMap<u64, usize> = HashMap::new();
+        let mut since: HashMap<u64, usize> = HashMap::new();
         let mut watch = Watch::new(directory);
-        let mut cost = 0;
         loop {
             let last = trace.points.len() - 1;
             let before = trace.points[last];
@@ -68,8 +71,14 @@ impl Trace {
             }
             trace.steps += 1;
             assert!(trace.steps < MAX_STEPS, "the operation does not end");
-            let hits = hits.entry(counter).or_default();
-            *hits += 1;
+            let next = Some(counter).filter(|counter| *counter != before.counter);
+            let seen = trace.next.entry(before.counter).or_insert(next);
+            *seen = next.filter(|_| *seen == next);
+            let [hits, hits_from] = [&mut hits, &mut since].map(|hits| {
+                let hits = hits.entry(counter).or_default();
+                *hits += 1;
+                *hits
+            });
             if syscall {
                 watch.look_for_files();
             }
@@ -80,11 +89,11 @@ impl Trace {
             }
             trace.points[last].notable |= notable;
             let mut point =
-                Point { counter, steps: trace.steps, hits: *hits, from: before.from, notable };
-            cost += point.steps - before.steps;
-            if *hits * STEPS_PER_HIT < cost {
-                cost = *hits * STEPS_PER_HIT;
-                point.from = last + 1;
+                Point { counter, steps: trace.steps, hits, from: before.from, hits_from, notable };
+            // A break-point costs as often as it is passed.
+            if hits <= trace.points[before.from].hits + hits_from {
+                (point.from, point.hits_from) = (last + 1, 0);
+                since.clear();
             }
             trace.points.push(point);
         }
@@ -121,15 +130,22 @@ impl Trace {
     pub(crate) fn go(&self, tracee: &mut Tracee, point: usize, back: usize) -> Reached {
         let from = self.points[self.points[point.saturating_sub(back)].from];
         let point = self.points[point];
-        if from.hits > 0 && !tracee.run_to(from.counter, from.hits) {
+        if !self.run_to(tracee, from.counter, from.hits) {
             return Reached::Astray;
         }
+        if back == 0 {
+            let there = self.run_to(tracee, point.counter, point.hits_from);
+            return if there { Reached::Here } else { Reached::Astray };
+        }
         match self.steps(tracee, point.steps - from.steps) {
+            Reached::Ended if from.hits > 0 => Reached::Astray,
             // A detour on the way may have been longer or shorter than the recorded one.
-            Reached::Here if back > 0 || tracee.counter() == point.counter => Reached::Here,
-            _ if from.hits > 0 || back == 0 => Reached::Astray,
             reached => reached,
         }
+    }
+
+    fn run_to(&self, tracee: &mut Tracee, address: u64, hits: usize) -> bool {
+        tracee.run_to(address, hits, self.next.get(&address).copied().flatten())
     }
 
     fn steps(&self, tracee: &mut Tracee, count: usize) -> Reached {

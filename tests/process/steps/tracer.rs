@@ -1,6 +1,9 @@
 //! One child under ptrace: forked, stepped by single instructions, stopped anywhere, killed there.
 
-use std::io;
+use std::io::{self, Read, Write};
+use std::ops::Range;
+use std::os::unix::net::UnixStream;
+use std::sync::LazyLock;
 
 /// What a child reports if it panicked; below are the reports of operations.
 const PANICKED: i32 = 101;
@@ -23,6 +26,16 @@ pub(crate) fn inside<R>(act: impl FnOnce() -> R) -> R {
     result
 }
 
+/// Where the kernel's own code lies in this process and its children, by which clocks are read.
+static VDSO: LazyLock<Range<u64>> = LazyLock::new(|| {
+    let maps = std::fs::read_to_string("/proc/self/maps").expect("Linux has it");
+    let line = maps.lines().find(|line| line.ends_with("[vdso]"));
+    let bounds = line.and_then(|line| line.split_once(' ')?.0.split_once('-'));
+    let (low, high) = bounds.unwrap_or(("0", "0"));
+    let [low, high] = [low, high].map(|bound| u64::from_str_radix(bound, 16).expect("an address"));
+    low..high
+});
+
 /// How a child came to a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event {
@@ -32,7 +45,73 @@ pub(crate) enum Event {
     Exited(i32),
 }
 
-/// A forked child that this thread traces; it is killed if nobody has waited for its end.
+/// A process that does nothing but fork children, so that it stays as it was when it was made.
+///
+/// Each child finds the same memory, the allocator's lists among it, and goes the same way to the
+/// last instruction. Forks of a process that works between them each find another heap.
+#[derive(Debug)]
+pub(crate) struct Nursery {
+    pid: libc::pid_t,
+    line: UnixStream,
+}
+
+impl Nursery {
+    /// A nursery for children that run `body` and end with what it returns.
+    ///
+    /// Must be made while this process is attached to no segment: a fork shares the open files
+    /// that say who is alive.
+    pub(crate) fn new(body: impl Fn() -> u8) -> io::Result<Self> {
+        let (line, orders) = UnixStream::pair()?;
+        // SAFETY: the only other thread of this process waits for this one, so the new process
+        // finds no lock taken; it never returns from this function.
+        match unsafe { libc::fork() } {
+            -1 => Err(io::Error::last_os_error()),
+            0 => {
+                drop(line);
+                nurse(&orders, body)
+            }
+            pid => Ok(Self { pid, line }),
+        }
+    }
+
+    /// A new child, which stands still before its body.
+    pub(crate) fn child(&self) -> io::Result<Tracee> {
+        (&self.line).write_all(&[0])?;
+        let mut pid = [0; size_of::<libc::pid_t>()];
+        (&self.line).read_exact(&mut pid)?;
+        Tracee::new(libc::pid_t::from_ne_bytes(pid))
+    }
+}
+
+impl Drop for Nursery {
+    fn drop(&mut self) {
+        // SAFETY: a plain system call on a child that was not waited for, so its id is its own.
+        unsafe { libc::kill(self.pid, libc::SIGKILL) };
+        // SAFETY: as above; nobody wants to know how it ended.
+        unsafe { libc::waitpid(self.pid, std::ptr::null_mut(), 0) };
+    }
+}
+
+/// The life of a nursery: it ends with the process that made it.
+fn nurse(mut orders: &UnixStream, body: impl Fn() -> u8) -> ! {
+    while orders.read_exact(&mut [0]).is_ok() {
+        // A sibling, not a child: who traces it and waits for it, is who made this process.
+        let flags = libc::CLONE_PARENT | libc::SIGCHLD;
+        // SAFETY: as `fork`, on a copy of the same stack; this process has one thread.
+        let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) };
+        if pid == 0 {
+            child(body)
+        }
+        let pid = libc::pid_t::try_from(pid).unwrap_or(-1);
+        if orders.write_all(&pid.to_ne_bytes()).is_err() {
+            break;
+        }
+    }
+    // SAFETY: ends this process at once, as a forked copy of a test must.
+    unsafe { libc::_exit(0) }
+}
+
+/// A child that this thread traces; it is killed if nobody has waited for its end.
 #[derive(Debug)]
 pub(crate) struct Tracee {
     pid: libc::pid_t,
@@ -40,32 +119,20 @@ pub(crate) struct Tracee {
 }
 
 impl Tracee {
-    /// Forks a child that stands still before `body`; it ends with what `body` returns.
-    ///
-    /// Must be called while this process is attached to no segment: a fork shares the open files
-    /// that say who is alive.
-    pub(crate) fn fork(body: impl FnOnce() -> u8) -> io::Result<Self> {
-        // SAFETY: the only other thread of this process waits for this one, so the child finds no
-        // lock taken; it never returns from this function.
-        let pid = unsafe { libc::fork() };
-        match pid {
-            -1 => Err(io::Error::last_os_error()),
-            0 => child(body),
-            _ => {
-                let mut tracee = Self { pid, ended: false };
-                match tracee.wait() {
-                    (status, _) if libc::WIFEXITED(status) => {
-                        tracee.ended = true;
-                        Err(io::ErrorKind::PermissionDenied.into())
-                    }
-                    (status, _) if libc::WIFSTOPPED(status) => {
-                        let options = libc::PTRACE_O_EXITKILL as usize;
-                        tracee.request(libc::PTRACE_SETOPTIONS, 0, options)?;
-                        Ok(tracee)
-                    }
-                    (status, _) => panic!("a new child ended with status {status:#x}"),
-                }
+    fn new(pid: libc::pid_t) -> io::Result<Self> {
+        assert!(pid > 0, "there is room for a process");
+        let mut tracee = Self { pid, ended: false };
+        match tracee.wait() {
+            (status, _) if libc::WIFEXITED(status) => {
+                tracee.ended = true;
+                Err(io::ErrorKind::PermissionDenied.into())
             }
+            (status, _) if libc::WIFSTOPPED(status) => {
+                let options = libc::PTRACE_O_EXITKILL as usize;
+                tracee.request(libc::PTRACE_SETOPTIONS, 0, options)?;
+                Ok(tracee)
+            }
+            (status, _) => panic!("a new child ended with status {status:#x}"),
         }
     }
 
@@ -75,13 +142,25 @@ impl Tracee {
     }
 
     /// Lets it execute one instruction; a whole system call is one.
+    ///
+    /// So is a call that the kernel's code in this process answers. To look at a clock is to try
+    /// until no tick came in between, which under single steps may take for ever.
     pub(crate) fn step(&mut self) -> Event {
-        self.resume(libc::PTRACE_SINGLESTEP)
+        let event = self.resume(libc::PTRACE_SINGLESTEP);
+        if event == Event::Trap && VDSO.contains(&self.counter()) {
+            let stack = self.register(std::mem::offset_of!(libc::user_regs_struct, rsp));
+            let back = self.run_to(self.word(stack), 1, None);
+            assert!(back, "it comes back to where it was called");
+        }
+        event
     }
 
     /// The address of the instruction that it will execute next.
     pub(crate) fn counter(&self) -> u64 {
-        let at = std::mem::offset_of!(libc::user_regs_struct, rip);
+        self.register(std::mem::offset_of!(libc::user_regs_struct, rip))
+    }
+
+    fn register(&self, at: usize) -> u64 {
         self.peek(libc::PTRACE_PEEKUSER, at)
     }
 
@@ -102,8 +181,9 @@ impl Tracee {
     }
 
     /// Runs until it is about to execute `address` for the `hits`-th time; false if it came to a
-    /// mark or to its end before.
-    pub(crate) fn run_to(&mut self, address: u64, hits: usize) -> bool {
+    /// mark or to its end before. What comes after `address`, if it is always the same, makes that
+    /// quicker: to stop there costs less than a single step.
+    pub(crate) fn run_to(&mut self, address: u64, hits: usize, next: Option<u64>) -> bool {
         let original = self.word(address);
         let trapped = (original & !0xff) | 0xcc;
         for hit in 1..=hits {
@@ -117,7 +197,13 @@ impl Tracee {
                 return false;
             }
             self.set_counter(address);
-            if hit < hits && self.step() != Event::Trap {
+            let is_last = hit == hits;
+            let passed = match next {
+                _ if is_last => true,
+                Some(next) => self.run_to(next, 1, None),
+                None => self.step() == Event::Trap,
+            };
+            if !passed {
                 return false;
             }
         }
@@ -194,7 +280,7 @@ impl Drop for Tracee {
 }
 
 /// The life of a forked child.
-fn child(body: impl FnOnce() -> u8) -> ! {
+fn child(body: impl Fn() -> u8) -> ! {
     // SAFETY: asks to be traced by the parent, which waits for the stop below.
     let traced = unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, 0_usize, 0_usize) };
     let code = if traced == -1 {

@@ -161,7 +161,7 @@ impl<T: FixedLayout> MessageQueue<T> {
     /// The next messages of a batch that has some already, which shall not wait for more.
     pub(super) fn take_more(&self, most: usize) -> Option<Run> {
         let (lanes, mut readers) = (self.lanes(), self.readers.lock());
-        if lanes.is_idle(&mut readers) {
+        if lanes.glance(&mut readers) == Glance::Nothing {
             return None;
         }
         let run = lanes.take(&mut readers, at_least_one(most))?;

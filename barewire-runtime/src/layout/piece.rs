@@ -28,8 +28,8 @@ use crate::codec::{
     note = "a type with capacities has a fixed layout for those that #[bare(capacities(..))] lists"
 )]
 pub unsafe trait Piece<C>: FixedLayout<C> + Encode + for<'de> Decode<'de> {
-    /// The type itself, as it is written in a tuple: where it is no piece, the tuple is one of which
-    /// the compiler knows that it is wrong, and tells nothing more of it.
+    /// The type itself, as it is written in a tuple: where it is no piece, the tuple is one of
+    /// which the compiler knows that it is wrong, and tells nothing more of it.
     type Itself;
     /// As in [`FixedLayout`].
     type Layout: Layout;

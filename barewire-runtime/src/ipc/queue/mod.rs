@@ -150,7 +150,7 @@ impl<T: FixedLayout> MessageQueue<T> {
             plan,
             wait,
             writer: Shelf::new(Writer::new()),
-            readers: Shelf::new(Readers::new()),
+            readers: Shelf::new(Readers::new(&plan.shape)),
             sequence: AtomicU64::new(0),
             looks: AtomicU32::new(0),
             since: Instant::now(),

@@ -98,7 +98,7 @@ impl Queue {
     }
 
     fn receive_all(&self, me: u8) -> Vec<u32> {
-        let mut readers = Readers::new();
+        let mut readers = Readers::new(&SHAPE);
         let mut all = Vec::new();
         loop {
             let found = self.receive(me, &mut readers, 8);
@@ -126,7 +126,7 @@ fn one_producer_and_one_consumer_agree() {
             let mut writer = Writer::new();
             (1..=3).for_each(|message| assert!(other.send(0, &mut writer, message)));
         });
-        let mut readers = Readers::new();
+        let mut readers = Readers::new(&SHAPE);
         let mut seen = Vec::new();
         for _ in 0..2 {
             seen.extend(queue.receive(1, &mut readers, 2));
@@ -146,7 +146,7 @@ fn a_lane_goes_on_by_plain_stores_if_blocks_are_plenty() {
             let mut writer = Writer::new();
             (1..=3).for_each(|message| assert!(other.send(0, &mut writer, message)));
         });
-        let mut readers = Readers::new();
+        let mut readers = Readers::new(&SHAPE);
         let mut seen = Vec::new();
         for _ in 0..2 {
             seen.extend(queue.receive(1, &mut readers, 2));
@@ -167,8 +167,8 @@ fn a_message_goes_to_one_of_two_consumers() {
         let mut writer = Writer::new();
         (1..=3).for_each(|message| assert!(queue.send(0, &mut writer, message)));
         let other = Arc::clone(&queue);
-        let consumer = thread::spawn(move || other.receive(1, &mut Readers::new(), 2));
-        let mut seen = queue.receive(2, &mut Readers::new(), 1);
+        let consumer = thread::spawn(move || other.receive(1, &mut Readers::new(&SHAPE), 2));
+        let mut seen = queue.receive(2, &mut Readers::new(&SHAPE), 1);
         seen.extend(consumer.join().expect("it ends"));
         seen.extend(queue.receive_all(3));
         seen.sort_unstable();
@@ -198,7 +198,7 @@ fn a_block_is_not_used_again_while_it_is_read() {
         (1..=4).for_each(|message| assert!(queue.send(0, &mut writer, message)));
         let other = Arc::clone(&queue);
         let consumer = thread::spawn(move || {
-            let mut readers = Readers::new();
+            let mut readers = Readers::new(&SHAPE);
             let mut seen = other.receive(1, &mut readers, 2);
             seen.extend(other.receive(1, &mut readers, 2));
             seen
@@ -220,10 +220,10 @@ fn the_last_block_is_sealed_or_followed_by_another() {
         let queue = Queue::new();
         let mut writer = Writer::new();
         (1..=2).for_each(|message| assert!(queue.send(0, &mut writer, message)));
-        assert_eq!(queue.receive(1, &mut Readers::new(), 2), [1, 2]);
+        assert_eq!(queue.receive(1, &mut Readers::new(&SHAPE), 2), [1, 2]);
         // One consumer seals the full block while its producer links the next one.
         let other = Arc::clone(&queue);
-        let consumer = thread::spawn(move || other.receive(1, &mut Readers::new(), 2));
+        let consumer = thread::spawn(move || other.receive(1, &mut Readers::new(&SHAPE), 2));
         assert!(queue.send(0, &mut writer, 3));
         let mut seen = consumer.join().expect("it ends");
         seen.extend(queue.receive_all(2));
@@ -237,7 +237,7 @@ fn what_a_dead_consumer_took_is_delivered_once_more_by_two_sweepers() {
         let queue = Queue::new();
         let mut writer = Writer::new();
         (1..=2).for_each(|message| assert!(queue.send(0, &mut writer, message)));
-        let taken = queue.lanes(1).take(&mut Readers::new(), 2).expect("two messages");
+        let taken = queue.lanes(1).take(&mut Readers::new(&SHAPE), 2).expect("two messages");
         assert_eq!(taken.count(), 2);
         let other = Arc::clone(&queue);
         let sweeper = thread::spawn(move || {
@@ -261,7 +261,7 @@ fn a_dead_producers_block_is_freed_and_its_lane_ended() {
         assert!(queue.send(0, &mut writer, 1));
         assert!(queue.lanes(0).acquire(&mut writer).is_some());
         let other = Arc::clone(&queue);
-        let consumer = thread::spawn(move || other.receive(1, &mut Readers::new(), 2));
+        let consumer = thread::spawn(move || other.receive(1, &mut Readers::new(&SHAPE), 2));
         queue.lanes(2).sweep(0, true, &|| true);
         let mut seen = consumer.join().expect("it ends");
         // A new life in the same place goes on with the lane.
@@ -280,7 +280,7 @@ fn a_new_life_of_a_drained_lane_is_read() {
         assert_eq!(queue.receive_all(1), [1]);
         queue.lanes(2).sweep(0, true, &|| true);
         let other = Arc::clone(&queue);
-        let consumer = thread::spawn(move || other.receive(1, &mut Readers::new(), 2));
+        let consumer = thread::spawn(move || other.receive(1, &mut Readers::new(&SHAPE), 2));
         assert!(queue.send(0, &mut Writer::new(), 2));
         let mut seen = consumer.join().expect("it ends");
         seen.extend(queue.receive_all(3));
@@ -294,7 +294,7 @@ fn a_block_that_is_being_read_is_not_freed_with_its_producers_lane() {
         let queue = Queue::new();
         let mut writer = Writer::new();
         (1..=2).for_each(|message| assert!(queue.send(0, &mut writer, message)));
-        let mut readers = Readers::new();
+        let mut readers = Readers::new(&SHAPE);
         let run = queue.lanes(1).take(&mut readers, 2).expect("two messages");
         let other = Arc::clone(&queue);
         let consumer = thread::spawn(move || {
@@ -322,7 +322,7 @@ fn a_new_life_does_not_take_a_block_that_another_producer_has_acquired() {
         queue.lanes(2).sweep(0, true, &|| true);
         let other = Arc::clone(&queue);
         let consumer = thread::spawn(move || {
-            let mut readers = Readers::new();
+            let mut readers = Readers::new(&SHAPE);
             let mut seen = other.receive(1, &mut readers, 2);
             seen.extend(other.receive(1, &mut readers, 2));
             // Another producer goes round the ring, and comes to the block that was passed.

@@ -45,19 +45,20 @@ impl Reader {
 pub(in super::super) struct Readers {
     lanes: Box<[Reader; MAX_PARTICIPANTS]>,
     current: u8,
-    /// What says which lanes are in use, if it is the current one alone.
+    /// What says which lanes are in use, if it is the current one alone; at first, if it is none.
     alone: [u64; 2],
     pub(in super::super) pace: Pace,
 }
 
 impl Readers {
-    pub(in super::super) fn new() -> Self {
+    pub(in super::super) fn new(shape: &Shape) -> Self {
         let slot = Slot { number: 0, at: 0 };
         let (front, left, visible) = (Front(0), 0, 0);
-        let (mark_at, claim_at, next_at) = (0, 0, 0);
+        // Before there is a lane, that no lane is in use says that nothing follows.
+        let (mark_at, claim_at, next_at) = (0, 0, shape.base + ACTIVE);
         let start = Reader { front, stamp: 0, slot, left, visible, mark_at, claim_at, next_at };
         let lanes = Box::new([start; MAX_PARTICIPANTS]);
-        Self { lanes, current: 0, alone: [1, 0], pace: Pace::new() }
+        Self { lanes, current: 0, alone: [0, 0], pace: Pace::new() }
     }
 
     #[inline(always)]
@@ -126,11 +127,13 @@ impl<W: Words> Lanes<'_, W> {
     pub(in super::super) fn glance(&self, readers: &mut Readers) -> Glance {
         let [only_low, only_high] = readers.alone;
         let reader = readers.reader(readers.current);
-        if reader.left == 0 {
+        if reader.left > 0 {
+            if self.mark_after(reader, 0).load(Acquire) == reader.stamp {
+                return Glance::Message;
+            }
+        } else if self.shape.scarce {
+            // A block that is full and read shall be sealed.
             return Glance::Unknown;
-        }
-        if self.mark_after(reader, 0).load(Acquire) == reader.stamp {
-            return Glance::Message;
         }
         // If nothing is linked to the block, in the life that the reader knows, it is the lane's
         // last, and all before it was passed.
